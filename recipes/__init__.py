@@ -1,0 +1,1 @@
+"""Recipes that ship: short files, importable from anywhere as `smolrecipes.recipes`."""

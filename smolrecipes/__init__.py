@@ -1,0 +1,1 @@
+"""Train small language models end to end. Nothing heavy is imported here."""

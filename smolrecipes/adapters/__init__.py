@@ -1,0 +1,1 @@
+"""What is trained instead of all the weights."""

@@ -1,0 +1,1 @@
+"""Models: from canonical sizes, or with their weights."""

@@ -1,0 +1,230 @@
+"""Component: what every part of a recipe is. A frozen dataclass whose fields are its options."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import inspect
+import json
+from abc import ABC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, get_type_hints
+
+from typing_extensions import dataclass_transform
+
+from smolrecipes.errors import RecipeError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    factory: Any = dataclasses.MISSING,
+    positional: bool = False,
+    affects_weights: bool = True,
+) -> Any:
+    """An option of a component.
+
+    default, factory: its value when it is not given (`factory` makes a new one each time); without either it is required.
+    positional: may be given without its name, as in `Files("a.jsonl")`.
+    affects_weights: False keeps it out of the fingerprint: the trained weights do not depend on it.
+    """
+    return dataclasses.field(
+        default=default,
+        default_factory=factory,
+        kw_only=not positional,
+        metadata={"affects_weights": affects_weights},
+    )
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, dataclasses.field))
+class Component(ABC):
+    """A named, typed, serialisable choice. Subclassing makes the class a frozen dataclass.
+
+    Unknown options and values of the wrong type raise RecipeError when the component is made.
+    """
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, kind: str | None = None, name: str | None = None) -> None:
+        super().__init_subclass__()
+        if kind is not None:
+            cls.kind = kind
+        cls.name = name if name is not None else cls.__name__.lower()
+        if reserved := {"kind", "name"} & set(cls.__dict__.get("__annotations__", {})):
+            raise RecipeError(f"{cls.__name__}: '{reserved.pop()}' is a reserved name; call the option something else")
+        dataclasses.dataclass(frozen=True, kw_only=True, repr=False)(cls)
+        cls.__hash__ = Component.__hash__  # type: ignore[method-assign]
+        cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign, misc]
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, spec.name, self.parse(spec.name, getattr(self, spec.name)))
+
+    @classmethod
+    def parse(cls, name: str, value: Any) -> Any:
+        """`value` as the option `name` stores it, or RecipeError: the annotation is the rule (pydantic, lax mode)."""
+        from pydantic import ValidationError
+
+        try:
+            return _adapter(cls, name).validate_python(value)
+        except ValidationError as error:
+            raise RecipeError(f"{cls.__name__}.{name}: {_sentence(error, value)}") from None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.is_instance_schema(cls)
+
+    @classmethod
+    def options(cls) -> dict[str, dataclasses.Field[Any]]:
+        """The options by name, in the order they are declared."""
+        return {spec.name: spec for spec in dataclasses.fields(cls)}  # type: ignore[arg-type]
+
+    @classmethod
+    def hints(cls) -> dict[str, Any]:
+        """The resolved annotation of each option."""
+        return _hints(cls)
+
+    @classmethod
+    def help(cls) -> dict[str, str]:
+        """The docstring under each option."""
+        return _help(cls)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some options changed; unknown names raise RecipeError with the nearest."""
+        given = {name: getattr(self, name) for name in self.options()}
+        return type(self)(**{**given, **changes})
+
+    def children(self) -> Iterator[tuple[str, Component]]:
+        """The components directly inside, each with its option path: `adapter`, `callbacks.0`."""
+        for name in self.options():
+            value = getattr(self, name)
+            if isinstance(value, Component):
+                yield name, value
+            elif isinstance(value, tuple):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Component))
+
+    def changed(self) -> dict[str, Any]:
+        """The options whose value is not the default."""
+        return {n: getattr(self, n) for n, spec in self.options().items() if getattr(self, n) != _default(spec)}
+
+    def identity(self) -> Any:
+        """What the trained weights depend on, as JSON-ready data. Data sources add a hash of their content."""
+        parts = {n: _identity(getattr(self, n)) for n, s in self.options().items() if s.metadata.get("affects_weights", True)}
+        return {"use": f"{self.kind}:{self.name}", **_source(type(self)), **parts}
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change exactly when something changes that the weights depend on."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        parts = []
+        for name, value in self.changed().items():
+            positional = not self.options()[name].kw_only
+            parts.append(repr(value) if positional else f"{name}={value!r}")
+        line = f"{type(self).__name__}({', '.join(parts)})"
+        if len(line) <= 100 and "\n" not in line:
+            return line
+        body = "".join(f"    {part},\n".replace("\n    ", "\n        ") for part in parts)
+        return f"{type(self).__name__}(\n{body})"
+
+
+def _checked(cls: type[Component], init: Callable[..., None]) -> Callable[..., None]:
+    """`__init__` whose unknown and missing options are sentences."""
+
+    @functools.wraps(init)
+    def checked(self: Component, *args: Any, **given: Any) -> None:
+        for name in given:
+            if name not in cls.options():
+                raise RecipeError(f"{cls.__name__} has no option '{name}'{nearest(name, cls.options()) or _known(cls)}")
+        positional = [n for n, spec in cls.options().items() if not spec.kw_only]
+        if len(args) > len(positional):
+            raise RecipeError(f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(cls.options()), '')}=...)")
+        required = [n for n, s in cls.options().items() if _default(s) is dataclasses.MISSING]
+        if missing := [n for n in required if n not in given and n not in positional[: len(args)]]:
+            raise RecipeError(f"{cls.__name__} needs '{missing[0]}': {cls.help().get(missing[0], 'it has no default')}")
+        init(self, *args, **given)
+
+    return checked
+
+
+def _known(cls: type[Component]) -> str:
+    return f" (it has: {', '.join(cls.options()) or 'none'})"
+
+
+def _default(spec: dataclasses.Field[Any]) -> Any:
+    return spec.default if spec.default_factory is dataclasses.MISSING else spec.default_factory()
+
+
+@functools.lru_cache(maxsize=None)
+def _hints(cls: type[Component]) -> dict[str, Any]:
+    found = get_type_hints(cls, include_extras=True)
+    return {name: found[name] for name in cls.options()}
+
+
+@functools.lru_cache(maxsize=None)
+def _adapter(cls: type[Component], name: str) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_hints(cls)[name])
+
+
+def _sentence(error: Any, value: Any) -> str:
+    """pydantic's first complaint that says most, in our words: `should be greater than 0, not -1`."""
+    first = error.errors()[0]
+    where = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
+    message = first["msg"].replace("Input should be", "should be").replace("an instance of", "a")
+    shown = repr(first["input"] if where else value)
+    return f"{where} {message}, not {shown if len(shown) < 80 else shown[:77] + '...'}".strip()
+
+
+@functools.lru_cache(maxsize=None)
+def _help(cls: type[Component]) -> dict[str, str]:
+    import ast
+    import textwrap
+
+    found: dict[str, str] = {}
+    for parent in reversed(cls.__mro__):
+        if not (isinstance(parent, type) and issubclass(parent, Component)) or parent is Component:
+            continue
+        try:
+            body = ast.parse(textwrap.dedent(inspect.getsource(parent))).body[0].body  # type: ignore[attr-defined]
+        except (OSError, TypeError):  # defined interactively: there is no source to read
+            continue
+        for field, text in zip(body, body[1:]):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                found[field.target.id] = " ".join(str(text.value.value).split())  # type: ignore[union-attr]
+    return found
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, Component):
+        return value.identity()
+    if isinstance(value, dict):
+        return {str(key): _identity(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_identity(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@functools.lru_cache(maxsize=None)
+def _source(cls: type[Component]) -> dict[str, str]:
+    """The hash of a class that smolrecipes does not ship: its code is part of what the weights depend on."""
+    if cls.__module__.split(".")[0] == "smolrecipes":
+        return {}
+    try:
+        text = inspect.getsource(cls)
+    except (OSError, TypeError):
+        text = cls.__qualname__
+    return {"source": hashlib.sha256(text.encode()).hexdigest()[:16]}

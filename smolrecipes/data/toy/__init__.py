@@ -1,0 +1,1 @@
+"""Text that is generated on the spot, seeded, in English and Italian."""

@@ -1,0 +1,24 @@
+"""The one exception family: every message says where, what, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RecipeError(Exception):
+    """A mistake in what was asked for; the command line prints the sentence and exits with `code`."""
+
+    code = 2
+
+
+class TrainingStopped(RecipeError):
+    """Something that only training could show: a non-finite loss, a parameter that does not move."""
+
+    code = 1
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'beta'?` for the known name nearest to `word`, or nothing when none is near."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{found[0]}'?" if found else ""

@@ -1,0 +1,184 @@
+"""The nine kinds of components: what each makes, and from what. Heavy imports stay inside method bodies."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from smolrecipes.component import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from datasets import Dataset
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerControl, TrainerState, TrainingArguments
+
+    from smolrecipes.run import Run
+
+
+class Tokenizer(Component, kind="tokenizer"):
+    """A way to obtain or train a tokenizer."""
+
+    @abstractmethod
+    def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
+        """The tokenizer; one that learns does so from its own data, or else from `rows`, the recipe's training rows."""
+
+
+class Architecture(Component, kind="architecture"):
+    """A model: built from canonical sizes, or loaded with its weights."""
+
+    family: ClassVar[str] = "decoder"
+    """decoder, encoder or encoder-decoder."""
+
+    @abstractmethod
+    def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
+        """The model with the head that the objective asks for (`causal`, `sequence-classification`, ...)."""
+
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer that comes with the weights; None when it is built from scratch."""
+        return None
+
+
+class Data(Component, kind="data"):
+    """Rows, each of one of the five row types (see `smolrecipes.data.rows`)."""
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """Rows with canonical columns and `origin`, which says where a row came from (`prefs.jsonl:17`)."""
+
+
+class Transform(Component, kind="transform"):
+    """One stage of data preparation: rows in, rows out."""
+
+    @abstractmethod
+    def apply(self, rows: Dataset) -> Dataset:
+        """The rows that are kept, changed or not."""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A sum and what it is a sum over; the core divides by the count of the whole global batch."""
+
+    sum: Tensor
+    over: str
+    """The name of a count that `Objective.counts` gives: tokens, pairs, rows."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an objective computed on one micro-batch: the loss is the weighted sum of the terms' means."""
+
+    terms: dict[str, Mean]
+    metrics: dict[str, Mean] = field(default_factory=dict)
+    """Further numbers to log, each averaged like a term, without weight in the loss."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a trainer is made of, once everything is built."""
+
+    model: PreTrainedModel
+    arguments: TrainingArguments
+    tokenizer: PreTrainedTokenizerBase
+    train_rows: Dataset
+    validation_rows: Dataset | None
+    train: Dataset
+    validation: Dataset | None
+    """Rows prepared by the objective (`train_rows` and `validation_rows` are as they were loaded)."""
+    callbacks: Sequence[Any]
+    max_length: int
+    seed: int
+
+
+class Objective(Component, kind="objective"):
+    """What is minimised: how a row becomes tokens and labels, and the loss."""
+
+    rows: ClassVar[tuple[str, ...]]
+    """The row types it reads, the best first."""
+    families: ClassVar[tuple[str, ...]] = ("decoder",)
+    head: ClassVar[str] = "causal"
+
+    @abstractmethod
+    def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
+        """One row as token ids and labels (plain lists); None when nothing in it can be learned within `max_length`."""
+
+    def arrange(self, examples: Dataset, max_length: int) -> Dataset:
+        """The prepared examples as they are trained on; CLM packs documents into blocks here."""
+        return examples
+
+    def precompute(self, examples: Dataset, model: PreTrainedModel, pad_id: int) -> Dataset:
+        """The examples with what is computed once before training, such as DPO's reference log-probabilities."""
+        return examples
+
+    @abstractmethod
+    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
+        """A batch of tensors."""
+
+    @abstractmethod
+    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+        """How many tokens, pairs, rows the terms of the loss are sums over, from the batch alone."""
+
+    @abstractmethod
+    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+        """The loss on one micro-batch, as sums. `model` may be wrapped (DDP, DeepSpeed)."""
+
+    def arguments(self, options: dict[str, Any]) -> TrainingArguments:
+        """The training arguments of its trainer, made of the recipe's options."""
+        from transformers import TrainingArguments
+
+        return TrainingArguments(**options)
+
+    def trainer(self, parts: Parts) -> Trainer:
+        """The trainer: ours, which calls `loss`. Override it to return any other."""
+        from smolrecipes.trainer import RecipeTrainer
+
+        return RecipeTrainer(self, parts)
+
+
+class Adapter(Component, kind="adapter"):
+    """What is trained instead of all the weights."""
+
+    @abstractmethod
+    def apply(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:
+        """The model with the adapter, a `peft.PeftModel`."""
+
+
+class Callback(Component, kind="callback"):
+    """Something that watches a run: itself a `TrainerCallback`, usable in any transformers or TRL Trainer."""
+
+    def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Called when the trainer is made; every other `on_*` event of `TrainerCallback` has the same signature."""
+
+
+for _event in (
+    "train_begin train_end epoch_begin epoch_end step_begin pre_optimizer_step optimizer_step substep_end step_end "
+    "evaluate predict save log prediction_step push_begin"
+).split():
+    setattr(Callback, f"on_{_event}", Callback.on_init_end)
+
+
+class Evaluator(Component, kind="evaluator"):
+    """Numbers about a trained model."""
+
+    @abstractmethod
+    def evaluate(self, run: Run) -> dict[str, float]:
+        """The numbers by name."""
+
+
+class Exporter(Component, kind="exporter"):
+    """A deliverable made from a finished run."""
+
+    @abstractmethod
+    def export(self, run: Run) -> Path:
+        """Where the deliverable lies."""
+
+
+KINDS: dict[str, type[Component]] = {
+    cls.kind: cls
+    for cls in (Tokenizer, Architecture, Data, Transform, Objective, Adapter, Callback, Evaluator, Exporter)
+}

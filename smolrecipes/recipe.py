@@ -1,0 +1,125 @@
+"""Recipe and Training: the value that a run is made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Gt
+
+from smolrecipes.component import Component, option
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+Positive = Annotated[int, Gt(0)]
+
+
+class Training(Component):
+    """How long, how fast, in which precision. The global batch is the option: micro-batch and accumulation are derived."""
+
+    epochs: Annotated[float, Gt(0)] | None = None
+    """Passes over the training rows; 1 when neither steps, tokens nor time is given."""
+    steps: Positive | None = None
+    """Optimizer steps."""
+    tokens: Positive | None = None
+    """Input tokens to train on, over all processes (rounded up to whole steps)."""
+    time: Annotated[float, Gt(0)] | None = None
+    """Minutes to train for; the schedule is stretched over the steps that fit, measured in the first ones."""
+    global_batch_size: Positive = 16
+    """Rows (pairs, blocks) per optimizer step, over all processes and accumulation."""
+    micro_batch_size: Positive | None = option(None, affects_weights=False)
+    """Rows per forward pass on one process; by default as many as fit 16,384 positions."""
+    max_length: Positive = 512
+    """Tokens per row or block; what is longer is cut, and counted."""
+    learning_rate: Annotated[float, Gt(0)] = 5e-4
+    """Peak learning rate."""
+    schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
+    """How the rate falls after warm-up; wsd is warm-up, stable, decay over the last fifth (arXiv:2404.06395)."""
+    warmup: Annotated[float, Ge(0)] = 0.05
+    """Share of the steps in which the rate rises from 0."""
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    """Decoupled weight decay, not on biases and norms."""
+    max_grad_norm: Annotated[float, Ge(0)] = 1.0
+    """Gradients are scaled down to this global norm; 0 leaves them."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto is bfloat16 where the GPU has it, float32 elsewhere."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", affects_weights=False)
+    """auto takes cuda, then mps, then cpu; what was chosen is printed."""
+    gradient_checkpointing: bool = option(False, affects_weights=False)
+    """Recompute activations in the backward pass: less memory, about a third slower."""
+    log_every: Positive = option(10, affects_weights=False)
+    """Steps between logged numbers."""
+    evaluate_every: Positive | None = option(None, affects_weights=False)
+    """Steps between held-out evaluations; they always happen before the first and after the last step."""
+    save_every: Positive | None = option(None, affects_weights=False)
+    """Steps between checkpoints to resume from; by default ten a run, at least 50 steps apart."""
+    keep_checkpoints: Positive = option(2, affects_weights=False)
+    """How many checkpoints are kept."""
+    hf: dict[str, Any] = option(factory=dict)
+    """Any further `transformers.TrainingArguments` field, checked against the real fields."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("epochs", "steps", "tokens", "time") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise RecipeError(f"Training: give one of epochs, steps, tokens, time, not {' and '.join(given)}")
+
+
+class Decoding(Component):
+    """How samples and answers are generated: greedy, unless a temperature is given."""
+
+    max_new_tokens: Positive = 64
+    """Tokens to generate at most."""
+    temperature: Annotated[float, Ge(0)] = 0.0
+    """0 takes the likeliest token; otherwise logits are divided by it and sampled."""
+    top_p: Annotated[float, Gt(0)] = 1.0
+    """Sample from the smallest set of tokens with at least this probability (arXiv:1904.09751)."""
+    top_k: Annotated[int, Ge(0)] = 0
+    """Sample from this many likeliest tokens; 0 from all."""
+    repetition_penalty: Annotated[float, Gt(0)] = 1.0
+    """Divides the logits of tokens that were seen (arXiv:1909.05858)."""
+
+
+class Recipe(Component):
+    """An experiment as a value: import it, compare it, `replace` its parts, print it, store it as JSON."""
+
+    model: Architecture | str
+    """The architecture, or weights: `Trained(recipe)`, a folder, or a hub id."""
+    data: Data | str
+    """The training rows: a component, a file, or a registered name."""
+    objective: Objective
+    """What is minimised."""
+    tokenizer: Tokenizer | str | None = None
+    """None takes the one that comes with the model's weights."""
+    adapter: Adapter | None = None
+    """None trains every weight."""
+    training: Training = option(factory=Training)
+    """How long, how fast, in which precision."""
+    validation: Data | Annotated[float, Ge(0)] | str = 0.02
+    """Held-out rows: data, a share below 1, or a count; equal prompts and texts stay on one side."""
+    decoding: Decoding = option(factory=Decoding, affects_weights=False)
+    """How samples and answers are generated."""
+    callbacks: tuple[Callback, ...] = option((), affects_weights=False)
+    """What watches the run, besides progress, metrics and the guard."""
+    evaluators: tuple[Evaluator, ...] = option((), affects_weights=False)
+    """Numbers about the trained model."""
+    exporters: tuple[Exporter, ...] = option((), affects_weights=False)
+    """Deliverables to make at the end."""
+    seed: int = 0
+    """Every random choice follows from it."""
+    title: str = option("", affects_weights=False)
+    """The name of the run's folder; the recipe file's own when empty."""
+
+    def override(self, *assignments: str) -> Recipe:
+        """A copy changed by `path=value` and `kind=name` assignments, as on the command line."""
+        from smolrecipes.override import override
+
+        return override(self, assignments)
+
+    def trainer(self, runs: str = "runs") -> Trainer:
+        """The plain trainer, ready to `train()`; base recipes are trained first."""
+        from smolrecipes.run import prepare_run
+
+        return prepare_run(self, runs=runs).trainer()

@@ -1,0 +1,1 @@
+"""Ways to obtain or train a tokenizer."""
