@@ -91,6 +91,8 @@ class Parts:
     validation: Dataset | None
     """Rows prepared by the objective (`train_rows` and `validation_rows` are as they were loaded)."""
     callbacks: Sequence[Any]
+    batch: int
+    """Rows of a global batch."""
     max_length: int
     seed: int
 

@@ -1,0 +1,72 @@
+"""The processes of a run: who they are, and that what was asked for is what runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from smolrecipes.errors import RecipeError
+
+
+def join() -> Any:
+    """Joins the process group that the launcher made, if any, and returns accelerate's PartialState.
+
+    DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
+    """
+    from accelerate import PartialState
+
+    deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
+    if deepspeed and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
+        raise RecipeError(
+            "accelerate launch: --cpu makes accelerate drop DeepSpeed without a word; leave --cpu out "
+            "(add training.device=cpu where there is a GPU that should not be used)"
+        )
+    if deepspeed and "RANK" not in os.environ:
+        os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=_free_port())
+    state = PartialState()
+    asked = int(os.environ.get("SMOLRECIPES_PROCESSES", state.num_processes))
+    if asked != state.num_processes:
+        raise RecipeError(f"{asked} processes were asked for, but {state.num_processes} joined: launch them with --multi_gpu")
+    return state
+
+
+def device_options(device: str) -> dict[str, Any]:
+    """The TrainingArguments that choose the device, or RecipeError when it is not there."""
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True, "auto": True}
+    if not there[device]:
+        found = [name for name in ("cuda", "mps", "cpu") if there[name]]
+        raise RecipeError(f"training.device={device}: torch finds no such device here; there is {' and '.join(found)}")
+    if device == "mps" and there["cuda"]:
+        raise RecipeError("training.device=mps: transformers takes cuda where both are present")
+    return {"use_cpu": device == "cpu" or not (there["cuda"] or there["mps"])}
+
+
+def precision_options(precision: str) -> dict[str, bool]:
+    """The TrainingArguments that choose the precision; auto is bfloat16 on a GPU that has it, float32 elsewhere."""
+    import torch
+
+    if precision == "auto":
+        precision = "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported(False) else "float32"
+    if precision == "float16" and not torch.cuda.is_available():
+        raise RecipeError("training.precision=float16 needs a cuda device; here take float32 or bfloat16")
+    return {"bf16": precision == "bfloat16", "fp16": precision == "float16"}
+
+
+def verify(trainer: Any) -> None:
+    """Compares engine and world size with what the launcher's environment asked for, once the trainer is prepared."""
+    wrapped = type(trainer.model_wrapped).__name__
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" and wrapped != "DeepSpeedEngine":
+        raise RecipeError(f"DeepSpeed was asked for, but the model runs as {wrapped}")
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true" and "FSDP" not in wrapped and "FullyShard" not in wrapped:
+        raise RecipeError(f"FSDP was asked for, but the model runs as {wrapped}: accelerate has no FSDP on this device")
+    if (world := int(os.environ.get("WORLD_SIZE", "1"))) != trainer.args.world_size:
+        raise RecipeError(f"{world} processes were launched, but the trainer counts {trainer.args.world_size}")
+
+
+def _free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])

@@ -1,0 +1,110 @@
+"""The one forward pass of the decoders: hidden states, and log-probabilities at labelled positions only."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from smolrecipes.objectives.losses import IGNORE, label_logps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+def token_logps(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of the labels, (labelled,) in float32, and the row each belongs to, (labelled,).
+
+    No logit is computed that no label needs. Where head(hidden) is not what the model answers (a soft cap or a scale
+    after the head, found by a probe once per model), the model itself computes every logit, and that is said.
+    """
+    labels = batch["labels"]
+    rows, positions = (labels != IGNORE).nonzero(as_tuple=True)
+    wanted = labels[rows, positions]
+    inputs = {"input_ids": batch["input_ids"]}
+    if not bool(batch["attention_mask"].all()):
+        inputs["attention_mask"] = batch["attention_mask"]
+    causal = unwrap(model)
+    if not _plain(causal):
+        return _all_logits(model(**inputs, use_cache=False).logits[rows, positions], wanted), rows
+    captured: list[Tensor] = []
+    with _hooked(causal.base_model, lambda module, args, output: captured.append(output[0])):
+        model(**inputs, use_cache=False, **_one_position(causal))
+    return _project(causal.get_output_embeddings(), captured[0][rows, positions], wanted), rows
+
+
+def unwrap(model: nn.Module) -> Any:
+    """The transformers model inside DDP, DeepSpeed, a compiled module and PEFT."""
+    from accelerate.utils import extract_model_from_parallel
+
+    inner = extract_model_from_parallel(model, keep_fp32_wrapper=True)
+    return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+
+
+@contextmanager
+def reference(model: nn.Module) -> Iterator[nn.Module]:
+    """The model as it was before training, by switching its adapter off; without gradients."""
+    from accelerate.utils import extract_model_from_parallel
+
+    inner = extract_model_from_parallel(model, keep_fp32_wrapper=True)
+    off = inner.disable_adapter() if hasattr(inner, "disable_adapter") else nullcontext()
+    with torch.no_grad(), off:
+        yield inner
+
+
+@contextmanager
+def _hooked(backbone: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
+    handle = backbone.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _one_position(causal: nn.Module) -> dict[str, int]:
+    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(causal.forward).parameters else {}
+
+
+@torch.no_grad()
+def _plain(causal: Any) -> bool:
+    """Whether the model's logits are its head's of the hidden state and nothing more; probed on large activations."""
+    if causal in _plain_heads:
+        return _plain_heads[causal]
+    seen: list[Tensor] = []
+
+    def amplify(module: nn.Module, args: Any, output: Any) -> Any:
+        output[0].mul_(1e3 / output[0].abs().max().clamp(min=1e-6))
+        seen.append(output[0])
+        return output
+
+    with _hooked(causal.base_model, amplify):
+        theirs = causal(input_ids=torch.zeros((1, 1), dtype=torch.long, device=causal.device), use_cache=False).logits
+    ours = causal.get_output_embeddings()(seen[0].to(theirs.dtype))
+    plain = bool(torch.allclose(ours, theirs, rtol=0, atol=1e-3 * float(ours.abs().max())))
+    _plain_heads[causal] = plain
+    if not plain:
+        print(f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower")
+    return plain
+
+
+def _project(head: nn.Module, hidden: Tensor, labels: Tensor) -> Tensor:
+    """Label log-probabilities through the head, which may itself carry an adapter."""
+    if type(head) is nn.Linear:
+        return label_logps(hidden, head.weight, labels, head.bias)
+    size = max(16, 2**24 // int(head.weight.shape[0]))
+    parts = [
+        checkpoint(lambda h, y: _all_logits(head(h), y), h, y, use_reentrant=False)
+        for h, y in zip(hidden.split(size), labels.split(size))
+    ]
+    return torch.cat(parts) if parts else hidden.new_zeros(0)
+
+
+def _all_logits(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.float().log_softmax(-1).gather(-1, labels[:, None]).squeeze(-1)

@@ -1,0 +1,180 @@
+"""Losses as pure functions of tensors: no model, no tokenizer, no trainer, nothing of ours."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+IGNORE = -100
+"""The label of a position that is not learned."""
+
+
+def label_logps(
+    hidden: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None = None, chunk: int = 1 << 24
+) -> Tensor:
+    """log softmax(hidden @ weight.T + bias)[labels], without ever holding all the logits.
+
+    hidden: (n, d), the positions that have a label and no others. weight: (v, d). labels: (n,) in [0, v). bias: (v,).
+    chunk: logits that exist at once; a chunk has at least 16 rows.
+    Returns (n,) in float32 (float64 for float64). The products run in the inputs' type, or autocast's.
+    """
+    device = hidden.device.type
+    if torch.is_autocast_enabled(device) and hidden.dtype != torch.float64:
+        dtype = torch.get_autocast_dtype(device)
+        hidden, weight, bias = hidden.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
+    rows = max(16, chunk // weight.shape[0])
+    with torch.autocast(device, enabled=False):
+        if torch.is_grad_enabled():
+            logps: Tensor = _LabelLogps.apply(hidden, weight, bias, labels, rows)  # type: ignore[no-untyped-call]
+            return logps
+        return _forward(hidden, weight, bias, labels, rows, direction=False)[0]
+
+
+def sequence_sums(logps: Tensor, rows: Tensor, count: int) -> Tensor:
+    """The sum of each sequence's values. logps: (n,); rows: (n,) int64, the sequence of each. Returns (count,)."""
+    return logps.new_zeros(count).index_add(0, rows, logps)
+
+
+def log1mexp(x: Tensor) -> Tensor:
+    """log(1 - exp(x)) for x <= 0, of any shape, to full precision (Mächler 2012), in float32 at least.
+
+    1 - p of a certain token (x = 0) counts as eps squared: the value and its gradient stay finite.
+    """
+    x = _precise(x)
+    x = x.clamp(max=-(torch.finfo(x.dtype).eps ** 2))
+    near = x > -0.6931471805599453  # -log 2: on each side, the form that does not cancel
+    # the branch not taken must have a finite gradient as well: `where` multiplies it by 0
+    close, far = torch.where(near, x, -1.0), torch.where(near, -1.0, x)
+    return torch.where(near, torch.log(-torch.expm1(close)), torch.log1p(-torch.exp(far)))
+
+
+def odds_ratio_loss(chosen: Tensor, rejected: Tensor) -> Tensor:
+    """-log sigmoid(log odds(chosen) - log odds(rejected)), odds(p) = p / (1 - p): ORPO, arXiv:2403.07691.
+
+    chosen, rejected: (pairs,), log-probabilities averaged over the tokens of each answer. Returns (pairs,).
+    """
+    chosen, rejected = _precise(chosen), _precise(rejected)
+    return -F.logsigmoid((chosen - log1mexp(chosen)) - (rejected - log1mexp(rejected)))
+
+
+def dpo_loss(
+    chosen: Tensor,
+    rejected: Tensor,
+    reference_chosen: Tensor | float = 0.0,
+    reference_rejected: Tensor | float = 0.0,
+    *,
+    beta: float,
+    kind: Literal["sigmoid", "ipo", "hinge", "robust"] = "sigmoid",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The loss of each pair, from the answers' log-probabilities under the policy and the reference: all (pairs,).
+
+    They are sums over the answer's tokens; for ipo averages, as its authors normalise it and TRL does. Without a
+    reference, `chosen` and `rejected` are the ratios already.
+    sigmoid: arXiv:2305.18290, equation 7; with smoothing, conservative DPO (Mitchell 2023). hinge: SLiC,
+    arXiv:2305.10425, on the ratios. ipo: arXiv:2310.12036, equation 17. robust: arXiv:2403.00409, unbiased when a
+    share `label_smoothing` (below 1/2) of the preferences is the wrong way round.
+    """
+    if label_smoothing and kind in ("ipo", "hinge"):
+        raise ValueError(f"label_smoothing is read by sigmoid and robust, not by {kind}")
+    margin = (_precise(chosen) - reference_chosen) - (_precise(rejected) - reference_rejected)
+    if kind == "ipo":
+        return (margin - 1 / (2 * beta)) ** 2
+    if kind == "hinge":
+        return torch.relu(1 - beta * margin)
+    right, wrong = -F.logsigmoid(beta * margin), -F.logsigmoid(-beta * margin)
+    if kind == "sigmoid":
+        return (1 - label_smoothing) * right + label_smoothing * wrong if label_smoothing else right
+    if kind == "robust":
+        return ((1 - label_smoothing) * right - label_smoothing * wrong) / (1 - 2 * label_smoothing)
+    raise ValueError(f"dpo_loss has no kind '{kind}'")
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """(rows, v) in float32 or float64, fresh, so that it can be changed in place."""
+    return _precise(F.linear(hidden, weight, bias))
+
+
+def _forward(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, rows: int, *, direction: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """(log-probabilities (n,), log normalisers (n,), d logp / d hidden (n, d) when `direction`)."""
+    n = hidden.shape[0]
+    logps = torch.empty(n, dtype=torch.promote_types(hidden.dtype, torch.float32), device=hidden.device)
+    normalisers, directions = torch.empty_like(logps), torch.empty_like(hidden) if direction else None
+    for start in range(0, n, rows):
+        part = slice(start, start + rows)
+        target = labels[part, None]
+        logits = _logits(hidden[part], weight, bias)
+        top = logits.amax(1, keepdim=True)
+        gap = logits.gather(1, target) - top
+        exps = logits.sub_(top).exp_()
+        total = exps.sum(1, keepdim=True)
+        log_total = total.log()
+        logps[part] = (gap - log_total)[:, 0]
+        normalisers[part] = (top + log_total)[:, 0]
+        if directions is not None:
+            # W[label] - softmax @ W as one product: subtracting 1 from p first keeps the digits when p is near 1
+            probabilities = exps.div_(total)
+            probabilities.scatter_add_(1, target, torch.full_like(total, -1))
+            directions[part] = (probabilities.to(weight.dtype) @ weight).neg_()
+    return logps, normalisers, directions
+
+
+class _LabelLogps(torch.autograd.Function):
+    """With a frozen head, the forward pass stores d logp / d hidden: two products with the vocabulary instead of three.
+
+    With a trainable head the logits are computed again, chunk by chunk, in the backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, rows: int) -> Tensor:
+        frozen = not any(ctx.needs_input_grad[1:3])
+        direction = frozen and ctx.needs_input_grad[0]
+        logps, normalisers, directions = _forward(hidden, weight, bias, labels, rows, direction=direction)
+        ctx.rows, ctx.frozen = rows, frozen
+        ctx.save_for_backward(*((directions,) if frozen else (hidden, weight, bias, labels, normalisers)))
+        return logps
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+        if ctx.frozen:
+            (directions,) = ctx.saved_tensors
+            return directions * grad[:, None].to(directions.dtype), None, None, None, None
+        with torch.autocast(grad.device.type, enabled=False):
+            return *_gradients(ctx, grad), None, None
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Gradients for hidden, weight and bias, each only where it is needed; sums over chunks are kept in float32."""
+    hidden, weight, bias, labels, normalisers = ctx.saved_tensors
+    needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+    for_hidden = torch.empty_like(hidden) if needs_hidden else None
+    for_weight = torch.zeros_like(weight, dtype=grad.dtype) if needs_weight else None
+    for_bias = torch.zeros_like(bias, dtype=grad.dtype) if needs_bias else None
+    for start in range(0, hidden.shape[0], ctx.rows):
+        part = slice(start, start + ctx.rows)
+        logits = _logits(hidden[part], weight, bias)
+        slopes = logits.sub_(normalisers[part, None]).exp_()  # probabilities; then d loss / d logits
+        slopes.scatter_add_(1, labels[part, None], torch.full_like(slopes[:, :1], -1))
+        slopes.mul_(-grad[part, None])
+        if for_bias is not None:
+            for_bias += slopes.sum(0)
+        slopes = slopes.to(weight.dtype)
+        if for_hidden is not None:
+            for_hidden[part] = slopes @ weight
+        if for_weight is not None and for_weight.dtype == slopes.dtype:
+            for_weight.addmm_(slopes.T, hidden[part])
+        elif for_weight is not None:
+            for_weight += slopes.T @ hidden[part]
+    as_given = (None if g is None else g.to(weight.dtype) for g in (for_hidden, for_weight, for_bias))
+    return tuple(as_given)  # type: ignore[return-value]

@@ -1,0 +1,30 @@
+"""Reference log-probabilities of preference pairs, computed once before training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+    from smolrecipes.objectives.preference import PairwiseObjective
+
+
+@torch.no_grad()
+def add_reference(objective: PairwiseObjective, examples: Dataset, model: PreTrainedModel, pad_id: int) -> Dataset:
+    """`examples` with `reference_chosen` and `reference_rejected`: sums over the answers, dropout off."""
+    chosen: list[float] = []
+    rejected: list[float] = []
+    training = model.training
+    model.eval()
+    for start in range(0, len(examples), 16):
+        rows = [examples[i] for i in range(start, min(start + 16, len(examples)))]
+        batch = {name: tensor.to(model.device) for name, tensor in objective.collate(rows, pad_id).items()}
+        pair = objective.logps(model, batch)
+        chosen += pair.chosen.tolist()
+        rejected += pair.rejected.tolist()
+    model.train(training)
+    return examples.add_column("reference_chosen", chosen).add_column("reference_rejected", rejected)

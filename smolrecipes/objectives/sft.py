@@ -1,0 +1,72 @@
+"""SFT: learn what the assistant says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from smolrecipes.component import option
+from smolrecipes.kinds import Loss, Mean, Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
+
+    from smolrecipes.kinds import Parts
+
+
+class SFT(Objective, name="sft"):
+    """Supervised fine-tuning on conversations: cross-entropy on the assistant's turns and the token that ends each."""
+
+    rows: ClassVar[tuple[str, ...]] = ("messages",)
+
+    learn: Literal["assistant", "all"] = "assistant"
+    """Which tokens are learned: the assistant's turns, or every token."""
+    engine: Literal["smolrecipes", "trl"] = option("smolrecipes")
+    """trl trains with TRL's SFTTrainer, to compare."""
+
+    def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
+        """Ids and labels, cut at `max_length` tokens; None when no label is left."""
+        from smolrecipes.objectives.chat import encode
+        from smolrecipes.objectives.losses import IGNORE
+
+        ids, labels = encode(row["messages"], tokenizer, row["tools"], self.learn)
+        kept = labels[:max_length]
+        if all(label == IGNORE for label in kept[1:]):
+            return None
+        return {"input_ids": ids[:max_length], "labels": kept, "cut": max(0, len(ids) - max_length)}
+
+    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
+        """`input_ids`, `attention_mask`, `labels` of shape (rows, positions)."""
+        from smolrecipes.objectives.batch import stack
+
+        return stack([(e["input_ids"], e["labels"]) for e in examples], pad_id)
+
+    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+        """`tokens`: the learned ones."""
+        from smolrecipes.objectives.batch import labelled
+
+        return {"tokens": labelled(batch)}
+
+    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+        """Negative log-likelihood, in nats per learned token."""
+        from smolrecipes.objectives.forward import token_logps
+
+        logps, _ = token_logps(model, batch)
+        return Loss({"nll": Mean(-logps.sum(), "tokens")})
+
+    def arguments(self, options: dict[str, Any]) -> TrainingArguments:
+        """TRL's SFTConfig with engine=trl."""
+        if self.engine == "smolrecipes":
+            return super().arguments(options)
+        from smolrecipes.objectives.trl import sft_arguments
+
+        return sft_arguments(self, options)
+
+    def trainer(self, parts: Parts) -> Trainer:
+        """TRL's SFTTrainer with engine=trl."""
+        if self.engine == "smolrecipes":
+            return super().trainer(parts)
+        from smolrecipes.objectives.trl import sft_trainer
+
+        return sft_trainer(self, parts)

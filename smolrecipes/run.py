@@ -1,0 +1,247 @@
+"""A run and its directory: stages trained at most once, lineage, resume, finish."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from smolrecipes.component import Component
+from smolrecipes.console import is_first, say
+from smolrecipes.errors import RecipeError
+from smolrecipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from smolrecipes.assemble import Assembly
+
+Part = TypeVar("Part", bound=Component)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory."""
+
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def model(self) -> Path:
+        """The finished model with its tokenizer; merged when an adapter was trained."""
+        return self.folder / "model"
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter alone, when one was trained."""
+        return self.folder / "adapter"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was trained to the end; `results.json` is written last."""
+        return (self.folder / "results.json").exists()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What came of it: `before` and `after` held-out numbers, samples, sizes."""
+        found: dict[str, Any] = json.loads((self.folder / "results.json").read_text(encoding="utf-8"))
+        return found
+
+
+def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, command: str = "") -> Run:
+    """Trains a recipe and every recipe it builds on, or finds them trained, and says what came of it.
+
+    runs: the folder of all run directories. fresh: start over, keeping the old run aside. command: for the lineage.
+    """
+    from smolrecipes.launch import join
+    from smolrecipes.override import resolve
+    from smolrecipes.summary import summarise
+
+    join()
+    recipe = resolve(recipe)
+    this = _finished(recipe, Path(runs), fresh, command)
+    if is_first():
+        _point_last(this)
+    summarise(this)
+    return this
+
+
+def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
+    """The recipe's trainer, before its first step; the recipes it builds on are trained first."""
+    from smolrecipes.assemble import assemble
+    from smolrecipes.launch import join
+    from smolrecipes.override import resolve
+
+    join()
+    recipe = resolve(recipe)
+    concrete = _bases(recipe, Path(runs), "")
+    return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
+
+
+def place(recipe: Recipe, runs: Path) -> Run:
+    """Where a recipe's run lies: `<runs>/<title>-<8 digits of the fingerprint>`."""
+    return Run(runs / f"{recipe.title or recipe.objective.name}-{recipe.fingerprint()[:8]}", recipe)
+
+
+def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
+    """The run of a recipe, trained now unless it already is."""
+    from smolrecipes.assemble import assemble
+    from smolrecipes.summary import begin, reused
+
+    this = place(recipe, runs)
+    if fresh:
+        _first_only(lambda: _set_aside(this.folder))
+    if _agreed(this.finished):
+        reused(this)
+        return this
+    concrete = _bases(recipe, runs, command)
+    _first_only(lambda: _open(this, command))
+    assembly = assemble(concrete, this.folder, runs / ".cache")
+    begin(this, assembly)
+    _train(this, assembly)
+    return this
+
+
+def _bases(part: Part, runs: Path, command: str) -> Part:
+    """`part` with every `Trained(recipe)` in it trained and replaced by its folder."""
+    from smolrecipes.architectures.pretrained import Pretrained
+    from smolrecipes.architectures.trained import Trained
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, Trained):
+            return Pretrained(str(_finished(value.recipe, runs, False, command).model))
+        if isinstance(value, Component):
+            return _bases(value, runs, command)
+        return tuple(map(settle, value)) if isinstance(value, tuple) else value
+
+    changed = {name: settle(getattr(part, name)) for name in part.options()}
+    return part.replace(**changed) if any(changed[n] is not getattr(part, n) for n in changed) else part
+
+
+def _train(this: Run, assembly: Assembly) -> None:
+    """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    trainer, started = assembly.trainer, time.monotonic()
+    checkpoints = Path(trainer.args.output_dir)
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
+    numbers = this.folder / "before.json"
+    if last:
+        say(f"  resumed from {last}")
+        before = json.loads(numbers.read_text(encoding="utf-8"))
+    else:
+        before = _held_out(trainer)
+        if is_first():
+            numbers.write_text(json.dumps(before), encoding="utf-8")
+    trainer.train(resume_from_checkpoint=last)
+    after = _held_out(trainer)
+    _save(this, assembly, {"before": before, "after": after, "seconds": round(time.monotonic() - started, 1)})
+
+
+def _held_out(trainer: Any) -> dict[str, float]:
+    if trainer.eval_dataset is None:
+        return {}
+    found = trainer.evaluate()
+    skip = ("runtime", "samples_per_second", "steps_per_second", "epoch", "model_preparation_time", "num_tokens")
+    return {name.removeprefix("eval_"): value for name, value in found.items() if not name.endswith(skip)}
+
+
+def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
+    """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
+    from smolrecipes.adapters.lora import merged, share
+    from smolrecipes.summary import samples
+
+    trainer, parts = assembly.trainer, assembly.parts
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    trained, total = share(model)
+    if is_first():
+        adapted = hasattr(model, "merge_and_unload")
+        if adapted:
+            model.save_pretrained(this.adapter)
+            model = merged(model)
+        partial = this.model.with_name("model.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        model.save_pretrained(partial)
+        parts.tokenizer.save_pretrained(partial)
+        shutil.rmtree(this.model, ignore_errors=True)
+        partial.rename(this.model)
+        facts = {
+            "steps": trainer.state.global_step,
+            "rows": min(len(parts.train), trainer.state.global_step * parts.batch),
+            "of": len(parts.train),
+            "tokens": trainer.state.num_input_tokens_seen,
+            "trained_parameters": trained,
+            "parameters": total,
+            "adapter_bytes": sum(f.stat().st_size for f in this.adapter.glob("*.safetensors")) if adapted else 0,
+            "samples": samples(model, parts, this.recipe.decoding),
+            "sentences": assembly.sentences,
+        }
+        text = json.dumps({**numbers, **facts}, indent=2, ensure_ascii=False)
+        (this.folder / "results.json").write_text(text, encoding="utf-8")
+    trainer.accelerator.wait_for_everyone()
+
+
+def _open(this: Run, command: str) -> None:
+    """Makes the run directory with the resolved recipe and the lineage, before anything is trained."""
+    from smolrecipes.lineage import lineage
+    from smolrecipes.serialize import dumps
+
+    try:
+        this.folder.mkdir(parents=True, exist_ok=True)
+        (this.folder / "recipe.json").write_text(dumps(this.recipe), encoding="utf-8")
+        (this.folder / "lineage.json").write_text(json.dumps(lineage(this.recipe, command), indent=2), encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            f"{this.folder}: cannot write there ({error.strerror}); name another folder with --runs"
+        ) from None
+
+
+def _set_aside(folder: Path) -> None:
+    if folder.exists():
+        old = folder.with_name(f"{folder.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+        folder.rename(old)
+        say(f"the old run is kept as {old}")
+
+
+def _point_last(this: Run) -> None:
+    """`runs/last`: a link to the newest run, or a file with its name where links are not allowed."""
+    last = this.folder.parent / "last"
+    last.unlink(missing_ok=True)
+    try:
+        last.symlink_to(this.folder.name, target_is_directory=True)
+    except OSError:
+        last.write_text(this.folder.name, encoding="utf-8")
+
+
+def _first_only(act: Any) -> None:
+    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
+    from accelerate.utils import broadcast_object_list
+
+    problem: list[Any] = [None]
+    if is_first():
+        try:
+            act()
+        except RecipeError as error:
+            problem = [error]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        broadcast_object_list(problem)
+    if problem[0] is not None:
+        raise problem[0]
+
+
+def _agreed(value: bool) -> bool:
+    """Rank 0's answer, on every rank."""
+    from accelerate.utils import broadcast_object_list
+
+    answer = [value]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        broadcast_object_list(answer)
+    return answer[0]
+
+
+def command_line() -> str:
+    """The command that this process was started with."""
+    return " ".join(sys.argv)

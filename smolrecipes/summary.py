@@ -1,0 +1,136 @@
+"""What a run says before it trains, and what came of it afterwards."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.component import Component
+from smolrecipes.console import say
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from smolrecipes.assemble import Assembly
+    from smolrecipes.kinds import Parts
+    from smolrecipes.recipe import Decoding, Recipe
+    from smolrecipes.run import Run
+
+
+def begin(this: Run, assembly: Assembly) -> None:
+    """What this stage will see, and on what it runs."""
+    args, parts = assembly.trainer.args, assembly.parts
+    rows, seen = len(parts.train), args.max_steps * parts.batch
+    tokens = _tokens(parts) * seen / rows
+    passes = f"{seen / rows:.3g} times" if seen > rows else "once" if seen + parts.batch > rows else ""
+    trained = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
+    total = sum(p.numel() for p in parts.model.parameters())
+    precision = "bfloat16" if args.bf16 else "float16" if args.fp16 else "float32"
+    say(f"\n{this.folder.name}")
+    for sentence in assembly.sentences:
+        say(f"  {sentence}")
+    say(
+        f"  sees {min(seen, rows):,} of {rows:,} rows {passes}".rstrip() + f", about {tokens / 1e6:.2g} M tokens, "
+        f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
+        f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
+    )
+    say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {args.device.type} in {precision}")
+
+
+def reused(this: Run) -> None:
+    """That a stage is already trained."""
+    say(f"{this.folder.name}: already trained, nothing to do")
+
+
+def summarise(this: Run) -> None:
+    """The chain in a table, the answers, and what to run next."""
+    from rich.table import Table
+
+    runs = list(chain(this))
+    table = Table(title=f"What came of {this.folder.name}", title_justify="left", title_style="bold")
+    for name in ("stage", "saw", "trained", "held-out loss", "reward accuracy"):
+        table.add_column(name)
+    for stage in runs:
+        found = stage.results
+        saw = f"{found['rows']:,} of {found['of']:,} rows, {found['tokens'] / 1e6:.2f} M tokens"
+        share = found["trained_parameters"] / found["parameters"]
+        size = f", adapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
+        numbers = (_change(found, "loss", "{:.3f}"), _change(found, "reward_accuracy", "{:.1%}"))
+        table.add_row(stage.folder.name, saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers)
+    say("", table, "")
+    for question, answer in this.results["samples"]:
+        say(f"> {question}", f"  {answer}")
+    say("", f"model     {this.model}")
+    if this.adapter.exists():
+        say(f"adapter   {this.adapter}")
+    say(f"next      {_launcher()} chat {this.folder}")
+
+
+def chain(this: Run) -> Iterator[Run]:
+    """The runs that a run was built on, the first first, and itself."""
+    from smolrecipes.run import place
+
+    for base in bases(this.recipe):
+        yield from chain(place(base, this.folder.parent))
+    yield this
+
+
+def bases(part: Component) -> Iterator[Recipe]:
+    """The recipes of every `Trained` inside a component."""
+    from smolrecipes.architectures.trained import Trained
+
+    if isinstance(part, Trained):
+        yield part.recipe
+        return
+    for _, child in part.children():
+        yield from bases(child)
+
+
+def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> list[tuple[str, str]]:
+    """Held-out prompts and what the model makes of them."""
+    from smolrecipes.generate import generate
+
+    rows = parts.validation_rows if parts.validation_rows is not None else parts.train_rows
+    if not hasattr(model, "generate") or not model.can_generate():
+        return []
+    chosen = random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows)))
+    prompts = [prompt(rows, index) for index in chosen]
+    answers = generate(model, parts.tokenizer, prompts, decoding)
+    return [(_shown(asked), answer.strip()) for asked, answer in zip(prompts, answers)]
+
+
+def prompt(rows: Dataset, index: int) -> Any:
+    """What a row asks: the messages before the answer, or the beginning of a text."""
+    row = rows[index]
+    if "prompt" in row:
+        return row["prompt"]
+    if "messages" in row:
+        turns = [message["role"] for message in row["messages"]]
+        return row["messages"][: turns.index("assistant")] if "assistant" in turns else row["messages"]
+    text = str(row.get("source") or row.get("text") or "")
+    return text if "source" in row else text[: text.find(" ", 40)]
+
+
+def _shown(asked: Any) -> str:
+    text = asked if isinstance(asked, str) else " / ".join(str(m.get("content")) for m in asked)
+    return " ".join(text.split())
+
+
+def _change(found: dict[str, Any], name: str, form: str) -> str:
+    before, after = found["before"].get(name), found["after"].get(name)
+    if after is None:
+        return ""
+    return f"{form.format(before)} → {form.format(after)}" if before is not None else form.format(after)
+
+
+def _tokens(parts: Parts) -> float:
+    from smolrecipes.batches import lengths
+
+    return float(sum(lengths(parts.train)))
+
+
+def _launcher() -> str:
+    return "smolrecipes" if Path(sys.argv[0]).name == "smolrecipes" else "python -m smolrecipes"

@@ -1,0 +1,113 @@
+"""RecipeTrainer: transformers' Trainer, whose loss is the objective's. Nothing here knows any method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer
+from transformers.trainer_utils import EvalLoopOutput
+
+from smolrecipes.batches import Batches, Loader
+from smolrecipes.kinds import Objective, Parts
+from smolrecipes.tally import Tally
+
+
+class RecipeTrainer(Trainer):
+    """Divides the sums of the objective by the counts of the whole global batch, over accumulation and ranks."""
+
+    def __init__(self, objective: Objective, parts: Parts) -> None:
+        self.objective, self.parts, self.tally = objective, parts, Tally()
+        super().__init__(
+            model=parts.model,
+            args=parts.arguments,
+            train_dataset=parts.train,
+            eval_dataset=parts.validation,
+            processing_class=parts.tokenizer,
+            callbacks=list(parts.callbacks),
+        )
+        self.remove_callback(PrinterCallback)
+        self.loss_is_scaled_for_ga = True  # compute_loss divides by the counts of all micro-batches
+
+    def get_train_dataloader(self) -> Loader:
+        """The training rows, shuffled by (seed, epoch)."""
+        return self._loader(self.parts.train, self.parts.batch, self.parts.seed)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Loader:
+        """The held-out rows, in order."""
+        rows = self.parts.validation if eval_dataset is None else eval_dataset
+        return self._loader(rows, self.args.per_device_eval_batch_size * self.args.world_size, None)
+
+    def _loader(self, examples: Any, batch: int, seed: int | None) -> Loader:
+        micro = self.args.per_device_train_batch_size if seed is not None else self.args.per_device_eval_batch_size
+        place = {"rank": self.args.process_index, "world": self.args.world_size}
+        batches = Batches(lengths(examples), batch=batch, micro=micro, seed=seed, **place)
+        pad = self.parts.tokenizer.pad_token_id
+        return Loader(examples, batches, lambda rows: self.objective.collate(rows, 0 if pad is None else pad))
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, Any]], Any]:
+        """The micro-batches of one step on this rank, and the counts of the global batch over all ranks."""
+        batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
+        counts: dict[str, int] = {}
+        for batch in batches:
+            found = {**self.objective.counts(batch), "input": int(batch["attention_mask"].sum())}
+            for unit, count in found.items():
+                counts[unit] = counts.get(unit, 0) + (count if batch["origins"] else 0)
+        sums = self.accelerator.reduce(torch.tensor(list(counts.values()), dtype=torch.float64, device=device)).tolist()
+        totals = dict(zip(counts, sums))
+        self.state.num_input_tokens_seen += int(totals.get("input", 0))
+        self.callback_handler.train_dataloader.seen = [origin for batch in batches for origin in batch["origins"]]
+        return batches, totals
+
+    def compute_loss(
+        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """This micro-batch's share of the global batch's loss. Ranks are averaged later, so their number multiplies."""
+        origins = inputs.pop("origins")
+        loss = self.objective.loss(model, inputs)
+        counts = self.objective.counts(inputs)
+        self.tally.add(loss, counts, empty=not origins)
+        totals = num_items_in_batch or counts
+        parts = [m.sum * (m.weight / max(1.0, totals[m.over])) for m in loss.terms.values()]
+        share: torch.Tensor = torch.stack(parts).sum() * (self.args.world_size * bool(origins))
+        return share
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """The objective's terms and metrics over all held-out rows, exact whatever the batch size."""
+        training, tally = self.model.training, Tally()
+        self.model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for batch in dataloader:
+                inputs = self._prepare_inputs(batch)
+                origins = inputs.pop("origins")
+                tally.add(self.objective.loss(self.model, inputs), self.objective.counts(inputs), empty=not origins)
+        self.model.train(training)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))  # type: ignore[arg-type]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds the terms and metrics of the steps since the last log."""
+        if "loss" in logs:
+            found = self.tally.means(self.accelerator)
+            extra = {name: value for name, value in found.items() if name != "loss" and len(found) > 2}
+            logs = {**logs, **extra, "tokens": self.state.num_input_tokens_seen}
+        super().log(logs, start_time)
+
+
+def lengths(examples: Any) -> list[int]:
+    """Tokens of each example: the lengths of its lists of ids, added up."""
+    import pyarrow.compute as pc
+
+    names = [name for name in ("input_ids", "prompt", "chosen", "rejected") if name in examples.column_names]
+    columns = [pc.list_value_length(examples.with_format("arrow")[:][name]).to_pylist() for name in names]
+    return [sum(values) for values in zip(*columns)]
