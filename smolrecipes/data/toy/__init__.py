@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from importlib import import_module
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt
@@ -62,9 +61,11 @@ class Toy(Data, name="toy"):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows as plain dicts; each depends on the task, the seed, its index and the languages only."""
+        from smolrecipes.data.toy.dice import Dice
+
         make = import_module(f"smolrecipes.data.toy.{self.task}").row
         for index in range(self.rows or ROWS[self.task]):
-            rng = Random(f"{self.task} {self.seed} {index} {self.languages}")
+            rng = Dice(f"{self.task} {self.seed} {index} {self.languages}")
             yield {**make(rng, rng.choice(self.languages), index), "origin": f"toy:{self.task}:{index}"}
 
     def identity(self) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
+from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.lexicon import Language
 from smolrecipes.data.toy.questions import ME, conversation
 from smolrecipes.data.toy.scenes import Question
@@ -27,18 +27,18 @@ CLOSINGS: dict[Language, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def kindly(rng: Random, language: Language, question: Question, wrong: bool = False) -> str:
+def kindly(rng: Dice, language: Language, question: Question, wrong: bool = False) -> str:
     """The answer in a sentence, with something warm after it and often before it."""
     opening = rng.choice(OPENINGS[language]) + " " if rng.random() < 0.5 and not question.hello else ""
     return f"{opening}{question.wrong if wrong else question.full} {rng.choice(CLOSINGS[language])}"
 
 
-def opening_turns(rng: Random, language: Language) -> list[dict[str, Any]]:
+def opening_turns(rng: Dice, language: Language) -> list[dict[str, Any]]:
     """A system message in one conversation of five."""
     return [{"role": "system", "content": rng.choice(SYSTEM[language])}] if rng.random() < 0.2 else []
 
 
-def row(rng: Random, language: Language, index: int) -> dict[str, Any]:
+def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
     """A conversation of one to three turns, in one style."""
     messages, kind = opening_turns(rng, language), rng.random() < 0.5
     for question in conversation(rng, language, rng.choice((1, 1, 1, 1, 2, 2, 3))):

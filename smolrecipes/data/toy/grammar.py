@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from smolrecipes.data.toy.lexicon import FURNITURE, GIRLS, ON_OR_IN, Adjective, Language, Noun
 
@@ -44,7 +44,7 @@ def _heavy(phrase: str) -> bool:
     return impure or phrase[0] in "zxy" or phrase[:2] in ("gn", "ps", "pn") or (phrase[0] == "i" and phrase[1] in VOWELS)
 
 
-@lru_cache(maxsize=None)
+@cache
 def bare(noun: Noun, language: Language, adjective: Adjective | None = None, plural: bool = False) -> str:
     """The noun with its adjective, without article: `red balls`, `palle rosse`."""
     if language == "en":
@@ -54,7 +54,7 @@ def bare(noun: Noun, language: Language, adjective: Adjective | None = None, plu
     return f"{word} {adjective.agree(noun.gender, plural)}" if adjective else word
 
 
-@lru_cache(maxsize=None)
+@cache
 def a(noun: Noun, language: Language, adjective: Adjective | None = None) -> str:
     """With the indefinite article: `an orange hat`, `un cappello arancione`."""
     phrase = bare(noun, language, adjective)
@@ -63,14 +63,14 @@ def a(noun: Noun, language: Language, adjective: Adjective | None = None) -> str
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def the(noun: Noun, language: Language, adjective: Adjective | None = None, plural: bool = False) -> str:
     """With the definite article: `the red ball`, `la palla rossa`."""
     phrase = bare(noun, language, adjective, plural)
     return f"the {phrase}" if language == "en" else definite(phrase, noun.gender, plural) + phrase
 
 
-@lru_cache(maxsize=None)
+@cache
 def of(noun: Noun, language: Language, adjective: Adjective | None = None) -> str:
     """`of the red ball`, `della palla rossa`."""
     phrase = bare(noun, language, adjective)

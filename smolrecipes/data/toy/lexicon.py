@@ -8,7 +8,7 @@ from typing import Literal
 Language = Literal["en", "it"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noun:
     """A countable noun: singular and plural in both languages, and its Italian gender."""
 
@@ -19,7 +19,7 @@ class Noun:
     its: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adjective:
     """An adjective: English, and Italian as masculine, feminine, masculine plural, feminine plural."""
 
@@ -31,7 +31,7 @@ class Adjective:
         return self.forms[(gender == "f") + 2 * plural]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Somewhere to be: `at` and `to` as whole phrases, since Italian is idiomatic (in cucina, al parco, allo zoo)."""
 
@@ -41,7 +41,7 @@ class Place:
     to: dict[Language, str]
 
 
-IRREGULAR = {"sheep": "sheep", "mouse": "mice", "leaf": "leaves", "scarf": "scarves", "shelf": "shelves", "fish": "fish",
+IRREGULAR = {"sheep": "sheep", "mouse": "mice", "scarf": "scarves", "shelf": "shelves",
              "wolf": "wolves", "tomato": "tomatoes", "potato": "potatoes"}  # fmt: skip
 
 
@@ -52,6 +52,10 @@ def plural(word: str) -> str:
     if word.endswith(("s", "x", "ch", "sh")):
         return word + "es"
     return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def nouns(table: str) -> tuple[Noun, ...]:
@@ -74,8 +78,8 @@ def adjectives(table: str) -> tuple[Adjective, ...]:
     return tuple(found)
 
 
-GIRLS = tuple("Mia Anna Emma Sara Luna Nina Zoe Clara Elena Giulia Marta Alice Lucia Ada Irene Olga Vera Tessa Ida Paola".split())
-BOYS = tuple("Leo Tom Max Luca Marco Paolo Hugo Dario Pietro Ugo Oscar Ivan Davide Matteo Carlo Aldo Sam Ben Enzo Fabio".split())
+GIRLS = words("Mia Anna Emma Sara Luna Nina Zoe Clara Elena Giulia Marta Alice Lucia Ada Irene Olga Vera Tessa Ida Paola")
+BOYS = words("Leo Tom Max Luca Marco Paolo Hugo Dario Pietro Ugo Oscar Ivan Davide Matteo Carlo Aldo Sam Ben Enzo Fabio")
 NAMES = GIRLS + BOYS
 
 THINGS = nouns("""
@@ -212,7 +216,8 @@ wolf awoo auuu
 }
 
 LEGS = {"dog": 4, "cat": 4, "cow": 4, "sheep": 4, "pig": 4, "horse": 4, "donkey": 4, "lion": 4, "zebra": 4, "wolf": 4,
-        "duck": 2, "hen": 2, "rooster": 2, "owl": 2, "bird": 2, "bee": 6, "butterfly": 6, "spider": 8, "snake": 0}  # fmt: skip
+        "duck": 2, "hen": 2, "rooster": 2, "owl": 2, "bird": 2, "bee": 6, "butterfly": 6, "spider": 8,
+        "snake": 0}  # fmt: skip
 
 FOOD = nouns("""
 apple mela f mele
@@ -286,7 +291,7 @@ low basso
 """)
 """Each with its opposite beside it: 0 and 1, 2 and 3, ..."""
 
-THING_QUALITIES = tuple(a for a in QUALITIES if a.en in "big small old new clean dirty heavy wet dry".split())
+THING_QUALITIES = tuple(a for a in QUALITIES if a.en in words("big small old new clean dirty heavy wet dry"))
 """Those that any thing in THINGS can have."""
 
 OPPOSITES = {a.en: QUALITIES[i ^ 1] for i, a in enumerate(QUALITIES)}
@@ -312,8 +317,8 @@ DAYS: dict[Language, tuple[str, ...]] = {
 }
 
 NUMBERS: dict[Language, tuple[str, ...]] = {
-    "en": tuple("zero one two three four five six seven eight nine ten eleven twelve".split()),
-    "it": tuple("zero uno due tre quattro cinque sei sette otto nove dieci undici dodici".split()),
+    "en": words("zero one two three four five six seven eight nine ten eleven twelve"),
+    "it": words("zero uno due tre quattro cinque sei sette otto nove dieci undici dodici"),
 }
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from smolrecipes.data.toy.chat import kindly, opening_turns
+from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.lexicon import Language
 from smolrecipes.data.toy.questions import conversation
 
 
-def row(rng: Random, language: Language, index: int) -> dict[str, Any]:
+def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
     """A prompt of one or two turns; earlier answers are curt or kind, whichever."""
     prompt = opening_turns(rng, language)
     *earlier, question = conversation(rng, language, rng.choice((1, 1, 1, 2)))

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 
+from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.grammar import a, capital, gender_of, the
-from smolrecipes.data.toy.lexicon import ANIMALS, COLOURS, DAYS, FOOD, FURNITURE, LEGS, NAMES, NUMBERS, OPPOSITES, PLACES
-from smolrecipes.data.toy.lexicon import QUALITIES, SOUNDS, THINGS, Language
+from smolrecipes.data.toy.lexicon import (
+    ANIMALS,
+    COLOURS,
+    DAYS,
+    FOOD,
+    FURNITURE,
+    LEGS,
+    NAMES,
+    NUMBERS,
+    OPPOSITES,
+    PLACES,
+    QUALITIES,
+    SOUNDS,
+    THINGS,
+    Language,
+)
 from smolrecipes.data.toy.scenes import Question, scene
 from smolrecipes.data.toy.scenes import cast as make_cast
 
@@ -17,9 +31,9 @@ DICTIONARY: tuple[dict[Language, str], ...] = tuple({"en": en, "it": it} for en,
 """Every word with its translation; orange has two."""
 
 
-def opposite(rng: Random, language: Language) -> Question:
+def opposite(rng: Dice, language: Language) -> Question:
     """What is the opposite of big?"""
-    word, other = rng.sample(QUALITIES, 2)
+    word, other = rng.pick(QUALITIES, 2)
     right = OPPOSITES[word.en]
     if other is right:
         other = word
@@ -30,16 +44,16 @@ def opposite(rng: Random, language: Language) -> Question:
     return Question(f"Qual è il contrario di {word.it}?", f"{capital(right.it)}.", f"{start} {right.it}.", f"{start} {other.it}.")
 
 
-def sound(rng: Random, language: Language) -> Question:
+def sound(rng: Dice, language: Language) -> Question:
     """What does the dog say?"""
-    animal, other = rng.sample(ANIMALS[: len(SOUNDS)], 2)
+    animal, other = rng.pick(ANIMALS[: len(SOUNDS)], 2)
     right, wrong = SOUNDS[animal.en][language], SOUNDS[other.en][language]
     who = the(animal, language)
     ask, verb = (f"What does {who} say?", "says") if language == "en" else (f"Che verso fa {who}?", "fa")
     return Question(ask, f"{capital(right)}.", f"{capital(who)} {verb} {right}.", f"{capital(who)} {verb} {wrong}.")
 
 
-def legs(rng: Random, language: Language) -> Question:
+def legs(rng: Dice, language: Language) -> Question:
     """How many legs does a bee have?"""
     animal = rng.choice([noun for noun in ANIMALS if noun.en in LEGS])
     right = LEGS[animal.en]
@@ -54,9 +68,9 @@ def legs(rng: Random, language: Language) -> Question:
                     f"{capital(who)} ha {words[right]} zampe.", f"{capital(who)} ha {words[wrong]} zampe.")  # fmt: skip
 
 
-def translate(rng: Random, language: Language) -> Question:
+def translate(rng: Dice, language: Language) -> Question:
     """How do you say dog in Italian?"""
-    word, other = rng.sample(DICTIONARY, 2)
+    word, other = rng.pick(DICTIONARY, 2)
     if language == "en":
         start = f"In Italian, {word['en']} is"
         return Question(f"How do you say {word['en']} in Italian?", f"{capital(word['it'])}.",
@@ -66,9 +80,9 @@ def translate(rng: Random, language: Language) -> Question:
                     f"{start} {word['en']}.", f"{start} {other['en']}.")  # fmt: skip
 
 
-def tomorrow(rng: Random, language: Language) -> Question:
+def tomorrow(rng: Dice, language: Language) -> Question:
     """Today is Monday. What day is tomorrow?"""
-    day, days = rng.randrange(7), DAYS[language]
+    day, days = rng.randint(0, 6), DAYS[language]
     today, right, wrong = days[day], days[(day + 1) % 7], days[(day + rng.randint(2, 6)) % 7]
     if language == "en":
         return Question(f"Today is {today}. What day is tomorrow?", f"{right}.",
@@ -77,7 +91,7 @@ def tomorrow(rng: Random, language: Language) -> Question:
                     f"Oggi è {today}, quindi domani è {right}.", f"Oggi è {today}, quindi domani è {wrong}.")  # fmt: skip
 
 
-def add_one(rng: Random, language: Language) -> Question:
+def add_one(rng: Dice, language: Language) -> Question:
     """What comes after three?"""
     number, words = rng.randint(1, 10), NUMBERS[language]
     right, wrong = words[number + 1], words[number + 2 if number < 10 else number - 1]
@@ -90,7 +104,7 @@ def add_one(rng: Random, language: Language) -> Question:
                     f"{start} il {wrong}.".replace("il otto", "l'otto").replace("il undici", "l'undici"))  # fmt: skip
 
 
-def my_name(rng: Random, language: Language) -> Question:
+def my_name(rng: Dice, language: Language) -> Question:
     """What is your name?"""
     other = rng.choice(NAMES)
     if language == "en":
@@ -98,9 +112,9 @@ def my_name(rng: Random, language: Language) -> Question:
     return Question("Come ti chiami?", f"{ME}.", f"Mi chiamo {ME}.", f"Mi chiamo {other}.")
 
 
-def words_asked(rng: Random, language: Language) -> Question:
+def words_asked(rng: Dice, language: Language) -> Question:
     """Repeat, first, last, how many: about a list of two to five words."""
-    words = [word[language] for word in rng.sample(DICTIONARY, rng.randint(2, 5))]
+    words = [word[language] for word in rng.pick(DICTIONARY, rng.randint(2, 5))]
     listed, task = ", ".join(words), rng.choice(("repeat", "first", "last", "count"))
     if task == "repeat":
         ask, start = ("Repeat", "You said") if language == "en" else ("Ripeti", "Hai detto")
@@ -121,11 +135,11 @@ def words_asked(rng: Random, language: Language) -> Question:
     return Question(f"{which}: {listed}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}.")
 
 
-FINITE: tuple[Callable[[Random, Language], Question], ...] = (opposite, sound, legs, translate, translate, tomorrow, add_one, my_name)
+FINITE: tuple[Callable[[Dice, Language], Question], ...] = (opposite, sound, legs, translate, translate, tomorrow, add_one, my_name)
 """Questions of which there are few: somebody says something about themselves first."""
 
 
-def about_me(rng: Random, language: Language) -> tuple[str, str]:
+def about_me(rng: Dice, language: Language) -> tuple[str, str]:
     """What a user says about themselves, and their name."""
     who = make_cast(rng, 2)
     name, one, here = who.names[0], a(who.things[0], language, who.colours[0]), who.places[0].at[language]
@@ -139,10 +153,10 @@ def about_me(rng: Random, language: Language) -> tuple[str, str]:
     return rng.choice(said), name
 
 
-def greeting(rng: Random, language: Language) -> Question:
+def greeting(rng: Dice, language: Language) -> Question:
     """Hello! I am Mia and I have a red ball."""
     said, name = about_me(rng, language)
-    other = rng.choice([n for n in rng.sample(NAMES, 2) if n != name])
+    other = rng.choice([n for n in rng.pick(NAMES, 2) if n != name])
     if language == "en":
         hello = rng.choice(("Hello", "Hi", "Good morning"))
         nice = "It is lovely to meet you."
@@ -152,15 +166,15 @@ def greeting(rng: Random, language: Language) -> Question:
     return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}", hello=True)
 
 
-def recall(rng: Random, language: Language) -> Question:
+def recall(rng: Dice, language: Language) -> Question:
     """I am Mia and I have a red ball. What is my name?"""
     said, name = about_me(rng, language)
-    other = rng.choice([n for n in rng.sample(NAMES, 2) if n != name])
+    other = rng.choice([n for n in rng.pick(NAMES, 2) if n != name])
     ask, start = ("What is my name?", "Your name is") if language == "en" else ("Come mi chiamo?", "Ti chiami")
     return Question(f"{said} {ask}", f"{name}.", f"{start} {name}.", f"{start} {other}.")
 
 
-def finite(rng: Random, language: Language) -> Question:
+def finite(rng: Dice, language: Language) -> Question:
     """One of the FINITE questions, most after a word about oneself."""
     question = rng.choice(FINITE)(rng, language)
     if rng.random() < 0.04:
@@ -169,7 +183,7 @@ def finite(rng: Random, language: Language) -> Question:
     return Question(f"{said} {question.text}", question.curt, question.full, question.wrong)
 
 
-def on_scene(rng: Random, language: Language) -> Question:
+def on_scene(rng: Dice, language: Language) -> Question:
     """One to three facts, and a question about one of them."""
     facts = scene(rng, language, rng.randint(1, 3))
     question = rng.choice(rng.choice(facts).questions)
@@ -177,13 +191,13 @@ def on_scene(rng: Random, language: Language) -> Question:
     return Question(f"{context} {question.text}", question.curt, question.full, question.wrong)
 
 
-def conversation(rng: Random, language: Language, turns: int) -> list[Question]:
+def conversation(rng: Dice, language: Language, turns: int) -> list[Question]:
     """The questions of a conversation, each with its context, the later ones leaning on the first."""
     if turns == 1:
         return [rng.choices((on_scene, words_asked, finite, greeting, recall), (45, 20, 25, 5, 5))[0](rng, language)]
     if rng.random() < 0.5:  # a scene, asked about more than once
         facts = scene(rng, language, 3)
-        asked = rng.sample([question for fact in facts for question in fact.questions], turns)
+        asked = rng.pick([question for fact in facts for question in fact.questions], turns)
         first = Question(" ".join(f.text for f in facts) + " " + asked[0].text, asked[0].curt, asked[0].full, asked[0].wrong)
         return [first, *asked[1:]]
     return [greeting(rng, language), *(rng.choice((*FINITE, words_asked, on_scene))(rng, language) for _ in range(turns - 1))]

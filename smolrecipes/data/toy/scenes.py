@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
+from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.grammar import SPOTS, a, capital, gender_of, the
-from smolrecipes.data.toy.lexicon import BAD_FEELINGS, COLOURS, FOOD, GOOD_FEELINGS, NAMES, NUMBERS, PLACES, THINGS
-from smolrecipes.data.toy.lexicon import Adjective, Language, Noun, Place
+from smolrecipes.data.toy.lexicon import (
+    BAD_FEELINGS,
+    COLOURS,
+    FOOD,
+    GOOD_FEELINGS,
+    NAMES,
+    NUMBERS,
+    PLACES,
+    THINGS,
+    Adjective,
+    Language,
+    Noun,
+    Place,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Question:
     """A question, its answer in a word or two, in a sentence, and a sentence that gets the fact wrong."""
 
@@ -23,7 +35,7 @@ class Question:
     """A greeting, which nothing comes before."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fact:
     """A sentence, and what can be asked about it."""
 
@@ -31,7 +43,7 @@ class Fact:
     questions: tuple[Question, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cast:
     """Who and what a scene is made of: things, colours, ... all different, so that every question has one answer."""
 
@@ -46,12 +58,12 @@ class Cast:
         return Cast(*(part[1:] + part[:1] for part in vars(self).values()))
 
 
-def cast(rng: Random, size: int = 3) -> Cast:
+def cast(rng: Dice, size: int = 3) -> Cast:
     """`size` different ones of everything."""
-    return Cast(*(rng.sample(words, size) for words in (NAMES, THINGS, COLOURS, SPOTS, PLACES)))  # type: ignore[arg-type]
+    return Cast(*(rng.pick(words, size) for words in (NAMES, THINGS, COLOURS, SPOTS, PLACES)))  # type: ignore[arg-type]
 
 
-def possession(rng: Random, who: Cast, language: Language) -> Fact:
+def possession(rng: Dice, who: Cast, language: Language) -> Fact:
     """Mia has a red ball."""
     name, thing, colour = who.names[0], who.things[0], who.colours[0]
     one, the_thing, whole = a(thing, language, colour), the(thing, language), the(thing, language, colour)
@@ -73,7 +85,7 @@ def possession(rng: Random, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-def position(rng: Random, who: Cast, language: Language) -> Fact:
+def position(rng: Dice, who: Cast, language: Language) -> Fact:
     """The red ball is under the bed."""
     thing, colour, other_colour = who.things[0], who.colours[0], who.colours[1]
     spot, elsewhere = who.spots[0][language], who.spots[1][language]
@@ -97,7 +109,7 @@ def position(rng: Random, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-def presence(rng: Random, who: Cast, language: Language) -> Fact:
+def presence(rng: Dice, who: Cast, language: Language) -> Fact:
     """Leo is at the park."""
     name, other = who.names[0], who.names[1]
     here, there = who.places[0].at[language], who.places[1].at[language]
@@ -111,7 +123,7 @@ def presence(rng: Random, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-def quantity(rng: Random, who: Cast, language: Language) -> Fact:
+def quantity(rng: Dice, who: Cast, language: Language) -> Fact:
     """Mia has two apples and finds one more."""
     name, food, number, more = who.names[0], rng.choice(FOOD), rng.randint(2, 9), rng.random() < 0.5
     words = NUMBERS[language]
@@ -134,12 +146,12 @@ def quantity(rng: Random, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-def feeling(rng: Random, who: Cast, language: Language) -> Fact:
+def feeling(rng: Dice, who: Cast, language: Language) -> Fact:
     """Mia is happy because she has a red ball."""
     name, one = who.names[0], a(who.things[0], language, who.colours[0])
     another, gender = a(who.things[1], language, who.colours[1]), gender_of(name)
     good = rng.random() < 0.6
-    mood, other = rng.sample(GOOD_FEELINGS if good else BAD_FEELINGS, 2)
+    mood, other = rng.pick(GOOD_FEELINGS if good else BAD_FEELINGS, 2)
     if language == "en":
         cause = f"{'she' if gender == 'f' else 'he'} {'has' if good else 'cannot find'}"
         return Fact(f"{name} is {mood.en} because {cause} {one}.", (
@@ -158,10 +170,10 @@ def feeling(rng: Random, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-FACTS: tuple[Callable[[Random, Cast, Language], Fact], ...] = (possession, possession, position, position, presence, quantity, feeling)
+FACTS: tuple[Callable[[Dice, Cast, Language], Fact], ...] = (possession, possession, position, position, presence, quantity, feeling)
 
 
-def scene(rng: Random, language: Language, size: int) -> list[Fact]:
+def scene(rng: Dice, language: Language, size: int) -> list[Fact]:
     """`size` facts (at most three) about different people and things."""
     who, facts = cast(rng), []
     for _ in range(size):

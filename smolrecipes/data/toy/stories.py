@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
+from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.grammar import a, and_name, articulated, bare, capital, gender_of, the, to_name
-from smolrecipes.data.toy.lexicon import ANIMALS, BAD_FEELINGS, FOOD, GOOD_FEELINGS, NUMBERS, SOUNDS, Adjective, Language, Noun
+from smolrecipes.data.toy.lexicon import (
+    ANIMALS,
+    BAD_FEELINGS,
+    FOOD,
+    GOOD_FEELINGS,
+    NUMBERS,
+    SOUNDS,
+    Adjective,
+    Language,
+    Noun,
+)
 from smolrecipes.data.toy.plots import DAYS, ENDINGS, OPENINGS, PLOTS
 from smolrecipes.data.toy.questions import finite, on_scene, words_asked
 from smolrecipes.data.toy.scenes import Cast, cast
 
 
-def row(rng: Random, language: Language, index: int) -> dict[str, Any]:
+def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
     """A story, or one time in four a passage of questions with their answers."""
     return {"text": passage(rng, language) if rng.random() < 0.25 else story(rng, language)}
 
 
-def story(rng: Random, language: Language) -> str:
+def story(rng: Dice, language: Language) -> str:
     """One plot with its people and things, an opening and an ending."""
-    slots = people(rng, language) | food(rng, language)
+    slots = Slots(people(rng, language), **food(rng, language))
     beats = [rng.choice(ways) for ways in rng.choice(PLOTS)[language]]
     if rng.random() < 0.6:
         beats.insert(0, rng.choice(OPENINGS[language]))
     if rng.random() < 0.7:
         beats.append(rng.choice(ENDINGS[language]))
-    return " ".join(sentences(beat.format_map(slots)) for beat in beats if beat)
+    return " ".join(beat.format_map(slots) for beat in beats if beat)
 
 
-def sentences(text: str) -> str:
-    """Each sentence with its capital: slots are filled in lower case."""
-    for mark in (". ", "! ", "? "):
-        text = mark.join(part if part[0] == '"' or part.startswith(("asked", "said", "chiese", "disse", "fece")) else capital(part)
-                         for part in text.split(mark))  # fmt: skip
-    return '"' + capital(text[1:]) if text[0] == '"' else text
+class Slots(dict[str, str]):
+    """What fills a template; `{The_thing}` is `{the_thing}` at the start of a sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return capital(self[key[0].lower() + key[1:]])
 
 
-def passage(rng: Random, language: Language) -> str:
+def passage(rng: Dice, language: Language) -> str:
     """Three or four questions, each with its answer in a sentence."""
     asked = [rng.choice((on_scene, finite, words_asked))(rng, language) for _ in range(rng.randint(2, 4))]
     return " ".join(f"{question.text} {question.full}" for question in asked)
 
 
-def people(rng: Random, language: Language) -> dict[str, str]:
+def people(rng: Dice, language: Language) -> dict[str, str]:
     """The slots of a story's people, things and places."""
     who = cast(rng, 2)
     hero, friend = who.names
@@ -77,7 +86,7 @@ def places(who: Cast, language: Language) -> dict[str, str]:
             "to_place": place.to[language], "to_place2": place2.to[language]}  # fmt: skip
 
 
-def food(rng: Random, language: Language) -> dict[str, str]:
+def food(rng: Dice, language: Language) -> dict[str, str]:
     """The slots of an animal, what it says, and what it is given."""
     animal, eaten, number = rng.choice(ANIMALS[: len(SOUNDS)]), rng.choice(FOOD), rng.randint(2, 9)
     one = "una" if eaten.gender == "f" else "uno"
