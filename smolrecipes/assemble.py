@@ -85,7 +85,7 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         ),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        "gradient_checkpointing": training.gradient_checkpointing,
+        "activation_checkpointing": training.gradient_checkpointing,
         "logging_steps": training.log_every,
         "eval_strategy": "steps" if training.evaluate_every else "no",
         "eval_steps": training.evaluate_every,

@@ -1,0 +1,74 @@
+"""KTO: learn from answers that are good or bad by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Gt
+
+from smolrecipes.objectives.preference import PairwiseObjective
+from smolrecipes.objectives.trl import TRLObjective
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import Trainer, TrainingArguments
+
+    from smolrecipes.kinds import Parts
+
+
+class KTO(TRLObjective, PairwiseObjective, name="kto"):
+    """Kahneman-Tversky optimisation (arXiv:2402.01306), by TRL's KTOTrainer: a pair is a good and a bad answer."""
+
+    beta: Annotated[float, Gt(0)] = 0.1
+    """How strongly the policy is held to the reference."""
+    desirable_weight: Annotated[float, Gt(0)] = 1.0
+    """Weight of the good answers' losses."""
+    undesirable_weight: Annotated[float, Gt(0)] = 1.0
+    """Weight of the bad answers' losses."""
+
+    def arguments(self, options: dict[str, Any]) -> TrainingArguments:
+        """TRL's KTOConfig. TRL counts answers where the recipe counts pairs, so batches are twice as large."""
+        from trl import KTOConfig
+
+        from smolrecipes.objectives.trl import trl_arguments
+
+        sizes = {f"per_device_{use}_batch_size": 2 * options.get(f"per_device_{use}_batch_size", 8) for use in _USES}
+        own = {name: getattr(self, name) for name in self.options()}
+        return trl_arguments(KTOConfig, {**options, **sizes}, **own, train_sampling_strategy="sequential")
+
+    def trainer(self, parts: Parts) -> Trainer:
+        """TRL's KTOTrainer on our ids, in an order fixed by the seed: it needs one for its estimate of the KL term."""
+        from dataclasses import replace
+
+        from trl import KTOTrainer
+
+        from smolrecipes.objectives.trl import build, prepared
+
+        size = parts.arguments.per_device_train_batch_size
+        train = unpaired(parts.train.shuffle(seed=parts.seed), size)
+        held_out = None if parts.validation is None else unpaired(parts.validation, size)
+        return build(prepared(KTOTrainer), replace(parts, train=train, validation=held_out), lambda row: row)
+
+
+_USES = ("train", "eval")
+
+
+def unpaired(pairs: Dataset, size: int) -> Dataset:
+    """Single answers, good and bad in turn, neighbours from different prompts; two passes take both of each pair.
+
+    `KL_completion_ids` is another row's answer of the same micro-batch (of `size` rows), from which TRL estimates the
+    KL term: rows of one prompt next to each other would not be the mismatched pairs that it needs.
+    """
+    from datasets import Dataset
+
+    rows: list[dict[str, Any]] = []
+    for start in (0, 1):
+        for index, pair in enumerate(pairs):
+            good = (index + start) % 2 == 0
+            answer = pair["chosen" if good else "rejected"]
+            rows.append({"prompt_ids": pair["prompt"], "completion_ids": answer, "label": good})
+    for start in range(0, len(rows), size):
+        batch = rows[start : start + size]
+        for previous, row in zip([batch[-1], *batch[:-1]], batch, strict=True):
+            row["KL_completion_ids"] = previous["completion_ids"]
+    return Dataset.from_list(rows)

@@ -1,0 +1,176 @@
+"""Objectives on TRL's own trainers, which get the tokens that ours get, and the recipe's options, not TRL's defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.kinds import Objective
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from datasets import Dataset
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import Trainer, TrainingArguments
+
+    from smolrecipes.kinds import Loss, Parts
+    from smolrecipes.objectives.dpo import DPO
+    from smolrecipes.objectives.orpo import ORPO
+    from smolrecipes.objectives.sft import SFT
+
+Row = dict[str, Any]
+
+
+class TRLObjective(Objective):
+    """An objective whose loss is computed inside one of TRL's trainers, and nowhere else."""
+
+    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
+        """Never called: TRL's trainer collates."""
+        raise NotImplementedError(f"{type(self).__name__} is collated by TRL's trainer")
+
+    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+        """Never called: TRL's trainer averages."""
+        raise NotImplementedError(f"{type(self).__name__} is averaged by TRL's trainer")
+
+    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+        """Never called: TRL's trainer computes it."""
+        raise NotImplementedError(f"{type(self).__name__} is computed by TRL's trainer")
+
+
+def trl_arguments(config: type[Any], options: dict[str, Any], **own: Any) -> TrainingArguments:
+    """TRL's `config` from the recipe's options and from what the objective decides (`own`).
+
+    Where TRL changes a default of transformers' TrainingArguments (bf16, gradient checkpointing, learning rate, ...),
+    transformers' counts: what the recipe does not say must not depend on the engine.
+    """
+    from transformers import TrainingArguments
+
+    known = {field.name: field for field in dataclasses.fields(config)}
+    for name, value in options.items():
+        if name not in known:
+            raise RecipeError(f"training.hf: {config.__name__} has no option '{name}'{nearest(name, known)}")
+        if name in own and own[name] != value:
+            raise RecipeError(f"training.hf.{name}: the objective decides it ({own[name]!r}); leave it out")
+    plain = {f.name: f.default for f in dataclasses.fields(TrainingArguments) if f.default is not dataclasses.MISSING}
+    changed = {name: value for name, value in plain.items() if known[name].default != value}
+    try:
+        arguments: TrainingArguments = config(**{**changed, **options, **own})
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"training: {config.__name__} refuses these options: {error}") from error
+    return arguments
+
+
+def sft_arguments(objective: SFT, options: dict[str, Any]) -> TrainingArguments:
+    """SFTConfig; which tokens are learned is decided by the labels."""
+    from trl import SFTConfig
+
+    return trl_arguments(SFTConfig, options)
+
+
+def sft_trainer(objective: SFT, parts: Parts) -> Trainer:
+    """TRL's SFTTrainer on our `input_ids` and `labels`."""
+    from trl import SFTTrainer
+
+    return build(SFTTrainer, parts, lambda row: {"input_ids": row["input_ids"], "labels": row["labels"]})
+
+
+def dpo_arguments(objective: DPO, options: dict[str, Any]) -> TrainingArguments:
+    """DPOConfig with the objective's loss."""
+    from trl import DPOConfig
+
+    if objective.variant == "sigmoid" and objective.label_smoothing:
+        raise RecipeError(
+            "DPO.label_smoothing: TRL's sigmoid does not read it; take engine=smolrecipes, or variant=robust"
+        )
+    own = {"beta": objective.beta, "loss_type": [objective.variant], "label_smoothing": objective.label_smoothing}
+    return trl_arguments(DPOConfig, options, **own)
+
+
+def dpo_trainer(objective: DPO, parts: Parts) -> Trainer:
+    """TRL's DPOTrainer on our ids; the reference as ours: adapter off, or computed once before training."""
+    from trl import DPOTrainer
+
+    return build(prepared(DPOTrainer), parts, pair_ids)
+
+
+def orpo_arguments(objective: ORPO, options: dict[str, Any]) -> TrainingArguments:
+    """ORPOConfig; TRL's supervised term always covers prompt and answer."""
+    if objective.learn != "prompt+answer":
+        raise RecipeError(
+            f"ORPO.learn={objective.learn!r}: TRL always learns prompt and answer; "
+            "take objective.learn=prompt+answer, or engine=smolrecipes"
+        )
+    return trl_arguments(_orpo("ORPOConfig"), {**options, "remove_unused_columns": False}, beta=objective.beta)
+
+
+def orpo_trainer(objective: ORPO, parts: Parts) -> Trainer:
+    """TRL's ORPOTrainer on our ids."""
+    trainer = _orpo("ORPOTrainer")
+    # its public hook for turning a row into ids; a plain function, so that hashing it does not hash the model
+    ours = type(trainer.__name__, (trainer,), {"tokenize_row": staticmethod(orpo_ids)})
+    return build(ours, parts, lambda row: {name: row[name] for name in ("prompt", "chosen", "rejected")})
+
+
+def build(trainer: type[Any], parts: Parts, convert: Callable[[Row], Row], **more: Any) -> Trainer:
+    """TRL's `trainer` on the prepared examples, each turned into TRL's columns by `convert`."""
+    from transformers import PrinterCallback
+
+    arguments: Any = parts.arguments
+    adapted = hasattr(parts.model, "disable_adapter")
+    if hasattr(arguments, "max_length"):
+        arguments.max_length = parts.max_length  # the examples are cut already, so that TRL has nothing to cut
+    if hasattr(arguments, "precompute_ref_log_probs"):
+        arguments.precompute_ref_log_probs = not adapted
+    built = trainer(
+        model=parts.model,
+        args=arguments,
+        train_dataset=columns(parts.train, convert),
+        eval_dataset=None if parts.validation is None else columns(parts.validation, convert),
+        processing_class=parts.tokenizer,
+        callbacks=list(parts.callbacks),
+        **more,
+    )
+    built.remove_callback(PrinterCallback)
+    if adapted and "ref" in parts.model.peft_config:
+        # TRL copies the adapter as the reference; without the copy it switches the adapter off, as we do, and saves one
+        parts.model.delete_adapter("ref")
+    result: Trainer = built
+    return result
+
+
+def columns(examples: Dataset, convert: Callable[[Row], Row]) -> Dataset:
+    """The examples with the columns that `convert` makes, and no others."""
+    return examples.map(convert, remove_columns=list(examples.column_names), load_from_cache_file=False)
+
+
+def prepared(trainer: type[Any]) -> type[Any]:
+    """TRL's `trainer`, which takes rows of ids as they are instead of tokenising text."""
+    return type(trainer.__name__, (trainer,), {"_prepare_dataset": lambda self, dataset, *rest: dataset})
+
+
+def pair_ids(row: Row) -> Row:
+    """A prepared pair in the columns of TRL's DPOTrainer."""
+    return {"prompt_ids": row["prompt"], "chosen_ids": row["chosen"], "rejected_ids": row["rejected"]}
+
+
+def orpo_ids(row: Row) -> Row:
+    """A prepared pair in the columns of TRL's ORPOTrainer."""
+    made: Row = {"prompt_input_ids": row["prompt"], "prompt_attention_mask": [1] * len(row["prompt"])}
+    for side in ("chosen", "rejected"):
+        ids = row["prompt"] + row[side]
+        made[f"{side}_input_ids"] = ids
+        made[f"{side}_attention_mask"] = [1] * len(ids)
+        made[f"{side}_labels"] = [-100] * len(row["prompt"]) + row[side]
+    return made
+
+
+def _orpo(name: str) -> Any:
+    """ORPO lives among TRL's experimental trainers, which warn on import."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You are importing from 'trl.experimental'")
+        import trl.experimental.orpo as orpo
+    return getattr(orpo, name)
