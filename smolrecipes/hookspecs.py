@@ -1,6 +1,6 @@
 """The hooks: what a plugin can bring. Each names classes or recipes; none changes a run by itself.
 
-A plugin is a module with some of these functions, each marked `@hookimpl`, and an entry point in the group `smolrecipes`.
+A plugin is a module with some of these functions, each marked `@hookimpl`, and an entry point in group `smolrecipes`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,17 @@ from collections.abc import Iterable
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer, Transform
+from smolrecipes.kinds import (
+    Adapter,
+    Architecture,
+    Callback,
+    Data,
+    Evaluator,
+    Exporter,
+    Objective,
+    Tokenizer,
+    Transform,
+)
 
 hookspec = HookspecMarker("smolrecipes")
 hookimpl = HookimplMarker("smolrecipes")

@@ -59,7 +59,9 @@ def load(source: str | Path) -> Loaded:
         return _from_module(module, attribute or "recipe", text)
     known = [*registry().recipes(), *_recipe_files(Path()), *_recipe_files(Path("recipes"))]
     names = ", ".join(registry().recipes()) or "none"
-    raise RecipeError(f"no recipe named '{text}'{nearest(text, known)} (installed: {names}; or give a file, as in mine.py)")
+    raise RecipeError(
+        f"no recipe named '{text}'{nearest(text, known)} (installed: {names}; or give a file, as mine.py)"
+    )
 
 
 def _from_json(path: Path) -> Loaded:
@@ -88,7 +90,8 @@ def _from_file(path: Path) -> Loaded:
     if not path.is_file():
         here = path.parent if path.parent.is_dir() else Path()
         known = [*_recipe_files(here), *_recipe_files(here / "recipes"), *registry().recipes()]
-        raise RecipeError(f"{path}: there is no such file{nearest(path.as_posix(), known) or nearest(path.stem, known)}")
+        guess = nearest(path.as_posix(), known) or nearest(path.stem, known)
+        raise RecipeError(f"{path}: there is no such file{guess}")
     path = path.resolve()
     key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"_recipe_{path.stem if path.stem.isidentifier() else 'file'}_{key}"
@@ -134,7 +137,8 @@ def _taken(module: ModuleType, attribute: str, shown: str, stem: str) -> Loaded:
         raise RecipeError(f"{shown}: there is no `{attribute}` in it{guess}; {has}; write {attribute} = Recipe(...)")
     recipe = vars(module)[attribute]
     if not isinstance(recipe, Recipe):
-        raise RecipeError(f"{shown}: `{attribute}` is {_article(recipe)}, not a Recipe; write {attribute} = Recipe(...)")
+        how = f"not a Recipe; write {attribute} = Recipe(...)"
+        raise RecipeError(f"{shown}: `{attribute}` is {_article(recipe)}, {how}")
     title = stem if attribute == "recipe" else attribute
     bases = {_title_of(value) or name: value for name, value in recipes.items() if value is not recipe}
     return Loaded(_titled(recipe, title), shown, bases)
@@ -219,7 +223,7 @@ def _short_path(path: Path) -> str:
 
 
 def _recipe_files(folder: Path) -> list[str]:
-    return sorted(item.as_posix() for item in folder.glob("*.py") if not item.name.startswith("_")) if folder.is_dir() else []
+    return sorted(item.as_posix() for item in folder.glob("*.py") if not item.name.startswith("_"))
 
 
 def _warn_of_shadows(path: Path) -> None:

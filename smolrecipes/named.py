@@ -14,12 +14,17 @@ from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.recipe import Recipe
 from smolrecipes.registry import registry
 
-BARE = {"architecture": ("pretrained", "pretrained"), "tokenizer": ("pretrained", "pretrained"), "data": ("files", "hub")}
+BARE = {
+    "architecture": ("pretrained", "pretrained"),
+    "tokenizer": ("pretrained", "pretrained"),
+    "data": ("files", "hub"),
+}
 """The kinds that a bare string can stand for, and the component for a path and for a hub id."""
-SUFFIXES = frozenset(
-    ".arrow .bin .bz2 .csv .gguf .gz .htm .html .json .jsonl .ndjson .md .parquet .pt .py .safetensors .text .tsv .txt "
-    ".xml .xz .yaml .yml .zip .zst".split()
+SUFFIXES = (
+    *(".arrow", ".csv", ".htm", ".html", ".json", ".jsonl", ".md", ".ndjson", ".parquet", ".text", ".tsv", ".txt"),
+    *(".bz2", ".gz", ".xz", ".zip", ".zst", ".bin", ".gguf", ".pt", ".safetensors", ".py", ".xml", ".yaml", ".yml"),
 )
+"""What ends a path rather than a hub id (`org/model-1.5` is one)."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -52,7 +57,10 @@ def named(kind: str, text: str, where: str) -> Named:
 
 
 def resolve(recipe: Recipe, notes: list[str] | None = None) -> Recipe:
-    """The recipe with every bare string replaced by what it names, base recipes included; `notes` collects how each was read."""
+    """The recipe with every bare string replaced by what it names, base recipes included.
+
+    notes: collects a sentence for each string about how it was read.
+    """
     resolved = _resolved(recipe, "", [] if notes is None else notes)
     assert isinstance(resolved, Recipe)
     return resolved
@@ -78,7 +86,7 @@ def _resolved_value(value: Any, hint: Any, path: str, notes: list[str]) -> Any:
     if isinstance(value, tuple):
         inner = element(hint, tuple)
         found_items = tuple(_resolved_value(item, inner, f"{path}.{i}", notes) for i, item in enumerate(value))
-        return found_items if any(new is not old for new, old in zip(found_items, value)) else value
+        return found_items if any(new is not old for new, old in zip(found_items, value, strict=True)) else value
     return value
 
 
@@ -87,7 +95,7 @@ def _made(kind: str, name: str, text: str, note: str = "") -> Named:
     cls = registry().find(kind, name)
     positional = [option for option, spec in cls.options().items() if not spec.kw_only]
     if not positional:
-        raise RecipeError(f"{kind} '{name}' takes no value after its name; set its options, as in {name} and option=value")
+        raise RecipeError(f"{kind} '{name}' takes no value after its name; set its options on their own")
     return Named(cls, {positional[0]: (text,) if element(cls.hints()[positional[0]], tuple) else text}, note)
 
 
@@ -130,10 +138,15 @@ def _url(kind: str, text: str, where: str) -> Named:
 
 
 def _path(kind: str, text: str, where: str) -> Named:
-    path = str(Path(text).expanduser()) if text.startswith("~") else text
-    if kind != "data" and not Path(path).exists():
-        raise RecipeError(f"{where}: there is no folder '{path}'{nearest(Path(path).name, _beside(path))}")
-    return _made(kind, BARE[kind][0], path, f"{path} is taken as a path")
+    path = Path(text).expanduser()
+    shown = str(path) if text.startswith("~") else text
+    if kind == "data":
+        return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")
+    if not path.exists():
+        raise RecipeError(f"{where}: there is no folder '{shown}'{nearest(path.name, _beside(path, kind))}")
+    if (path / "recipe.json").is_file() and (path / "model").is_dir():
+        return _made(kind, BARE[kind][0], (path / "model").as_posix(), f"{shown} is a run; its model is taken")
+    return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")
 
 
 def _looks_like_a_path(text: str) -> bool:
@@ -147,14 +160,16 @@ def _is_known_looking(kind: str, text: str) -> bool:
     return any(sign in text for sign in "0123456789-_") and not nearest(text, registry().names(kind))
 
 
-def _beside(text: str) -> list[str]:
-    parent = Path(text).parent
-    return sorted(item.name for item in parent.iterdir()) if parent.is_dir() else []
+def _beside(path: Path, kind: str) -> list[str]:
+    """What lies beside a path and could be meant: folders for a model, files and folders for data."""
+    entries = path.parent.iterdir() if path.parent.is_dir() else ()
+    shown = [entry for entry in entries if entry.name[0] != "."]
+    return sorted(e.name for e in shown if e.is_dir() or (kind == "data" and e.suffix in SUFFIXES))
 
 
 def _nothing_found(kind: str, text: str, where: str) -> str:
     names = registry().names(kind)
-    guess = nearest(text, [*names, *_beside(text)])
+    guess = nearest(text, [*names, *_beside(Path(text), kind)])
     return (
         f"{where}: '{text}' is no registered {kind} ({', '.join(names)}) and no path{guess}"
         f"{'' if guess else f'; a hub id looks like org/name, or write hub:{text}'}"

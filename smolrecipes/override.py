@@ -18,6 +18,7 @@ from smolrecipes.values import NOTHING, is_number, literal, parsed, raw, read_js
 
 __all__ = ["Changed", "change", "override", "resolve"]
 
+TOLD = ("kept", "reset", "dropped")
 ONE_OF: dict[type[Component], tuple[str, ...]] = {Training: ("epochs", "steps", "tokens", "time")}
 """Options of which one at most is set: to set one on the command line is to clear the others."""
 
@@ -51,7 +52,7 @@ def change(recipe: Recipe, assignments: Iterable[str]) -> Changed:
 def _split(assignment: str) -> tuple[str, str]:
     path, equals, text = assignment.partition("=")
     if not equals or not path.strip():
-        raise RecipeError(f"'{assignment}' is not an override; write option=value, as in training.steps=100 or adapter=none")
+        raise RecipeError(f"'{assignment}' is not an override; write option=value, as in training.steps=100")
     return path.strip(), text.strip()
 
 
@@ -181,7 +182,7 @@ class _Work:
             return new
         if not isinstance(new.model, Architecture) or new.model.tokenizer() is None:
             return new
-        self.notes.append(f"tokenizer: reset from {new.tokenizer!r}, since {new.model!r} brings its own")
+        self.notes.append(f"tokenizer: reset from {_brief(new.tokenizer)}, since {_brief(new.model)} brings its own")
         return new.replace(tokenizer=None)
 
 
@@ -239,20 +240,25 @@ def _shared(old: Component, cls: type[Component], given: set[str]) -> dict[str, 
 
 
 def _told(old: Component, new: Component, kept: dict[str, Any], given: set[str], path: str) -> list[str]:
-    """What a swap kept, and what has another value now without having been asked for."""
-    swap = f"{type(old).__name__} -> {type(new).__name__}"
-    reset = []
-    for name in old.options():
+    """What a swap kept, and what has another value now, or none, without having been asked for."""
+    reset, dropped = [], []
+    for name, spec in old.options().items():
         before = getattr(old, name)
-        if name in kept or name in given or (name not in new.options() and name not in old.changed()):
+        if name in kept or name in given:
             continue
-        if name not in new.options():
-            reset.append(f"{name}={before!r} (no such option)")
-        elif getattr(new, name) != before:
-            reset.append(f"{name} from {before!r} to {getattr(new, name)!r}")
-    parts = [f"kept {', '.join(f'{name}={value!r}' for name, value in kept.items())}"] if kept else []
-    parts += [f"reset {', '.join(reset)}"] if reset else []
-    return [f"{path}: {swap}: {'; '.join(parts)}"] if parts and (type(old) is not type(new) or reset or given) else []
+        if name in new.options():
+            reset += [f"{name} from {_brief(before)} to {_brief(getattr(new, name))}"] * (getattr(new, name) != before)
+        elif name in old.changed() and spec.kw_only:  # what is positional is what the old one was, not how it was set
+            dropped.append(f"{name}={_brief(before)}")
+    held = [f"{name}={_brief(value)}" for name, value in kept.items()]
+    parts = [f"{word} {', '.join(what)}" for word, what in zip(TOLD, (held, reset, dropped), strict=True) if what]
+    same = type(old) is type(new) and not given
+    return [f"{path}: {type(old).__name__} -> {type(new).__name__}: {'; '.join(parts)}"] if parts and not same else []
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"{type(value).__name__}(...)"
 
 
 def _unknown(cls: type[Component], options: dict[str, Any], name: str, path: str) -> str:

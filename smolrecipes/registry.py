@@ -58,7 +58,8 @@ class Registry:
         if key in taken:
             label = " ".join(key) if isinstance(key, tuple) else f"recipe {key}"
             both = f"{taken[key][1]} and {plugin}" if taken[key][1] != plugin else f"{plugin}, twice"
-            raise RecipeError(f"'{label}' is registered by {both}: uninstall one, or choose with SMOLRECIPES_PLUGINS=name")
+            mend = "uninstall one, or choose with SMOLRECIPES_PLUGINS=name"
+            raise RecipeError(f"'{label}' is registered by {both}: {mend}")
         taken[key] = (what, plugin)
 
     def find(self, kind: str, name: str) -> type[Component]:
@@ -91,11 +92,12 @@ class Registry:
         return {name: path for name, (path, _) in sorted(self._recipes.items())}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def registry() -> Registry:
     """What the installed distributions bring, loaded at the first call."""
     loader = _Loader()
-    return Registry([loader.load("builtin", "smolrecipes", version("smolrecipes"), _builtin), *map(loader.entry, _chosen())])
+    core = loader.load("builtin", "smolrecipes", version("smolrecipes"), _builtin)
+    return Registry([core, *map(loader.entry, _chosen())])
 
 
 def _builtin() -> Any:
@@ -144,8 +146,8 @@ class _Loader:
         heavy = tuple(library for library in HEAVY if library in sys.modules and library not in before)
         if heavy:
             spent = time.perf_counter() - start
-            text = f"{who} imports {' and '.join(heavy)} at import time (+{spent:.1f} s); import inside its methods instead"
-            warnings.warn(text, stacklevel=2)
+            what = f"{' and '.join(heavy)} at import time (+{spent:.1f} s)"
+            warnings.warn(f"{who} imports {what}; import inside its methods instead", stacklevel=2)
         components, recipes = self._collect(who, f"{distribution}:{name}", module)
         return Plugin(name, distribution, release, components, recipes, heavy)
 
@@ -184,8 +186,9 @@ class _Loader:
 
 
 def _call(who: str, impl: HookImpl) -> list[Any]:
+    function: Any = impl.function
     try:
-        return list(impl.function())  # type: ignore[call-overload]
+        return list(function())
     except Exception as error:
         raise RecipeError(f"{who}: {impl.function.__name__} fails: {_short(error)}") from error
 

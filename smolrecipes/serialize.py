@@ -29,7 +29,7 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 
 def from_dict(data: dict[str, Any]) -> Recipe:
-    """The recipe that `to_dict` stored; a component that is not installed is named with the plugin that had brought it."""
+    """The recipe that `to_dict` stored; a component that is not installed is named with the plugin that brought it."""
     if not isinstance(data, dict):
         raise RecipeError(f"a stored recipe is a JSON object, not {data!r}")
     recorded = data.get("plugins", {})
@@ -90,7 +90,9 @@ def _encode(value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise RecipeError(f"{value!r} cannot be stored in recipe.json; options are numbers, texts, lists, dicts or components")
+    raise RecipeError(
+        f"{value!r} cannot be stored in recipe.json; an option is a number, text, list, dict or component"
+    )
 
 
 def _label(component: type[Component]) -> dict[str, str]:
@@ -120,7 +122,7 @@ def _decode(value: Any, hint: Any, recorded: dict[str, str]) -> Any:
 
 def _make(cls: type[Component], value: dict[str, Any], recorded: dict[str, str]) -> Component:
     hints = cls.hints()
-    return cls(**{name: _decode(item, hints[name], recorded) if name in hints else item for name, item in value.items()})
+    return cls(**{name: _decode(item, hints.get(name, Any), recorded) for name, item in value.items()})
 
 
 def _may_hold(hint: Any) -> bool:

@@ -34,7 +34,7 @@ def raw(text: str, hint: Any, path: str) -> Any:
     if element(hint, dict) is not None and (text[:1] == "{" or len(kinds) == 1):
         return read_json(text, path)
     others = [member for member in members(hint) if bare(member) is not str and member is not type(None)]
-    return _or_text(text, others) if str in kinds and others else text
+    return _or_text(text, others, hint) if str in kinds and others else text
 
 
 def literal(text: str) -> Any:
@@ -80,11 +80,12 @@ def _list(text: str, hint: Any, kinds: list[Any], path: str) -> list[Any] | None
     return None
 
 
-def _or_text(text: str, others: list[Any]) -> Any:
+def _or_text(text: str, others: list[Any], hint: Any) -> Any:
     """The text as one of the alternatives that are not text, or else as it is."""
     from pydantic import TypeAdapter, ValidationError
 
+    alternatives: Any = Union[tuple(others)]  # noqa: UP007
     try:
-        return TypeAdapter(Union[tuple(others)]).validate_python(text)
-    except ValidationError:
-        return text
+        return TypeAdapter(alternatives).validate_python(text)
+    except ValidationError:  # a number out of bounds stays a number, and is refused as one
+        return float(text) if is_number(text, hint) else text
