@@ -1,0 +1,108 @@
+"""Files: rows from one's own files."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from smolrecipes.component import option
+from smolrecipes.data.paths import content_hash, expand, names
+from smolrecipes.data.read import format_of, records
+from smolrecipes.data.recognise import SAMPLE, recognise
+from smolrecipes.data.rows import Row, make, row_type
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Data
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Files(Data, name="files"):
+    """Rows from jsonl, json, csv, tsv, parquet, arrow or text files, also compressed; what they hold is recognised."""
+
+    paths: str | tuple[str, ...] = option(positional=True)
+    """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them."""
+    columns: dict[str, str] = option(factory=dict)
+    """Where rows come from: a column, `{"source": "question"}`, or template, `{"text": "{{ head }}: {{ body }}"}`."""
+    rows: Literal["passages", "lines", "files"] = "passages"
+    """What a row of plain text is; passages are cut at empty lines and have about 4,000 characters."""
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "txt"] | None = None
+    """The format of files whose extension does not tell it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", _listed(self.paths))
+        super().__post_init__()
+
+    def load(self) -> Dataset:
+        files = self._files()
+        if self.rows != "passages" and all(form != "txt" for _, form, _ in files):
+            raise RecipeError(f"data.rows={self.rows}: none of the files is plain text; leave it out")
+        said: list[tuple[str, int, str]] = []
+        rows = self._rows(files, said)
+        first = next(rows)
+        loaded = make(row_type(first), itertools.chain([first], rows))
+        loaded.info.description = _sentence(said)
+        return loaded
+
+    def identity(self) -> Any:
+        """The content of the files in place of their paths: a moved file is the same data."""
+        contents = [[form, content_hash(path)] for path, form, _ in self._files()]
+        return {**super().identity(), "paths": contents}
+
+    def _files(self) -> list[tuple[Path, str, str]]:
+        """Each file with its format and its short name."""
+        files = expand((self.paths,) if isinstance(self.paths, str) else self.paths)
+        return [
+            (path, self.format or format_of(path.name), name) for path, name in zip(files, names(files), strict=True)
+        ]
+
+    def _rows(self, files: list[tuple[Path, str, str]], said: list[tuple[str, int, str]]) -> Iterator[Row]:
+        """The canonical rows of all files; appends what each file was found to hold, once it is read."""
+        kinds: dict[str, str] = {}
+        for path, form, name in files:
+            found = ((f"{name}:{number}", row) for number, row in records(path, name, form, self.rows))
+            sample = list(itertools.islice(found, SAMPLE))
+            if not sample:
+                raise RecipeError(f"{name}: the file {'is empty' if not path.stat().st_size else 'holds no rows'}")
+            shape = recognise(sample, name, self.columns)
+            kinds[shape.rows] = name
+            if len(kinds) > 1:
+                both = "; ".join(f"{where} holds {kind} rows" for kind, where in kinds.items())
+                raise RecipeError(
+                    f"{both}; a recipe reads one type: leave the others out, or map them with data.columns"
+                )
+            count = 0
+            for origin, row in itertools.chain(sample, found):
+                count += 1
+                yield shape.convert(row, origin)
+            plain = form == "txt" and not self.columns
+            said.append((name, count, f"{self.rows} of text" if plain else shape.sentence()))
+
+
+def _listed(paths: Any) -> Any:
+    """One path as text, several as a tuple, whichever way they were given."""
+    if isinstance(paths, os.PathLike):
+        paths = os.fspath(paths)
+    if isinstance(paths, str) and "," in paths and "://" not in paths and not os.path.exists(paths):
+        paths = tuple(filter(None, (path.strip() for path in paths.split(","))))
+    if isinstance(paths, (list, tuple)):
+        paths = tuple(os.fspath(path) if isinstance(path, os.PathLike) else path for path in paths)
+        if not paths:
+            raise RecipeError('Files.paths: no file is named, as in Files("prefs.jsonl")')
+        return paths[0] if len(paths) == 1 else paths
+    return paths
+
+
+def _sentence(said: list[tuple[str, int, str]]) -> str:
+    """`a.jsonl: 7,473 rows; question and answer, read as pairs`; files that are read alike share a line."""
+    groups: dict[str, list[tuple[str, int]]] = {}
+    for name, count, phrase in said:
+        groups.setdefault(phrase, []).append((name, count))
+    lines = []
+    for phrase, files in groups.items():
+        shown = ", ".join(name for name, _ in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+        lines.append(f"{shown}: {sum(count for _, count in files):,} rows; {phrase}")
+    return "\n".join(lines)

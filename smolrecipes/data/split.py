@@ -1,0 +1,55 @@
+"""The held-out split: rows that ask the same stay on one side."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from smolrecipes.data.rows import each, prompt_key
+from smolrecipes.errors import RecipeError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dataset]:
+    """Training and held-out rows, each in their order. A share is below 1, a count a whole number; 0 holds out nothing.
+
+    Which rows are held out follows from the seed and the prompts: not from the order, the processes or hash seeds.
+    """
+    if share_or_count == 0:
+        return rows, rows.select([])
+    target = _target(len(rows), share_or_count)
+    groups: dict[str, list[int]] = {}
+    for index, row in enumerate(each(rows)):
+        groups.setdefault(prompt_key(row), []).append(index)
+    if len(groups) < 2:
+        raise RecipeError(
+            f"validation: the {len(rows)} rows all have one prompt or text, so none can be held out; "
+            "give validation data of its own, or validation=0"
+        )
+    held = set(_held(groups, target, seed))
+    return rows.select([i for i in range(len(rows)) if i not in held]), rows.select(sorted(held))
+
+
+def _target(size: int, share_or_count: float) -> int:
+    if share_or_count < 0 or (share_or_count > 1 and share_or_count != int(share_or_count)):
+        raise RecipeError(f"validation: should be a share below 1 or a whole number of rows, not {share_or_count:g}")
+    if share_or_count >= 1 and share_or_count >= size:
+        raise RecipeError(
+            f"validation: holding out {share_or_count:g} of {size} rows leaves none to train on; hold out fewer"
+        )
+    return max(1, round(share_or_count * size) if share_or_count < 1 else int(share_or_count))
+
+
+def _held(groups: dict[str, list[int]], target: int, seed: int) -> list[int]:
+    """Rows of whole groups, in an order drawn by hashing, up to the target; of the smallest group where none fits."""
+    drawn = sorted(groups, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest())
+    held: list[int] = []
+    left = sum(map(len, groups.values()))
+    for key in drawn:
+        if len(held) + len(groups[key]) <= min(target, left - 1):
+            held += groups[key]
+        if len(held) == target:
+            break
+    return held or groups[min(drawn, key=lambda key: len(groups[key]))]

@@ -1,0 +1,128 @@
+"""Canonical rows as an Arrow table: written once, checked to come back exactly as they were."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.data.rows import features
+from smolrecipes.errors import RecipeError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BATCH = 10_000
+
+
+def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> Dataset:
+    """The rows as a dataset whose `info.description` is `description`. In memory: a batch of rows, and Arrow."""
+    import pyarrow as pa
+    from datasets import Dataset, DatasetInfo
+
+    iterator = iter(rows)
+    first = next(iterator, None)
+    fields = features(kind, texts=bool(first) and "texts" in (first or {}))
+    labels: list[Any] = []
+    tables = []
+    for batch in _batches(itertools.chain([first] if first is not None else [], iterator)):
+        if kind == "labelled":
+            labels += [row["label"] for row in batch]
+        tables.append(_table(batch, {name: field for name, field in fields.items() if name != "label"}))
+    if kind == "labelled":
+        labels = _labels(labels)
+        words = bool(labels) and isinstance(labels[0], str)
+        fields = features(kind, texts="texts" in fields, label="string" if words else "int64")
+    schema = fields.arrow_schema
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    if kind == "labelled" and tables:
+        table = table.append_column("label", pa.array(labels, schema.field("label").type))
+    info = DatasetInfo(features=fields, description=description)
+    return Dataset(table.select(schema.names).cast(schema), info=info)
+
+
+def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    iterator = iter(rows)
+    while batch := list(itertools.islice(iterator, BATCH)):
+        yield batch
+
+
+def _table(batch: list[Mapping[str, Any]], fields: dict[str, Any]) -> Any:
+    import pyarrow as pa
+    from datasets import Json
+
+    columns = {}
+    for name, field in fields.items():
+        values = [row.get(name) for row in batch]
+        kind = pa.list_(pa.string()) if name == "texts" else pa.string()
+        if isinstance(field, Json):
+            values = [
+                None if v is None else _encode(v, str(row["origin"]), name)
+                for v, row in zip(values, batch, strict=True)
+            ]
+        try:
+            columns[name] = pa.array(values, kind)
+        except UnicodeEncodeError:  # half of a surrogate pair: JSON can spell it, no text contains it
+            where = _unencodable(values, batch)
+            raise RecipeError(f"{where}: {name} holds a lone surrogate, which is no character; mend the row") from None
+    return pa.table(columns)
+
+
+def _unencodable(values: list[Any], batch: list[Mapping[str, Any]]) -> str:
+    for value, row in zip(values, batch, strict=True):
+        if any("\ud800" <= letter <= "\udfff" for letter in "".join(value or "")):
+            return str(row["origin"])
+    raise AssertionError("every value is text")
+
+
+def _encode(value: Any, origin: str, name: str) -> str:
+    """`value` as JSON text that `datasets` reads back as exactly this value.
+
+    Its reader rounds some decimals (0.7 becomes 0.7000000000000001) and drops what it does not know: where a value does
+    not come back, its numbers are written with more digits, and where that does not help either, it is an error.
+    """
+    from datasets.features.features import ujson_loads
+
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        if ujson_loads(text) == value:
+            return text
+        value = json.loads(text)  # tuples as lists
+        text = _with_digits(value, ujson_loads)
+        if ujson_loads(text) == value:
+            return text
+    except (ValueError, TypeError, RecursionError, IndexError):
+        pass  # whatever the reason, the sentence below is what can be done about it
+    raise RecipeError(
+        f"{origin}: {name} holds a value that cannot be stored exactly (a number over 64 bits, NaN, a lone surrogate, "
+        "or something that is not JSON); write it as text"
+    )
+
+
+def _with_digits(value: Any, loads: Any) -> str:
+    """JSON in which each float is spelt so that `loads` gives it back: 0.7 as 0.700."""
+    spelt: list[str] = []
+
+    def mark(item: Any) -> Any:
+        if isinstance(item, float):
+            plain = repr(item) if "e" in repr(item) or "." in repr(item) else f"{item:.1f}"
+            tries = [plain, *(f"{item:.{n}f}" for n in range(1, 20)), *(f"{item:.{n}e}" for n in range(1, 20))]
+            spelt.append(next((text for text in tries if loads(text) == item), plain))
+            return f"\x00{len(spelt) - 1}\x00"
+        if isinstance(item, dict):
+            return {key: mark(inner) for key, inner in item.items()}
+        return [mark(inner) for inner in item] if isinstance(item, list) else item
+
+    text = json.dumps(mark(value), ensure_ascii=False)
+    return re.sub(r'"\\u0000(\d+)\\u0000"', lambda found: spelt[int(found[1])], text)
+
+
+def _labels(labels: list[Any]) -> list[Any]:
+    """All whole numbers (also where a table spelt them as text), or all text."""
+    if all(isinstance(label, int) for label in labels):
+        return labels
+    if not all(isinstance(label, str) for label in labels):
+        raise RecipeError("label: some labels are numbers and some are text; write them alike")
+    return [int(label) for label in labels] if all(re.fullmatch(r"-?\d{1,18}", label) for label in labels) else labels
