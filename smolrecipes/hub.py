@@ -46,19 +46,17 @@ def commit(path: str, revision: str | None, files: tuple[str, ...]) -> str:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    missing: Exception | None = None
+    reachable, missing = True, AssertionError("at least one file is asked for")
     for file in files:
         with sentences(path, revision):
             try:
-                return Path(hf_hub_download(path, file, revision=revision)).parent.name
-            except LocalEntryNotFoundError as error:  # also an EntryNotFoundError, but of the cache: try the next file
-                missing = error
+                found = hf_hub_download(path, file, revision=revision, local_files_only=not reachable)
+                return Path(found).parent.name
             except EntryNotFoundError as error:
+                # One that speaks of the cache means that the hub was not reached: ask only the cache from here on.
+                reachable = reachable and not isinstance(error, LocalEntryNotFoundError)
                 missing = error
-    with sentences(path, revision):
-        assert missing is not None, "at least one file is asked for"
-        raise missing
-    raise AssertionError("sentences() lets nothing pass")
+    raise RecipeError(_sentence(path, revision, missing)) from missing
 
 
 @contextmanager
@@ -69,7 +67,8 @@ def sentences(path: str, revision: str | None = None) -> Iterator[None]:
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise RecipeError(_sentence(path, revision, error)) from error
     except Exception as error:
-        if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust", "huggingface_hub", "httpx", "tokenizers"):
+        # Their own exceptions share no ancestor; tokenizers raises a bare Exception.
+        if type(error) is Exception or type(error).__module__.startswith(("safetensors", "huggingface_hub", "httpx")):
             raise RecipeError(_sentence(path, revision, error)) from error
         raise
 

@@ -1,0 +1,207 @@
+"""Answers from a model: batched, or streamed as they come. Nothing about the model or the random numbers is changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Union
+
+from smolrecipes.errors import RecipeError
+from smolrecipes.recipe import Decoding
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+Messages = list[dict[str, Any]]
+Prompt = Union[str, Messages]
+BATCH = 16
+
+
+def generate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Prompt],
+    decoding: Decoding | None = None,
+    system: str | None = None,
+    tools: list[dict[str, Any]] | None = None,
+) -> list[str]:
+    """The answer to each prompt: only the new text, without special tokens.
+
+    A prompt is a list of messages, or a string: a user's message when the tokenizer has a chat template, otherwise
+    text to continue. Prompts are answered in batches; each answer is the one that the prompt would get alone.
+    """
+    decoding = decoding or Decoding()
+    encoded = [_encode(tokenizer, prompt, system, tools) for prompt in prompts]
+    answers: list[str] = []
+    with untouched(model):
+        for batch in _batches(model, encoded, decoding.max_new_tokens):
+            settings = _settings(tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+            ids, mask = _pad(batch, int(settings.pad_token_id), model.device)
+            written = model.generate(ids, attention_mask=mask, generation_config=settings)
+            start = 0 if model.config.is_encoder_decoder else ids.shape[1]
+            answers += tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
+    return answers
+
+
+def stream(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Prompt,
+    decoding: Decoding | None = None,
+    tools: list[dict[str, Any]] | None = None,
+) -> Iterator[str]:
+    """The answer in pieces, as they are written; giving up the iterator stops the writing."""
+    from transformers import StoppingCriteriaList, TextIteratorStreamer
+
+    decoding = decoding or Decoding()
+    batch = [_encode(tokenizer, messages, None, tools)]
+    settings = _settings(tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+    ids, mask = _pad(batch, int(settings.pad_token_id), model.device)
+    pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
+    given_up, failures = threading.Event(), list[BaseException]()
+
+    def write() -> None:
+        try:
+            with untouched(model):
+                stop = StoppingCriteriaList([lambda ids, scores, **_: _everywhere(ids, given_up.is_set())])
+                model.generate(
+                    ids, attention_mask=mask, generation_config=settings, streamer=pieces, stopping_criteria=stop
+                )
+        except BaseException as error:  # handed to the reader, who raises it
+            failures.append(error)
+            pieces.on_finalized_text("", stream_end=True)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        yield from (piece for piece in pieces if piece)
+    finally:
+        given_up.set()
+        writer.join()
+    if failures:
+        raise failures[0]
+
+
+@contextmanager
+def untouched(model: PreTrainedModel) -> Iterator[None]:
+    """Evaluation mode, and no generation settings but those given; afterwards all is as before, random numbers too."""
+    import torch
+    from transformers import GenerationConfig
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    holders = [holder for holder in (model, base) if hasattr(holder, "generation_config")]
+    modes = [(module, module.training) for module in model.modules()]
+    kept = [(holder, holder.generation_config) for holder in holders]
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    mps = torch.mps.get_rng_state() if model.device.type == "mps" else None
+    try:
+        with torch.random.fork_rng(devices=list(cuda)), torch.no_grad():
+            model.eval()
+            for holder in holders:
+                holder.generation_config = GenerationConfig()
+            yield
+    finally:
+        for holder, settings in kept:
+            holder.generation_config = settings
+        for module, training in modes:
+            module.training = training
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
+
+
+def turn_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token that the chat template writes after an answer, such as <|im_end|>."""
+    if not tokenizer.chat_template:
+        return None
+    marker = "smolrecipes"
+    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": marker}]
+    text = str(tokenizer.apply_chat_template(chat, tokenize=False))
+    after = tokenizer(text.rpartition(marker)[2].lstrip(), add_special_tokens=False)["input_ids"]
+    known = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    return int(after[0]) if after and after[0] in known else None
+
+
+def _encode(
+    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, system: str | None, tools: list[dict[str, Any]] | None
+) -> list[int]:
+    if not tokenizer.chat_template:
+        return _encode_text(tokenizer, prompt, system or tools)
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    if system is not None and not any(message["role"] == "system" for message in messages):
+        messages = [{"role": "system", "content": system}, *messages]
+    text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any) -> list[int]:
+    if not isinstance(prompt, str) or chat:
+        raise RecipeError("the tokenizer has no chat template, so this model only continues text; give it a plain string")
+    ids = list(tokenizer(prompt)["input_ids"])
+    while ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text; there would be nothing to continue
+        ids.pop()
+    if not ids:
+        start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+        if start is None:
+            raise RecipeError("an empty prompt needs a token to start from, and the tokenizer has neither bos nor eos")
+        ids = [start]
+    return ids
+
+
+def _limit(model: PreTrainedModel) -> int | None:
+    """The longest text that the model's positions allow; rotary ones, which have no table, are held to it as well."""
+    found = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return None if model.config.is_encoder_decoder else found
+
+
+def _batches(model: PreTrainedModel, encoded: list[list[int]], new: int) -> Iterator[list[list[int]]]:
+    """Batches in order; alone where the positions run out, so that a neighbour's length never shortens an answer."""
+    limit = _limit(model)
+    size = 1 if limit and max(map(len, encoded), default=0) + new > limit else BATCH
+    for start in range(0, len(encoded), size):
+        yield encoded[start : start + size]
+
+
+def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
+    limit, longest = _limit(model), max(map(len, batch))
+    if limit is None or longest + new <= limit:
+        return new
+    if longest >= limit:
+        raise RecipeError(f"the prompt has {longest} tokens, and the model reads {limit} at most, its answer included")
+    return limit - longest
+
+
+def _settings(tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int) -> GenerationConfig:
+    """Every setting that decoding has, explicitly; with `untouched` there is no other source of them."""
+    from transformers import GenerationConfig
+
+    stops = [token for token in (tokenizer.eos_token_id, turn_end(tokenizer)) if token is not None]
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(stops), 0)
+    sampled = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": decoding.top_k}
+    return GenerationConfig(
+        max_new_tokens=new,
+        do_sample=decoding.temperature > 0,
+        repetition_penalty=decoding.repetition_penalty,
+        num_beams=1,
+        use_cache=True,
+        eos_token_id=list(dict.fromkeys(stops)) or None,
+        pad_token_id=pad,
+        **(sampled if decoding.temperature > 0 else {}),
+    )
+
+
+def _pad(batch: list[list[int]], pad: int, device: Any) -> tuple[Tensor, Tensor]:
+    """Ids and mask, both batch x longest, padded on the left so that every answer begins in the same column."""
+    import torch
+
+    longest = max(map(len, batch))
+    ids = [[pad] * (longest - len(row)) + row for row in batch]
+    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in batch]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def _everywhere(ids: Tensor, value: bool) -> Tensor:
+    import torch
+
+    return torch.full((ids.shape[0],), value, device=ids.device)
