@@ -1,1 +1,15 @@
-"""The command line: one command per file."""
+"""The command line: one command per file. Nobody imports it but `__main__`."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "run": "Train a recipe, and what it builds on.",
+    "show": "A recipe with where each value came from, or how two differ.",
+    "list": "What is installed: components, recipes, plugins.",
+    "new": "A recipe file to start from.",
+    "chat": "Talk with a trained model.",
+}
+"""Each command is the function of its own name, in the module of its own name; `run` when none is given."""
+
+REPORT = "SMOLRECIPES_REPORT"
+"""Where a launched process writes the mistake that ended it, since launchers turn every exit code into 1."""

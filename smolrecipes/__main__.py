@@ -1,0 +1,94 @@
+"""`smolrecipes`, `python -m smolrecipes` and `accelerate launch -m smolrecipes`: commands, or a recipe to run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from smolrecipes.cli import COMMANDS, REPORT
+from smolrecipes.errors import RecipeError
+
+OTHERS_WAIT = 3.0
+"""Seconds that other ranks wait before they speak: when rank 0 fails too, the launcher has ended them by then."""
+
+
+def main() -> None:
+    """The command line; exits with 2 for the user's mistake, which is one sentence on stderr."""
+    warnings.formatwarning = _warning
+    sys.exit(_status(sys.argv[1:]))
+
+
+def _status(arguments: Sequence[str]) -> int:
+    from smolrecipes.cli.app import app
+
+    try:
+        app()(args=_with_command(list(arguments)), prog_name="smolrecipes", standalone_mode=True)
+    except RecipeError as error:
+        _tell(error)
+        return error.code
+    except SystemExit as done:  # typer's own: help, usage errors, an interrupt
+        return done.code if isinstance(done.code, int) else 0
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """A first argument that is neither a command nor an option is a recipe to run."""
+    first = arguments[0] if arguments else "--help"
+    if first in COMMANDS or first.startswith("-"):
+        return arguments or [first]
+    if first.isidentifier() and not Path(first).exists():
+        _check_spelling(first)
+    return ["run", *arguments]
+
+
+def _check_spelling(word: str) -> None:
+    """A misspelt command is not a missing recipe."""
+    import difflib
+
+    from smolrecipes.registry import registry
+
+    known = [*COMMANDS, *registry().recipes()]
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
+    if word not in known and near and near[0] in COMMANDS:
+        raise RecipeError(f"'{word}' is neither a command nor a recipe; did you mean 'smolrecipes {near[0]}'?")
+
+
+def _tell(error: RecipeError) -> None:
+    """The sentence, once: from rank 0, or from another rank that fails alone; a launching `run` says it itself."""
+    rank = os.environ.get("RANK", "0")
+    if rank != "0":
+        time.sleep(OTHERS_WAIT)
+    sentence = f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}"
+    if REPORT in os.environ:
+        _report(Path(os.environ[REPORT]), error.code, sentence)
+    else:
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def _report(file: Path, code: int, sentence: str) -> None:
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    partial.write_text(json.dumps({"code": code, "sentence": sentence}), encoding="utf-8")
+    partial.replace(file)
+
+
+_python_format = warnings.formatwarning
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Our own warnings as sentences, from rank 0; everybody else's as Python writes them."""
+    if Path(__file__).parent not in Path(filename).parents:
+        return _python_format(message, category, filename, lineno, line)
+    return f"warning: {message}\n" if os.environ.get("RANK", "0") == "0" else ""
+
+
+if __name__ == "__main__":
+    main()

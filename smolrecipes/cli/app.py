@@ -1,0 +1,42 @@
+"""The typer application, with only the command that was asked for imported."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import Any
+
+import typer
+
+from smolrecipes.cli import COMMANDS
+
+EPILOG = "A recipe alone runs it: smolrecipes orpo_lora objective.beta=0.2"
+
+
+def app() -> typer.Typer:
+    """All commands; plain help, since typer's rich help takes longer to import than everything else."""
+    made = typer.Typer(
+        help=f"Train small language models end to end. {EPILOG}",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_options)
+    for name, summary in COMMANDS.items():
+        module: Any = importlib.import_module(f"smolrecipes.cli.{name}")
+        made.command(name, short_help=summary)(module.command)
+    return made
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"smolrecipes {version('smolrecipes')}")
+        raise typer.Exit
+
+
+def _options(
+    release: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """What holds for every command."""

@@ -1,0 +1,114 @@
+"""`smolrecipes chat`: talk with a trained model in the terminal, or answer the lines of standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smolrecipes.errors import RecipeError, nearest
+
+if TYPE_CHECKING:
+    from smolrecipes.cli.conversation import Conversation
+    from smolrecipes.recipe import Decoding
+
+HELP = "/quit ends, /reset forgets the conversation, /system TEXT sets the system message"
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a folder with a model.")] = "runs/last",
+    system: Annotated[str, typer.Option(help="The system message.")] = "",
+    temperature: Annotated[
+        float | None,  # noqa: UP045: typer evaluates it on Python 3.10 too
+        typer.Option(min=0, help="0 takes the likeliest token; by default as in the run's recipe."),
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens to answer with at most; by default 256, or as in the run's recipe if more."),
+    ] = None,
+) -> None:
+    """Talk with a trained model; answers are written as they come. Lines on standard input are answered one by one."""
+    folder = _model_folder(Path(model))
+    decoding = _decoding(folder, temperature, max_new_tokens)
+    from smolrecipes.cli.conversation import Conversation
+    from smolrecipes.console import say
+
+    talk = Conversation(folder, decoding, system)
+    if not sys.stdin.isatty():
+        for line in sys.stdin:
+            if not _order(talk, line.strip()):
+                break
+        return
+    say(f"{folder} on {talk.device}: {HELP}" if talk.template else f"{folder} has no chat template: it continues texts")
+    _terminal(talk)
+
+
+def _terminal(talk: Conversation) -> None:
+    from smolrecipes.console import console
+
+    while True:
+        try:
+            line = console().input("[bold]> [/bold]").strip()
+        except EOFError:
+            return
+        try:
+            if not _order(talk, line):
+                return
+        except KeyboardInterrupt:
+            print(" (stopped)")
+
+
+def _order(talk: Conversation, line: str) -> bool:
+    """Obeys or answers one line; False when it asks to end."""
+    word, _, rest = line.partition(" ")
+    if word == "/quit":
+        return False
+    if word == "/reset":
+        talk.reset()
+    elif word == "/system":
+        talk.system = rest
+        talk.reset()
+    elif word.startswith("/") and word[1:].isalpha():
+        print(f"there is no {word}; {HELP}")
+    elif line:
+        for piece in talk.answer(line):
+            print(piece, end="", flush=True)
+        print()
+    return True
+
+
+def _model_folder(path: Path) -> Path:
+    """The folder with the model of a run, or the folder itself."""
+    for where in (path, Path("runs") / path):
+        if where.is_file():  # runs/last where links are not allowed: a file with the run's name
+            where = where.parent / where.read_text(encoding="utf-8").strip()
+        for folder in (where / "model", where):
+            if (folder / "config.json").is_file():
+                return folder
+        if where.is_dir():
+            raise RecipeError(f"{where}: there is no trained model in it; a finished run has a folder model/")
+    runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
+    raise RecipeError(
+        f"{path}: there is no such run or folder{nearest(path.name, runs)}; train one with 'smolrecipes run'"
+    )
+
+
+def _decoding(folder: Path, temperature: float | None, max_new_tokens: int | None) -> Decoding:
+    """The recipe's decoding where there is a recipe, with what the command line changes."""
+    from smolrecipes.recipe import Decoding
+
+    stored = folder.parent / "recipe.json"
+    found = _stored_decoding(stored) if stored.is_file() else Decoding()
+    changes = {"max_new_tokens": max_new_tokens or max(256, found.max_new_tokens)}
+    return found.replace(**changes) if temperature is None else found.replace(**changes, temperature=temperature)
+
+
+def _stored_decoding(file: Path) -> Decoding:
+    """Of recipe.json only this part: a model can be talked with when the plugins that trained it are gone."""
+    import json
+
+    from smolrecipes.recipe import Decoding
+
+    return Decoding(**json.loads(file.read_text(encoding="utf-8"))["decoding"])

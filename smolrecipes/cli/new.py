@@ -1,0 +1,98 @@
+"""`smolrecipes new`: a recipe file to start from, with copies of the recipes it builds on."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smolrecipes.errors import RecipeError, nearest
+
+SHIPPED = "smolrecipes.recipes"
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new file: mine, or mine.py.")],
+    source: Annotated[str, typer.Option("--from", metavar="RECIPE", help="The recipe to start from.")] = "orpo_lora",
+) -> None:
+    """A recipe file to edit, in this folder; those it builds on are copied beside it, so that edits take effect."""
+    target = Path(name if name.endswith(".py") else f"{name}.py")
+    copies = _copies(source, target)
+    _check(target, copies)
+    for path, text in copies.items():
+        if path.exists():
+            typer.echo(f"kept     {path}  (it is the same)")
+        else:
+            path.write_text(text, encoding="utf-8")
+            typer.echo(f"written  {path}")
+    typer.echo(f"\nnext     smolrecipes show {target}\n         smolrecipes run {target}")
+
+
+def _copies(source: str, target: Path) -> dict[Path, str]:
+    """The text of every file to write, the new one first."""
+    copies = {target: _local(_text(_module(source)))}
+    waiting = _builds_on(_text(_module(source)))
+    while waiting:
+        name = waiting.pop(0)
+        path = target.with_name(f"{name}.py")
+        if path == target:
+            raise RecipeError(
+                f"{target}: {source} builds on the recipe {name}, which is copied beside it; take another name"
+            )
+        if path not in copies:
+            text = _text(f"{SHIPPED}.{name}")
+            copies[path] = _local(text)
+            waiting += _builds_on(text)
+    return copies
+
+
+def _check(target: Path, copies: dict[Path, str]) -> None:
+    if not target.stem.isidentifier():
+        raise RecipeError(f"{target}: a recipe can be imported, so its name is letters, digits and _ only")
+    if not target.parent.is_dir():
+        raise RecipeError(f"{target}: there is no folder {target.parent}; make it first")
+    if importlib.util.find_spec(target.stem) is not None and not target.exists():
+        raise RecipeError(
+            f"{target}: '{target.stem}' is an installed Python module, which it would hide; take another name"
+        )
+    for path, text in copies.items():
+        if path.exists() and (path == target or path.read_text(encoding="utf-8") != text):
+            raise RecipeError(f"{path} is there already and is not overwritten; take another name or folder")
+
+
+def _module(source: str) -> str:
+    from smolrecipes.registry import registry
+
+    recipes = registry().recipes()
+    if source not in recipes:
+        raise RecipeError(f"no recipe named '{source}'{nearest(source, recipes)} (installed: {', '.join(recipes)})")
+    return recipes[source]
+
+
+def _text(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise RecipeError(f"the recipe {module} is registered, but there is no such module")
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+def _imports(text: str) -> list[ast.ImportFrom]:
+    """The `from smolrecipes.recipes.X import ...` lines."""
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module]
+    return [node for node in found if str(node.module).startswith(f"{SHIPPED}.")]
+
+
+def _builds_on(text: str) -> list[str]:
+    return [str(node.module)[len(SHIPPED) + 1 :] for node in _imports(text)]
+
+
+def _local(text: str) -> str:
+    """The text with the shipped recipes it imports replaced by the copies beside it."""
+    lines = text.splitlines(keepends=True)
+    for node in _imports(text):
+        line = lines[node.lineno - 1]
+        lines[node.lineno - 1] = line.replace(f"from {SHIPPED}.", "from ", 1)
+    return "".join(lines)
