@@ -84,7 +84,7 @@ class GRPO(TRLObjective, name="grpo"):
             "per_device_eval_batch_size": -(-held_out // self.generations) * self.generations,
             "remove_unused_columns": False,  # the reward reads the target
         }
-        own = {"num_generations": self.generations, "max_completion_length": self.max_new_tokens}
+        own: dict[str, Any] = {"num_generations": self.generations, "max_completion_length": self.max_new_tokens}
         own |= {"temperature": self.temperature, "beta": self.beta}
         return trl_arguments(GRPOConfig, {**options, **sizes}, **own)
 

@@ -1,4 +1,4 @@
-"""Objectives on TRL's own trainers, which get the tokens that ours get, and the recipe's options, not TRL's defaults."""
+"""Objectives on TRL's own trainers, which get the ids that ours get and the recipe's options, not TRL's defaults."""
 
 from __future__ import annotations
 
