@@ -85,7 +85,7 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         ),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        "gradient_checkpointing": training.gradient_checkpointing,
+        "activation_checkpointing": training.gradient_checkpointing,
         "logging_steps": training.log_every,
         "eval_strategy": "steps" if training.evaluate_every else "no",
         "eval_steps": training.evaluate_every,
@@ -160,10 +160,11 @@ def build_tokenizer(recipe: Recipe, rows: Dataset) -> PreTrainedTokenizerBase:
 
 def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     """Writes into the model's generation settings which tokens end an answer: eos, and the chat template's turn end."""
-    from smolrecipes.generate import stop_ids
+    from smolrecipes.generate import turn_end
 
     if getattr(model, "generation_config", None) is not None:
-        model.generation_config.eos_token_id = stop_ids(tokenizer)
+        ends = {tokenizer.eos_token_id, turn_end(tokenizer)} - {None}
+        model.generation_config.eos_token_id = sorted(ends)
         model.generation_config.pad_token_id = tokenizer.pad_token_id
 
 

@@ -136,8 +136,8 @@ class Component(ABC):
         line = f"{type(self).__name__}({', '.join(parts)})"
         if len(line) <= 100 and "\n" not in line:
             return line
-        body = "".join(f"    {part},\n".replace("\n    ", "\n        ") for part in parts)
-        return f"{type(self).__name__}(\n{body})"
+        body = ",\n".join(parts).replace("\n", "\n    ")
+        return f"{type(self).__name__}(\n    {body},\n)"
 
 
 def _checked(cls: type[Component], init: Callable[..., None]) -> Callable[..., None]:

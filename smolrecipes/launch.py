@@ -14,8 +14,10 @@ def join() -> Any:
 
     DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
     """
+    import datasets
     from accelerate import PartialState
 
+    datasets.disable_progress_bars()  # one progress line is enough
     deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
     if deepspeed and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
         raise RecipeError(

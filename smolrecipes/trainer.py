@@ -9,7 +9,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
-from smolrecipes.batches import Batches, Loader
+from smolrecipes.batches import Batches, Loader, lengths
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.tally import Tally
 
@@ -102,12 +102,3 @@ class RecipeTrainer(Trainer):
             extra = {name: value for name, value in found.items() if name != "loss" and len(found) > 2}
             logs = {**logs, **extra, "tokens": self.state.num_input_tokens_seen}
         super().log(logs, start_time)
-
-
-def lengths(examples: Any) -> list[int]:
-    """Tokens of each example: the lengths of its lists of ids, added up."""
-    import pyarrow.compute as pc
-
-    names = [name for name in ("input_ids", "prompt", "chosen", "rejected") if name in examples.column_names]
-    columns = [pc.list_value_length(examples.with_format("arrow")[:][name]).to_pylist() for name in names]
-    return [sum(values) for values in zip(*columns)]

@@ -35,7 +35,7 @@ def token_logps(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Ten
     if not _plain(causal):
         return _all_logits(model(**inputs, use_cache=False).logits[rows, positions], wanted), rows
     captured: list[Tensor] = []
-    with _hooked(causal.base_model, lambda module, args, output: captured.append(output[0])):
+    with _hooked(causal.get_decoder(), lambda module, args, output: captured.append(output[0])):
         model(**inputs, use_cache=False, **_one_position(causal))
     return _project(causal.get_output_embeddings(), captured[0][rows, positions], wanted), rows
 
@@ -84,7 +84,7 @@ def _plain(causal: Any) -> bool:
         seen.append(output[0])
         return output
 
-    with _hooked(causal.base_model, amplify):
+    with torch.random.fork_rng(), _hooked(causal.get_decoder(), amplify):
         theirs = causal(input_ids=torch.zeros((1, 1), dtype=torch.long, device=causal.device), use_cache=False).logits
     ours = causal.get_output_embeddings()(seen[0].to(theirs.dtype))
     plain = bool(torch.allclose(ours, theirs, rtol=0, atol=1e-3 * float(ours.abs().max())))

@@ -1,1 +1,82 @@
 """Text that is generated on the spot, seeded, in English and Italian."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Gt
+
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from datasets import Dataset, Features
+
+COLUMNS = {
+    "stories": ("text",),
+    "chat": ("messages", "tools"),
+    "preferences": ("prompt", "chosen", "rejected", "tools"),
+    "functions": ("messages", "tools"),
+    "reviews": ("text", "label"),
+    "translations": ("source", "target"),
+}
+ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000, "translations": 10_000}
+LANGUAGES = {"en": "English", "it": "Italian"}
+
+
+class Toy(Data, name="toy"):
+    """Rows made on the spot, offline and seeded, in English and Italian: small tasks that a tiny model can learn."""
+
+    task: Literal["stories", "chat", "preferences", "functions", "reviews", "translations"] = option(positional=True)
+    """stories (text), chat and functions (messages), preferences (pairs of answers), reviews (labelled), translations."""
+    rows: Annotated[int, Gt(0)] | None = None
+    """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""
+    seed: int = 0
+    """Other seeds make other rows."""
+    languages: tuple[Literal["en", "it"], ...] = ("en", "it")
+    """en, it, or both."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.languages or len(set(self.languages)) < len(self.languages):
+            raise RecipeError(f"Toy.languages: give en, it, or both, each once, not {list(self.languages)}")
+        if self.task == "translations" and len(self.languages) < 2:
+            raise RecipeError("Toy.languages: translations need both en and it")
+
+    def load(self) -> Dataset:
+        from datasets import Dataset
+
+        rows = list(self)
+        columns = {name: [row[name] for row in rows] for name in (*COLUMNS[self.task], "origin")}
+        dataset = Dataset.from_dict(columns, features=_features(self.task))
+        languages = " and ".join(LANGUAGES[language] for language in self.languages)
+        dataset.info.description = f"toy {self.task}: {len(rows):,} rows, {languages}"
+        return dataset
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The rows as plain dicts; each depends on the task, the seed, its index and the languages only."""
+        make = import_module(f"smolrecipes.data.toy.{self.task}").row
+        for index in range(self.rows or ROWS[self.task]):
+            rng = Random(f"{self.task} {self.seed} {index} {self.languages}")
+            yield {**make(rng, rng.choice(self.languages), index), "origin": f"toy:{self.task}:{index}"}
+
+    def identity(self) -> Any:
+        """The options and a hash of the generators' code, from which every row follows."""
+        digest = hashlib.sha256()
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+        return {**super().identity(), "rows": self.rows or ROWS[self.task], "content": digest.hexdigest()[:16]}
+
+
+def _features(task: str) -> Features:
+    from datasets import Features, Json, Value
+
+    nested = {"messages", "prompt", "chosen", "rejected", "tools"}
+    return Features({name: Json() if name in nested else Value("string") for name in (*COLUMNS[task], "origin")})

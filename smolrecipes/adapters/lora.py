@@ -1,0 +1,112 @@
+"""LoRA: low-rank updates of the linear layers, the rest frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt, MinLen
+
+from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.kinds import Adapter
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class LoRA(Adapter):
+    """Trains a low-rank update of each chosen linear layer, and nothing else (arXiv:2106.09685)."""
+
+    r: Annotated[int, Gt(0)] = 16
+    """Rank of the updates."""
+    alpha: Annotated[float, Gt(0)] = 32
+    """Updates are scaled by alpha/r."""
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of a layer's inputs that its update does not see in training."""
+    targets: Literal["all-linear"] | Annotated[tuple[str, ...], MinLen(1)] = "all-linear"
+    """Every linear layer but the head, or the layers whose names end so, such as ("q_proj", "v_proj")."""
+    rslora: bool = False
+    """Scale by alpha/sqrt(r), which keeps high ranks from learning more slowly (arXiv:2312.03732)."""
+    dora: bool = False
+    """Train each layer's magnitude apart from its direction (arXiv:2402.09353)."""
+
+    def apply(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:
+        """The model with the update; embeddings of tokens that `Pretrained` added are trained too."""
+        from peft import LoraConfig, get_peft_model
+
+        targets = self._targets(model)
+        new_tokens = list(getattr(model, "new_token_ids", ()))
+        config = LoraConfig(
+            r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, use_rslora=self.rslora, use_dora=self.dora,
+            target_modules=sorted(targets),
+            # GPT-2's Conv1D holds its weight transposed.
+            fan_in_fan_out=all(type(layer).__name__ == "Conv1D" for layer in targets.values()),
+            task_type=_task(model),
+            trainable_token_indices={name: new_tokens for name in _token_tables(model)} if new_tokens else None,
+        )  # fmt: skip
+        return get_peft_model(model, config)
+
+    def _targets(self, model: PreTrainedModel) -> dict[str, Module]:
+        """The layers to update, by full name."""
+        linear = dict(linear_layers(model))
+        if not linear:
+            raise RecipeError(f"LoRA: {type(model).__name__} has no linear layer beside its head")
+        if self.targets == "all-linear":
+            return linear
+        head = {name: layer for name, layer in model.named_modules() if layer is model.get_output_embeddings()}
+        chosen: dict[str, Module] = {}
+        for target in self.targets:
+            found = {name: layer for name, layer in {**linear, **head}.items() if f".{name}".endswith(f".{target}")}
+            if not found:
+                known = sorted({name.rsplit(".", 1)[-1] for name in linear})
+                raise RecipeError(
+                    f"LoRA.targets: no linear layer of {type(model).__name__} is called '{target}'"
+                    f"{nearest(target, known)} (it has: {', '.join(known)})"
+                )
+            chosen |= found
+        return chosen
+
+
+def linear_layers(model: PreTrainedModel) -> Iterator[tuple[str, Module]]:
+    """Every linear layer but the head, by full name."""
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    # What lies beside the body is the head: lm_head, score, classifier; a model with a bare body has none.
+    body = f"{model.base_model_prefix}." if model.base_model is not model else ""
+    for name, layer in model.named_modules():
+        if isinstance(layer, (Linear, Conv1D)) and layer is not model.get_output_embeddings() and name.startswith(body):
+            yield name, layer
+
+
+def _token_tables(model: PreTrainedModel) -> list[str]:
+    """The names of the modules that hold a row for each token: the embedding, and the head when it has its own."""
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    own = head is not None and head.weight is not embedding.weight
+    return [name for name, layer in model.named_modules() if layer is embedding or (own and layer is head)]
+
+
+def _task(model: PreTrainedModel) -> str | None:
+    """peft's name for what the model's head does; it decides which class wraps the model."""
+    name = type(model).__name__
+    if name.endswith("ForSequenceClassification"):
+        return "SEQ_CLS"
+    if name.endswith("ForTokenClassification"):
+        return "TOKEN_CLS"
+    if model.config.is_encoder_decoder:
+        return "SEQ_2_SEQ_LM"
+    return "CAUSAL_LM" if model.can_generate() else None
+
+
+def merged(model: Any) -> PreTrainedModel:
+    """The plain model with the updates added to its weights, in place; save the adapter first, if it is wanted."""
+    plain: PreTrainedModel = model.merge_and_unload(safe_merge=True)
+    plain.tie_weights()
+    return plain
+
+
+def share(model: Module) -> tuple[int, int]:
+    """How many weights are trained, and how many there are; a tied weight counts once."""
+    sizes = [(getattr(weight, "ds_numel", weight.numel()), weight.requires_grad) for weight in model.parameters()]
+    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)

@@ -1,0 +1,136 @@
+"""A model with its weights, from a folder or from the hub."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Literal
+
+from smolrecipes import hub
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Architecture, Tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+NEEDS = ("config.json",)
+HEADS = ("causal", "sequence-classification")
+
+
+class Pretrained(Architecture):
+    """Weights from a folder or from the hub. Code from a model's own repository is never run."""
+
+    path: str = option(positional=True)
+    """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
+    revision: str | None = None
+    """A branch, tag or commit on the hub; its main branch when not given."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """What the weights are held in; float32 is what trains well, whatever precision the passes use."""
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option("sdpa", affects_weights=False)
+    """Which implementation of attention computes it."""
+
+    def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
+        where = hub.folder(self.path, NEEDS)
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+        name, commit = str(where or self.path), None if where else self._commit()
+        with hub.sentences(self.path, self.revision):
+            config = AutoConfig.from_pretrained(name, revision=commit, trust_remote_code=False)
+        _check_head(self.path, config, head)
+        given: dict[str, Any] = {"pad_token_id": tokenizer.pad_token_id, "num_labels": labels} if head != "causal" else {}
+        loader = AutoModelForCausalLM if head == "causal" else AutoModelForSequenceClassification
+        with hub.sentences(self.path, self.revision):
+            model, report = loader.from_pretrained(
+                name, revision=commit, dtype=getattr(torch, self.dtype), attn_implementation=self.attention,
+                trust_remote_code=False, output_loading_info=True, **given,
+            )  # fmt: skip
+        _check_weights(self.path, model, head, sorted(report["missing_keys"]))
+        widen(model, tokenizer)
+        built: PreTrainedModel = model
+        return built
+
+    def tokenizer(self) -> Tokenizer | None:
+        from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+
+        return PretrainedTokenizer(self.path, revision=self.revision)
+
+    def identity(self) -> Any:
+        """A folder counts by its content, a hub id by the commit that it means now."""
+        known = {"use": f"{self.kind}:{self.name}", "dtype": self.dtype}
+        where = hub.folder(self.path, NEEDS)
+        if where:
+            return {**known, "content": hub.content(where, hub.MODEL_FILES)}
+        return {**known, "hub": self.path, "commit": self._commit()}
+
+    def _commit(self) -> str:
+        return hub.commit(self.path, self.revision, NEEDS)
+
+
+def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
+    """That the checkpoint is of a kind that can carry the head."""
+    from transformers.models.auto import modeling_auto as auto
+
+    saved = (config.architectures or ["no named class"])[0]
+    if head not in HEADS:
+        raise RecipeError(f"{path}: Pretrained has no head '{head}' (it has: {', '.join(HEADS)})")
+    if head == "sequence-classification":
+        if config.model_type not in auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+            raise RecipeError(f"{path} is a {config.model_type} ({saved}), for which transformers has no classification head")
+        return
+    # BERT has a causal class too, so the class that was saved decides; a bare body is decided by its weights.
+    causal = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    body = saved == auto.MODEL_MAPPING_NAMES.get(config.model_type) and not _reads_both_ways(config)
+    unnamed = not config.architectures and config.model_type in causal and not _reads_both_ways(config)
+    if not (saved in causal.values() and config.model_type in causal) and not body and not unnamed:
+        raise RecipeError(
+            f"{path} is a {config.model_type} ({saved}), not a causal language model; this objective needs one that "
+            "writes from left to right (Llama, Qwen, GPT-2, ...). An encoder fits classification objectives"
+        )
+
+
+def _reads_both_ways(config: PretrainedConfig) -> bool:
+    """Encoders and encoder-decoders whose causal class exists only for special uses."""
+    from transformers.models.auto import modeling_auto as auto
+
+    return bool(getattr(config, "is_encoder_decoder", False)) or (
+        config.model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    )
+
+
+def _check_weights(path: str, model: PreTrainedModel, head: str, missing: list[str]) -> None:
+    """That nothing but a classification head starts at random."""
+    if head != "causal":
+        new = [key for key in missing if key.split(".")[0] in ("score", "classifier", "classification_head", "pre_classifier")]
+        new += [key for key in missing if key not in new and not key.startswith(f"{model.base_model_prefix}.")]
+        if new:
+            log.warning("%s: its classification head is new: %s", path, ", ".join(new))
+        missing = [key for key in missing if key not in new]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise RecipeError(
+            f"{path} lacks weights of {type(model).__name__}: {', '.join(missing[:3])}{more}; "
+            "they would start at random. Save the whole model there, with its head"
+        )
+
+
+def widen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Gives every token of the tokenizer a row. New rows begin as the mean of the old, so that no new token is likely
+    or unlikely by chance; `model.new_token_ids` says which they are, for adapters that must train them."""
+    import torch
+
+    old = model.get_input_embeddings().weight.shape[0]
+    new = max(len(tokenizer), old)
+    model.new_token_ids = range(old, new)  # type: ignore[assignment]
+    if new == old:
+        return
+    model.resize_token_embeddings(new, mean_resizing=False)
+    output = model.get_output_embeddings()
+    tables = [model.get_input_embeddings().weight, *([output.weight, getattr(output, "bias", None)] if output else [])]
+    with torch.no_grad():
+        for table in {id(table): table for table in tables if table is not None and table.shape[0] == new}.values():
+            table[old:] = table[:old].float().mean(0).to(table.dtype)
+    names = tokenizer.convert_ids_to_tokens(list(range(old, new)))
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    log.warning("%d new tokens (%s): their embeddings begin as the mean of the others", new - old, shown)

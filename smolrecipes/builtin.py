@@ -1,0 +1,64 @@
+"""What smolrecipes itself brings, through the same hooks as any plugin: the only list of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.trained import Trained
+from smolrecipes.callbacks.guard import Guard
+from smolrecipes.callbacks.metrics import Metrics
+from smolrecipes.callbacks.progress import Progress
+from smolrecipes.callbacks.samples import Samples
+from smolrecipes.data.files import Files
+from smolrecipes.data.hub import HubData
+from smolrecipes.data.mix import Mix
+from smolrecipes.data.toy import Toy
+from smolrecipes.hookspecs import hookimpl
+from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Objective, Tokenizer
+from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.kto import KTO
+from smolrecipes.objectives.orpo import ORPO
+from smolrecipes.objectives.reward import Reward
+from smolrecipes.objectives.sft import SFT
+from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+
+
+@hookimpl
+def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
+    return [ByteBPE, PretrainedTokenizer]
+
+
+@hookimpl
+def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
+    return [Llama, Pretrained, Trained]
+
+
+@hookimpl
+def smolrecipes_register_data() -> Iterable[type[Data]]:
+    return [Files, HubData, Mix, Toy]
+
+
+@hookimpl
+def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
+    return [CLM, DPO, GRPO, KTO, ORPO, Reward, SFT]
+
+
+@hookimpl
+def smolrecipes_register_adapters() -> Iterable[type[Adapter]]:
+    return [LoRA]
+
+
+@hookimpl
+def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
+    return [Guard, Metrics, Progress, Samples]
+
+
+@hookimpl
+def smolrecipes_register_recipes() -> Iterable[str]:
+    return [f"smolrecipes.recipes.{name}" for name in ("pretrain_clm", "sft_chat", "dpo_lora", "orpo_lora")]

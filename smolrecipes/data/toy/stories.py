@@ -1,0 +1,89 @@
+"""Short stories in which what is said at the start comes back at the end, and short passages of simple facts."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from smolrecipes.data.toy.grammar import a, and_name, articulated, bare, capital, gender_of, the, to_name
+from smolrecipes.data.toy.lexicon import ANIMALS, BAD_FEELINGS, FOOD, GOOD_FEELINGS, NUMBERS, SOUNDS, Adjective, Language, Noun
+from smolrecipes.data.toy.plots import DAYS, ENDINGS, OPENINGS, PLOTS
+from smolrecipes.data.toy.questions import finite, on_scene, words_asked
+from smolrecipes.data.toy.scenes import Cast, cast
+
+
+def row(rng: Random, language: Language, index: int) -> dict[str, Any]:
+    """A story, or one time in four a passage of questions with their answers."""
+    return {"text": passage(rng, language) if rng.random() < 0.25 else story(rng, language)}
+
+
+def story(rng: Random, language: Language) -> str:
+    """One plot with its people and things, an opening and an ending."""
+    slots = people(rng, language) | food(rng, language)
+    beats = [rng.choice(ways) for ways in rng.choice(PLOTS)[language]]
+    if rng.random() < 0.6:
+        beats.insert(0, rng.choice(OPENINGS[language]))
+    if rng.random() < 0.7:
+        beats.append(rng.choice(ENDINGS[language]))
+    return " ".join(sentences(beat.format_map(slots)) for beat in beats if beat)
+
+
+def sentences(text: str) -> str:
+    """Each sentence with its capital: slots are filled in lower case."""
+    for mark in (". ", "! ", "? "):
+        text = mark.join(part if part[0] == '"' or part.startswith(("asked", "said", "chiese", "disse", "fece")) else capital(part)
+                         for part in text.split(mark))  # fmt: skip
+    return '"' + capital(text[1:]) if text[0] == '"' else text
+
+
+def passage(rng: Random, language: Language) -> str:
+    """Three or four questions, each with its answer in a sentence."""
+    asked = [rng.choice((on_scene, finite, words_asked))(rng, language) for _ in range(rng.randint(2, 4))]
+    return " ".join(f"{question.text} {question.full}" for question in asked)
+
+
+def people(rng: Random, language: Language) -> dict[str, str]:
+    """The slots of a story's people, things and places."""
+    who = cast(rng, 2)
+    hero, friend = who.names
+    sad, glad = rng.choice(BAD_FEELINGS), rng.choice(GOOD_FEELINGS)
+    fglad, fsad = rng.choice(GOOD_FEELINGS), rng.choice(BAD_FEELINGS)
+    mine, yours = gender_of(hero), gender_of(friend)
+    moods = {"sad": (sad, mine), "glad": (glad, mine), "fglad": (fglad, yours), "fsad": (fsad, yours)}
+    return {
+        "hero": hero, "friend": friend, "hero_s": f"{hero}'s", "friend_s": f"{friend}'s",
+        "he": "she" if mine == "f" else "he", "his": "her" if mine == "f" else "his", "him": "her" if mine == "f" else "him",
+        "fhe": "she" if yours == "f" else "he", "to_hero": to_name(hero), "to_friend": to_name(friend),
+        "and_friend": and_name(friend), "fgood": "brava" if yours == "f" else "bravo", "day": rng.choice(DAYS[language]),
+        **{name: mood.en if language == "en" else mood.agree(gender) for name, (mood, gender) in moods.items()},
+        **thing("thing", "it", who.things[0], who.colours[0], language), **thing("gift", "git", who.things[1], who.colours[1], language),
+        **places(who, language),
+    }  # fmt: skip
+
+
+def thing(name: str, pronoun: str, noun: Noun, colour: Adjective, language: Language) -> dict[str, str]:
+    """The slots of one thing: `a_thing`, `the_thing`, `thing`, `thing_word`, ..."""
+    return {
+        name: the(noun, language), f"a_{name}": a(noun, language, colour), f"the_{name}": the(noun, language, colour),
+        f"{name}_colour": bare(noun, language, colour), f"{name}_word": bare(noun, language),
+        f"a_{name}_word": a(noun, language), pronoun: "la" if noun.gender == "f" else "lo",
+    }  # fmt: skip
+
+
+def places(who: Cast, language: Language) -> dict[str, str]:
+    """The slots of where things lie and where people go."""
+    (spot, spot2), (place, place2) = who.spots, who.places
+    return {"spot": spot[language], "spot2": spot2[language], "at": place.at[language], "at2": place2.at[language],
+            "to_place": place.to[language], "to_place2": place2.to[language]}  # fmt: skip
+
+
+def food(rng: Random, language: Language) -> dict[str, str]:
+    """The slots of an animal, what it says, and what it is given."""
+    animal, eaten, number = rng.choice(ANIMALS[: len(SOUNDS)]), rng.choice(FOOD), rng.randint(2, 9)
+    one = "una" if eaten.gender == "f" else "uno"
+    less = NUMBERS[language][number - 1]
+    few = bare(eaten, language, plural=number > 2)
+    return {"an_animal": a(animal, language), "animal": the(animal, language), "sound": SOUNDS[animal.en][language],
+            "to_animal": articulated("a", animal.it, animal.gender), "foods": bare(eaten, language, plural=True),
+            "foods_less": few, "n": NUMBERS[language][number], "one": one, "rest": "restarono" if number > 2 else "restò",
+            "n_less": one if less == "uno" else less}  # fmt: skip

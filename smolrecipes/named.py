@@ -1,0 +1,161 @@
+"""A bare string for a model, data or a tokenizer: a registered name, a path, a URL or a hub id, in this order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from smolrecipes.annotations import component_classes, element
+from smolrecipes.component import Component
+from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.recipe import Recipe
+from smolrecipes.registry import registry
+
+BARE = {"architecture": ("pretrained", "pretrained"), "tokenizer": ("pretrained", "pretrained"), "data": ("files", "hub")}
+"""The kinds that a bare string can stand for, and the component for a path and for a hub id."""
+SUFFIXES = frozenset(
+    ".arrow .bin .bz2 .csv .gguf .gz .htm .html .json .jsonl .ndjson .md .parquet .pt .py .safetensors .text .tsv .txt "
+    ".xml .xz .yaml .yml .zip .zst".split()
+)
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a bare string stands for: a class and the options that the string gives."""
+
+    component: type[Component]
+    options: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+def named(kind: str, text: str, where: str) -> Named:
+    """What `text` stands for as a component of that kind; `where` is the option it was given to."""
+    head, _, rest = text.partition(":")
+    if text in registry().names(kind):
+        also = f"; write ./{text} for the path of that name" if Path(text).exists() else ""
+        return Named(registry().find(kind, text), {}, f"'{text}' is the registered {kind}{also}" if also else "")
+    if rest and head in ("hub", *registry().names(kind)) and not rest.startswith("//"):
+        return _explicit(kind, head, rest, where)
+    if kind == "data" and "," in text:
+        return _several([part.strip() for part in text.split(",") if part.strip()], where)
+    if "://" in text:
+        return _url(kind, text, where)
+    if Path(text).expanduser().exists() or _looks_like_a_path(text):
+        return _path(kind, text, where)
+    if HUB_ID.fullmatch(text) and ("/" in text or _is_known_looking(kind, text)):
+        return _made(kind, BARE[kind][1], text, f"{text} is taken as a hub id")
+    raise RecipeError(_nothing_found(kind, text, where))
+
+
+def resolve(recipe: Recipe, notes: list[str] | None = None) -> Recipe:
+    """The recipe with every bare string replaced by what it names, base recipes included; `notes` collects how each was read."""
+    resolved = _resolved(recipe, "", [] if notes is None else notes)
+    assert isinstance(resolved, Recipe)
+    return resolved
+
+
+def _resolved(component: Component, path: str, notes: list[str]) -> Component:
+    changes = {}
+    for name, hint in component.hints().items():
+        value = getattr(component, name)
+        found = _resolved_value(value, hint, f"{path}{name}", notes)
+        if found is not value:
+            changes[name] = found
+    return component.replace(**changes) if changes else component
+
+
+def _resolved_value(value: Any, hint: Any, path: str, notes: list[str]) -> Any:
+    if isinstance(value, str) and (kinds := [cls.kind for cls in component_classes(hint) if cls.kind in BARE]):
+        found = named(kinds[0], value, path)
+        notes += [f"{path}: {found.note}"] if found.note else []
+        return found.component(**found.options)
+    if isinstance(value, Component):
+        return _resolved(value, f"{path}.", notes)
+    if isinstance(value, tuple):
+        inner = element(hint, tuple)
+        found_items = tuple(_resolved_value(item, inner, f"{path}.{i}", notes) for i, item in enumerate(value))
+        return found_items if any(new is not old for new, old in zip(found_items, value)) else value
+    return value
+
+
+def _made(kind: str, name: str, text: str, note: str = "") -> Named:
+    """The component with the text as its one positional option."""
+    cls = registry().find(kind, name)
+    positional = [option for option, spec in cls.options().items() if not spec.kw_only]
+    if not positional:
+        raise RecipeError(f"{kind} '{name}' takes no value after its name; set its options, as in {name} and option=value")
+    return Named(cls, {positional[0]: (text,) if element(cls.hints()[positional[0]], tuple) else text}, note)
+
+
+def _explicit(kind: str, head: str, rest: str, where: str) -> Named:
+    """`hub:gpt2`, `toy:chat`: the registered name and the value of its positional option."""
+    if head != "hub":
+        return _made(kind, head, rest)
+    if not HUB_ID.fullmatch(rest):
+        raise RecipeError(f"{where}: '{rest}' is not a hub id; one looks like org/name")
+    if kind != "data" and Path(rest).exists():
+        raise RecipeError(f"{where}: a folder '{rest}' lies here, and transformers would load it instead; rename it")
+    return _made(kind, BARE[kind][1], rest, f"{rest} is taken as a hub id")
+
+
+def _several(texts: list[str], where: str) -> Named:
+    """`a.txt,b.txt`: one Files of all when all are files, or else a Mix."""
+    found = [named("data", text, where) for text in texts]
+    note = "; ".join(dict.fromkeys(item.note for item in found if item.note))
+    files = registry().find("data", "files")
+    if all(item.component is files for item in found):
+        paths = next(iter(found[0].options))
+        return Named(files, {paths: tuple(path for item in found for path in item.options[paths])}, note)
+    mix = registry().find("data", "mix")
+    return Named(mix, {next(iter(mix.options())): tuple(item.component(**item.options) for item in found)}, note)
+
+
+def _url(kind: str, text: str, where: str) -> Named:
+    """A page of the Hugging Face hub is a hub id; any other URL is a file to read."""
+    url = urlparse(text)
+    parts = [part for part in url.path.split("/") if part]
+    if kind == "data" and parts[:1] == ["datasets"]:
+        parts = parts[1:]
+    elif kind == "data":
+        parts = []
+    if url.netloc in ("huggingface.co", "hf.co") and len(parts) == 2:
+        return _made(kind, BARE[kind][1], "/".join(parts), f"{'/'.join(parts)} is taken as a hub id")
+    if kind != "data":
+        raise RecipeError(f"{where}: a model is a folder or a hub id (org/name), not the URL {text}")
+    return _made(kind, "files", text, f"{text} is read as a URL")
+
+
+def _path(kind: str, text: str, where: str) -> Named:
+    path = str(Path(text).expanduser()) if text.startswith("~") else text
+    if kind != "data" and not Path(path).exists():
+        raise RecipeError(f"{where}: there is no folder '{path}'{nearest(Path(path).name, _beside(path))}")
+    return _made(kind, BARE[kind][0], path, f"{path} is taken as a path")
+
+
+def _looks_like_a_path(text: str) -> bool:
+    if text.startswith((".", "/", "~")) or "\\" in text or text.count("/") > 1 or any(sign in text for sign in "*?["):
+        return True
+    return Path(text).suffix.lower() in SUFFIXES or ("/" in text and Path(text).parent.is_dir())
+
+
+def _is_known_looking(kind: str, text: str) -> bool:
+    """A hub id of one word (`gpt2`, `bert-base-uncased`) rather than a misspelt name."""
+    return any(sign in text for sign in "0123456789-_") and not nearest(text, registry().names(kind))
+
+
+def _beside(text: str) -> list[str]:
+    parent = Path(text).parent
+    return sorted(item.name for item in parent.iterdir()) if parent.is_dir() else []
+
+
+def _nothing_found(kind: str, text: str, where: str) -> str:
+    names = registry().names(kind)
+    guess = nearest(text, [*names, *_beside(text)])
+    return (
+        f"{where}: '{text}' is no registered {kind} ({', '.join(names)}) and no path{guess}"
+        f"{'' if guess else f'; a hub id looks like org/name, or write hub:{text}'}"
+    )

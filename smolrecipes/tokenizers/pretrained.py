@@ -1,0 +1,44 @@
+"""The tokenizer that was saved with a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes import hub
+from smolrecipes.component import option
+from smolrecipes.kinds import Tokenizer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+NEEDS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "*.model")
+
+
+class PretrainedTokenizer(Tokenizer, name="pretrained"):
+    """A tokenizer from a folder or from the hub, as it is."""
+
+    path: str = option(positional=True)
+    """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
+    revision: str | None = None
+    """A branch, tag or commit on the hub; its main branch when not given."""
+
+    def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
+        where = hub.folder(self.path, NEEDS)
+        from transformers import AutoTokenizer
+
+        commit = None if where else self._commit()
+        with hub.sentences(self.path, self.revision):
+            # The id as given, not the snapshot's folder: it is what model cards and adapters record.
+            name = str(where or self.path)
+            found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, revision=commit, trust_remote_code=False)
+        return found
+
+    def identity(self) -> Any:
+        where = hub.folder(self.path, NEEDS)
+        if where:
+            return {"use": f"{self.kind}:{self.name}", "content": hub.content(where, hub.TOKENIZER_FILES)}
+        return {"use": f"{self.kind}:{self.name}", "hub": self.path, "commit": self._commit()}
+
+    def _commit(self) -> str:
+        return hub.commit(self.path, self.revision, ("tokenizer_config.json", "tokenizer.json", "config.json"))
