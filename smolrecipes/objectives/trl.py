@@ -84,10 +84,6 @@ def dpo_arguments(objective: DPO, options: dict[str, Any]) -> TrainingArguments:
     """DPOConfig with the objective's loss."""
     from trl import DPOConfig
 
-    if objective.variant == "sigmoid" and objective.label_smoothing:
-        raise RecipeError(
-            "DPO.label_smoothing: TRL's sigmoid does not read it; take engine=smolrecipes, or variant=robust"
-        )
     own = {"beta": objective.beta, "loss_type": [objective.variant], "label_smoothing": objective.label_smoothing}
     return trl_arguments(DPOConfig, options, **own)
 

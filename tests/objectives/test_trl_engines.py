@@ -8,7 +8,7 @@ import math
 
 import pytest
 import torch
-from datasets import Dataset, Json, List, Value
+from datasets import Dataset, Features, Json, List, Value
 from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
@@ -33,7 +33,7 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WORDS = "one two three four five six seven eight nine ten".split()
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def rows(kind):
     features = {name: json.get(name, Value("string")) for name in columns}
     for name in {"messages", "prompt", "chosen", "rejected"} & set(columns):
         features[name] = List(Json())
-    return Dataset.from_dict(columns, features=__import__("datasets").Features(features))
+    return Dataset.from_dict(columns, features=Features(features))
 
 
 def options(folder, **more):
@@ -223,8 +223,6 @@ def test_unknown_and_contradicting_options_are_sentences(tmp_path):
 def test_what_trl_cannot_do_is_a_sentence(tmp_path):
     with pytest.raises(RecipeError, match=r"take objective.learn=prompt\+answer"):
         ORPO(engine="trl").arguments(options(tmp_path))
-    with pytest.raises(RecipeError, match="sigmoid does not read it"):
-        DPO(engine="trl", label_smoothing=0.1).arguments(options(tmp_path))
 
 
 def test_kto_takes_each_answer_once_and_mismatches_its_neighbours():
@@ -259,7 +257,7 @@ def test_a_wrong_reward_is_a_sentence():
         GRPO(reward="exact_mach")
     with pytest.raises(RecipeError, match="cannot be imported: No module named 'nowhere'"):
         GRPO(reward="nowhere:score").function()
-    with pytest.raises(RecipeError, match="cannot be imported: .*'lenght'"):
+    with pytest.raises(RecipeError, match=r"cannot be imported: .*'lenght'"):
         GRPO(reward="builtins:lenght").function()
 
 
