@@ -73,27 +73,33 @@ class GRPO(TRLObjective, name="grpo"):
         return {"input_ids": ids, "source": row["source"], "target": row["target"]}
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
-        """TRL's GRPOConfig. TRL counts answers where the recipe counts questions: each takes more accumulation."""
+        """TRL's GRPOConfig."""
         from trl import GRPOConfig
 
         from smolrecipes.objectives.trl import trl_arguments
 
-        held_out = options.get("per_device_eval_batch_size", 8)
-        sizes = {
-            "gradient_accumulation_steps": self.generations * options.get("gradient_accumulation_steps", 1),
-            "per_device_eval_batch_size": -(-held_out // self.generations) * self.generations,
-            "remove_unused_columns": False,  # the reward reads the target
-        }
-        own = {"num_generations": self.generations, "max_completion_length": self.max_new_tokens}
-        own |= {"temperature": self.temperature, "beta": self.beta}
-        return trl_arguments(GRPOConfig, {**options, **sizes}, **own)
+        # the reward reads the target; batch sizes that TRL accepts, until `trainer` knows those of the recipe
+        plain = {"remove_unused_columns": False, "per_device_eval_batch_size": self.generations}
+        own = {"max_completion_length": self.max_new_tokens, "temperature": self.temperature, "beta": self.beta}
+        groups = {"num_generations": self.generations, "gradient_accumulation_steps": self.generations}
+        return trl_arguments(GRPOConfig, {**options, **plain}, **own, **groups)
 
     def trainer(self, parts: Parts) -> Trainer:
-        """TRL's GRPOTrainer; questions are asked with the chat template when there is one."""
+        """TRL's GRPOTrainer; questions are asked with the chat template when there is one.
+
+        TRL counts answers where the recipe counts questions: accumulation takes the answers to each.
+        """
         from trl import GRPOTrainer
 
         from smolrecipes.objectives.trl import build
 
+        arguments: Any = parts.arguments
+        arguments.gradient_accumulation_steps *= self.generations
+        arguments.steps_per_generation = arguments.gradient_accumulation_steps
+        step = arguments.per_device_train_batch_size * arguments.world_size
+        arguments.generation_batch_size = step * arguments.steps_per_generation
+        held_out = arguments.per_device_eval_batch_size
+        arguments.per_device_eval_batch_size = -(-held_out // self.generations) * self.generations
         if len(parts.train) < parts.batch:
             raise RecipeError(
                 f"training.global_batch_size: GRPO takes whole batches of questions, and {len(parts.train)} are fewer "

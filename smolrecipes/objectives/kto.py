@@ -27,30 +27,31 @@ class KTO(TRLObjective, PairwiseObjective, name="kto"):
     """Weight of the bad answers' losses."""
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
-        """TRL's KTOConfig. TRL counts answers where the recipe counts pairs, so batches are twice as large."""
+        """TRL's KTOConfig."""
         from trl import KTOConfig
 
         from smolrecipes.objectives.trl import trl_arguments
 
-        sizes = {f"per_device_{use}_batch_size": 2 * options.get(f"per_device_{use}_batch_size", 8) for use in _USES}
         own = {name: getattr(self, name) for name in self.options()}
-        return trl_arguments(KTOConfig, {**options, **sizes}, **own, train_sampling_strategy="sequential")
+        return trl_arguments(KTOConfig, options, **own, train_sampling_strategy="sequential")
 
     def trainer(self, parts: Parts) -> Trainer:
-        """TRL's KTOTrainer on our ids, in an order fixed by the seed: it needs one for its estimate of the KL term."""
+        """TRL's KTOTrainer on our ids. It counts answers where the recipe counts pairs, so batches are twice as large.
+
+        It needs a fixed order for its estimate of the KL term; the seed decides it.
+        """
         from dataclasses import replace
 
         from trl import KTOTrainer
 
         from smolrecipes.objectives.trl import build, prepared
 
+        parts.arguments.per_device_train_batch_size *= 2
+        parts.arguments.per_device_eval_batch_size *= 2
         size = parts.arguments.per_device_train_batch_size
         train = unpaired(parts.train.shuffle(seed=parts.seed), size)
         held_out = None if parts.validation is None else unpaired(parts.validation, size)
         return build(prepared(KTOTrainer), replace(parts, train=train, validation=held_out), lambda row: row)
-
-
-_USES = ("train", "eval")
 
 
 def unpaired(pairs: Dataset, size: int) -> Dataset:

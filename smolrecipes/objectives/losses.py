@@ -64,8 +64,8 @@ def odds_ratio_loss(chosen: Tensor, rejected: Tensor) -> Tensor:
 def dpo_loss(
     chosen: Tensor,
     rejected: Tensor,
-    reference_chosen: Tensor | float = 0.0,
-    reference_rejected: Tensor | float = 0.0,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
     *,
     beta: float,
     kind: Literal["sigmoid", "ipo", "hinge", "robust"] = "sigmoid",
@@ -73,23 +73,22 @@ def dpo_loss(
 ) -> Tensor:
     """The loss of each pair, from the answers' log-probabilities under the policy and the reference: all (pairs,).
 
-    They are sums over the answer's tokens; for ipo averages, as its authors normalise it and TRL does. Without a
-    reference, `chosen` and `rejected` are the ratios already.
-    sigmoid: arXiv:2305.18290, equation 7; with smoothing, conservative DPO (Mitchell 2023). hinge: SLiC,
-    arXiv:2305.10425, on the ratios. ipo: arXiv:2310.12036, equation 17. robust: arXiv:2403.00409, unbiased when a
-    share `label_smoothing` (below 1/2) of the preferences is the wrong way round.
+    They are sums over the answer's tokens; for ipo averages, as its authors normalise it and TRL does.
+    sigmoid: arXiv:2305.18290, equation 7. hinge: SLiC, arXiv:2305.10425, on the ratios. ipo: arXiv:2310.12036,
+    equation 17. robust: arXiv:2403.00409, unbiased when a share `label_smoothing` (below 1/2) of the preferences is
+    the wrong way round.
     """
-    if label_smoothing and kind in ("ipo", "hinge"):
-        raise ValueError(f"label_smoothing is read by sigmoid and robust, not by {kind}")
+    if label_smoothing and kind != "robust":
+        raise ValueError(f"label_smoothing is read by robust alone, not by {kind}")
     margin = (_precise(chosen) - reference_chosen) - (_precise(rejected) - reference_rejected)
     if kind == "ipo":
         return (margin - 1 / (2 * beta)) ** 2
     if kind == "hinge":
         return torch.relu(1 - beta * margin)
-    right, wrong = -F.logsigmoid(beta * margin), -F.logsigmoid(-beta * margin)
     if kind == "sigmoid":
-        return (1 - label_smoothing) * right + label_smoothing * wrong if label_smoothing else right
+        return -F.logsigmoid(beta * margin)
     if kind == "robust":
+        right, wrong = -F.logsigmoid(beta * margin), -F.logsigmoid(-beta * margin)
         return ((1 - label_smoothing) * right - label_smoothing * wrong) / (1 - 2 * label_smoothing)
     raise ValueError(f"dpo_loss has no kind '{kind}'")
 

@@ -1,4 +1,4 @@
-"""Objectives on TRL's own trainers, which get the tokens that ours get, and the recipe's options, not TRL's defaults."""
+"""Objectives on TRL's own trainers, which get the ids that ours get and the recipe's options, not TRL's defaults."""
 
 from __future__ import annotations
 
@@ -57,10 +57,12 @@ def trl_arguments(config: type[Any], options: dict[str, Any], **own: Any) -> Tra
             raise RecipeError(f"training.hf.{name}: the objective decides it ({own[name]!r}); leave it out")
     plain = {f.name: f.default for f in dataclasses.fields(TrainingArguments) if f.default is not dataclasses.MISSING}
     changed = {name: value for name, value in plain.items() if known[name].default != value}
-    try:
-        arguments: TrainingArguments = config(**{**changed, **options, **own})
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"training: {config.__name__} refuses these options: {error}") from error
+    with warnings.catch_warnings():  # its new name is no field of TRL's yet
+        warnings.filterwarnings("ignore", message="`gradient_checkpointing` is deprecated")
+        try:
+            arguments: TrainingArguments = config(**{**changed, **options, **own})
+        except (TypeError, ValueError) as error:
+            raise RecipeError(f"training: {config.__name__} refuses these options: {error}") from error
     return arguments
 
 
@@ -82,10 +84,6 @@ def dpo_arguments(objective: DPO, options: dict[str, Any]) -> TrainingArguments:
     """DPOConfig with the objective's loss."""
     from trl import DPOConfig
 
-    if objective.variant == "sigmoid" and objective.label_smoothing:
-        raise RecipeError(
-            "DPO.label_smoothing: TRL's sigmoid does not read it; take engine=smolrecipes, or variant=robust"
-        )
     own = {"beta": objective.beta, "loss_type": [objective.variant], "label_smoothing": objective.label_smoothing}
     return trl_arguments(DPOConfig, options, **own)
 
@@ -144,7 +142,7 @@ def build(trainer: type[Any], parts: Parts, convert: Callable[[Row], Row], **mor
 
 def columns(examples: Dataset, convert: Callable[[Row], Row]) -> Dataset:
     """The examples with the columns that `convert` makes, and no others."""
-    return examples.map(convert, remove_columns=list(examples.column_names), load_from_cache_file=False)
+    return examples.map(convert, load_from_cache_file=False).select_columns(list(convert(examples[0])))
 
 
 def prepared(trainer: type[Any]) -> type[Any]:

@@ -1,0 +1,249 @@
+"""The pure losses: numbers worked out by hand, gradients against the naive formula, and what must not matter."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from smolrecipes.objectives.losses import dpo_loss, label_logps, log1mexp, odds_ratio_loss, sequence_sums
+
+
+def naive(hidden, weight, labels, bias=None):
+    return torch.log_softmax(torch.nn.functional.linear(hidden, weight, bias), -1).gather(1, labels[:, None])[:, 0]
+
+
+def inputs(n=37, d=8, v=50, dtype=torch.float64, seed=0):
+    make = torch.Generator().manual_seed(seed)
+    hidden, weight, bias = (torch.randn(*s, generator=make, dtype=torch.float64) for s in ((n, d), (v, d), (v,)))
+    return hidden.to(dtype), weight.to(dtype), torch.randint(v, (n,), generator=make), bias.to(dtype)
+
+
+def gradients(function, *tensors):
+    leaves = [t.detach().clone().requires_grad_(True) for t in tensors]
+    out = function(*leaves)
+    (out * (torch.arange(len(out)).to(out) + 1)).sum().backward()
+    return out.detach(), [leaf.grad for leaf in leaves]
+
+
+def test_label_logps_by_hand():
+    # logits are (log 2, log 6) and (log 5, log 5): probabilities 2/8, 6/8 and 1/2, 1/2
+    weight = torch.tensor([[math.log(2), math.log(5)], [math.log(6), math.log(5)]], dtype=torch.float64)
+    got = label_logps(torch.eye(2, dtype=torch.float64), weight, torch.tensor([0, 1]))
+    assert got.tolist() == pytest.approx([math.log(2 / 8), math.log(1 / 2)], abs=1e-15)
+
+
+@pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "trainable"])
+@pytest.mark.parametrize("with_bias", [False, True], ids=["plain", "bias"])
+def test_values_and_gradients_equal_the_naive_formula(trainable, with_bias):
+    hidden, weight, labels, bias = inputs()
+    free = [hidden, *([weight] if trainable else []), *([bias] if trainable and with_bias else [])]
+
+    def run(function):
+        def of(h, w=weight, b=bias):
+            return function(h, w, labels, b if with_bias else None)
+
+        return gradients(of, *free)
+
+    (want, want_grads), (got, got_grads) = run(naive), run(lambda *a: label_logps(*a, chunk=1))
+    torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
+    for mine, theirs in zip(got_grads, want_grads, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-11)
+
+
+def test_gradients_of_the_bias_alone_with_a_frozen_weight():
+    hidden, weight, labels, bias = inputs()
+    _, want = gradients(lambda b: naive(hidden, weight, labels, b), bias)
+    _, got = gradients(lambda b: label_logps(hidden, weight, labels, b), bias)
+    torch.testing.assert_close(got[0], want[0])
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_gradcheck(trainable):
+    hidden, weight, labels, bias = inputs(n=20, d=3, v=5)
+    hidden.requires_grad_(True)
+    weight.requires_grad_(trainable)
+    bias.requires_grad_(trainable)
+    assert torch.autograd.gradcheck(lambda h, w, b: label_logps(h, w, labels, b, chunk=1), (hidden, weight, bias))
+
+
+def test_tied_weights_get_both_gradients():
+    _, weight, labels, _ = inputs(n=10, v=12)
+    tokens = torch.arange(10) % 12
+
+    def run(function):
+        return gradients(lambda w: function(torch.tanh(w[tokens]), w, labels), weight)
+
+    (_, (want,)), (_, (got,)) = run(naive), run(label_logps)
+    torch.testing.assert_close(got, want)
+
+
+def test_without_labels():
+    hidden, weight, labels, _ = inputs(n=0)
+    hidden.requires_grad_(True)
+    weight.requires_grad_(True)
+    out = label_logps(hidden, weight, labels)
+    out.sum().backward()
+    assert out.shape == (0,) and hidden.grad.shape == (0, 8) and not weight.grad.any()
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_bfloat16_keeps_the_digits_of_nearly_certain_tokens(trainable):
+    hidden, weight, labels, _ = inputs(n=64, d=16, v=30, dtype=torch.bfloat16)
+    hidden = 3 * hidden + 12 * weight[labels] / weight[labels].norm(dim=1, keepdim=True)  # most labels are likely
+    weight.requires_grad_(trainable)
+    logps, (grad,) = gradients(lambda h: label_logps(h, weight, labels), hidden)
+    exact, (want,) = gradients(lambda h: naive(h, weight.detach().double(), labels), hidden.double())
+    assert logps.dtype == torch.float32 and grad.dtype == torch.bfloat16
+    assert (exact > math.log(0.9)).double().mean() > 0.3
+    assert (grad.double() - want).norm() / want.norm() < 0.02
+    sure = exact > math.log(0.99)
+    # an eighth is what rounding the logits costs; W[label] - p @ W would lose everything
+    assert (grad.double() - want)[sure].norm() / want[sure].norm() < 0.25
+
+
+def test_under_autocast_it_computes_in_autocasts_type():
+    hidden, weight, labels, _ = inputs(dtype=torch.float32)
+    hidden.requires_grad_(True)
+    weight.requires_grad_(True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = label_logps(hidden, weight, labels)
+        out.sum().backward()
+    want = label_logps(hidden.bfloat16(), weight.bfloat16(), labels)
+    assert out.dtype == torch.float32 and torch.equal(out, want)
+    assert hidden.grad.dtype == weight.grad.dtype == torch.float32
+
+
+class Sizes(TorchDispatchMode):
+    """Notes the largest tensor that any operation makes."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.largest = max([self.largest, *(t.numel() for t in tree_leaves(out) if isinstance(t, torch.Tensor))])
+        return out
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_all_the_logits_never_exist_at_once(trainable):
+    hidden, weight, labels, _ = inputs(n=500, d=4, v=300, dtype=torch.float32)
+    hidden.requires_grad_(True)
+    weight.requires_grad_(trainable)
+    with Sizes() as sizes:
+        label_logps(hidden, weight, labels, chunk=20 * 300).sum().backward()
+    assert sizes.largest == 20 * 300
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(0, 70), chunk=st.integers(1, 4000), seed=st.integers(0, 9), trainable=st.booleans())
+def test_the_chunk_does_not_matter(n, chunk, seed, trainable):
+    hidden, weight, labels, _ = inputs(n=n, seed=seed)
+    free = [hidden, weight] if trainable else [hidden]
+
+    def run(size):
+        return gradients(lambda h, w=weight: label_logps(h, w, labels, chunk=size), *free)
+
+    (whole, whole_grads), (cut, cut_grads) = run(1 << 24), run(chunk)
+    torch.testing.assert_close(cut, whole, rtol=1e-12, atol=1e-12)
+    for one, other in zip(cut_grads, whole_grads, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shift=st.floats(-1e4, 1e4), seed=st.integers(0, 9))
+def test_a_constant_added_to_every_logit_does_not_matter(shift, seed):
+    hidden, weight, labels, bias = inputs(seed=seed)
+    plain, moved = (label_logps(hidden, weight, labels, bias + s) for s in (0.0, shift))
+    torch.testing.assert_close(moved, plain, rtol=0, atol=1e-9)
+    assert (plain <= 0).all()
+
+
+def test_extreme_logits_stay_finite():
+    hidden = torch.tensor([[1e4], [-1e4]], requires_grad=True)
+    out = label_logps(hidden, torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 0]))
+    out.sum().backward()
+    assert out.tolist() == [0.0, -2e4] and hidden.grad.tolist() == [[0.0], [2.0]]
+
+
+def test_sequence_sums():
+    got = sequence_sums(torch.tensor([1.0, 2.0, 4.0, 8.0]), torch.tensor([0, 2, 2, 0]), 4)
+    assert got.tolist() == [9.0, 0.0, 6.0, 0.0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-80, -1e-7))
+def test_log1mexp_in_float32_has_full_precision(x):
+    single = torch.tensor(x, dtype=torch.float32)
+    exact = math.log(-math.expm1(single.item())) if single > -1 else math.log1p(-math.exp(single.item()))
+    assert log1mexp(single).item() == pytest.approx(exact, rel=3e-6, abs=1e-30)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_log1mexp_is_finite_where_a_token_is_certain(dtype):
+    x = torch.tensor([0.0, -1e-30, -1e-3, -1.0, -1e4], dtype=dtype, requires_grad=True)
+    out = log1mexp(x)
+    out.sum().backward()
+    assert out.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert out.isfinite().all() and x.grad.isfinite().all()
+    assert x.grad[3].item() == pytest.approx(-1 / (math.e - 1), rel=1e-2 if dtype == torch.bfloat16 else 1e-6)
+
+
+def test_odds_ratio_loss_by_hand():
+    # p = 1/2 has odds 1; p = 1/4 has odds 1/3: the ratio is 3, sigmoid(log 3) = 3/4
+    half, quarter = torch.tensor([0.5, 0.25], dtype=torch.float64).log()
+    assert odds_ratio_loss(half, quarter).item() == pytest.approx(-math.log(3 / 4), abs=1e-15)
+    assert odds_ratio_loss(quarter, half).item() == pytest.approx(-math.log(1 / 4), abs=1e-15)
+    assert odds_ratio_loss(half, half).item() == pytest.approx(math.log(2), abs=1e-15)
+
+
+@pytest.mark.parametrize("pair", [(0.0, -1.0), (-1.0, 0.0), (0.0, 0.0), (-1e-9, -50.0), (-50.0, -1e-9)])
+def test_odds_ratio_loss_is_finite_for_certain_answers(pair):
+    chosen, rejected = (torch.tensor([x], requires_grad=True) for x in pair)
+    loss = odds_ratio_loss(chosen, rejected)
+    loss.sum().backward()
+    assert loss.isfinite().all() and chosen.grad.isfinite().all() and rejected.grad.isfinite().all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-20, -1e-3), st.floats(-20, -1e-3))
+def test_odds_ratio_loss_and_its_mirror_image_are_log_probabilities_that_add_to_one(a, b):
+    one, other = torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)
+    total = torch.exp(-odds_ratio_loss(one, other)) + torch.exp(-odds_ratio_loss(other, one))
+    assert total.item() == pytest.approx(1.0, abs=1e-12)
+
+
+def dpo(kind, beta, margin=2.0, **more):
+    start = [torch.tensor([x], dtype=torch.float64) for x in (-3.0, -7.0, -4.0, -8.0 + margin)]
+    return dpo_loss(*start, beta=beta, kind=kind, **more).item()
+
+
+def test_dpo_losses_by_hand():
+    # margin = (-3 + 4) - (-7 - (-8 + 2)) = 1 - (-1) = 2
+    assert dpo("sigmoid", 0.5) == pytest.approx(math.log(1 + math.exp(-1)), abs=1e-15)
+    assert dpo("ipo", 0.1) == pytest.approx((2 - 5) ** 2, abs=1e-12)
+    assert dpo("hinge", 0.1) == pytest.approx(0.8, abs=1e-15)
+    assert dpo("hinge", 1.0) == 0.0
+    right, wrong = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))
+    assert dpo("robust", 0.5, label_smoothing=0.2) == pytest.approx((0.8 * right - 0.2 * wrong) / 0.6, abs=1e-15)
+    assert dpo("robust", 0.5) == pytest.approx(dpo("sigmoid", 0.5), abs=1e-15)
+
+
+@pytest.mark.parametrize(("kind", "smoothing"), [("sigmoid", 0.1), ("ipo", 0.1), ("hinge", 0.1), ("kto", 0.0)])
+def test_dpo_refuses_what_it_would_not_read(kind, smoothing):
+    with pytest.raises(ValueError, match=kind):
+        dpo(kind, 0.1, label_smoothing=smoothing)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["sigmoid", "ipo", "hinge", "robust"]), st.floats(-30, 30), st.floats(-30, 30))
+def test_dpo_depends_on_differences_alone(kind, prompt_shift, pair_shift):
+    values = [torch.tensor([x], dtype=torch.float64) for x in (-3.0, -7.0, -4.0, -6.0)]
+    moved = [x + prompt_shift + (pair_shift if i % 2 == 0 else 0) for i, x in enumerate(values)]
+    plain, other = (dpo_loss(*v, beta=0.3, kind=kind).item() for v in (values, moved))
+    assert other == pytest.approx(plain, abs=1e-9)
