@@ -87,7 +87,10 @@ def test_a_plugin_cannot_take_the_name_of_a_builtin(install: Any) -> None:
             ADAPTER.format(cls="A", name="a").replace("def smolrecipes_register_adapters", "def register_adapters"),
             r"acme-adapters 0.3\).*register_adapters",
         ),
-        (ADAPTER.format(cls="A", name="a").replace("@hookimpl", ""), r"mark smolrecipes_register_adapters with @hookimpl"),
+        (
+            ADAPTER.format(cls="A", name="a").replace("@hookimpl", ""),
+            r"mark smolrecipes_register_adapters with @hookimpl",
+        ),
         (
             ADAPTER.format(cls="A", name="a").replace("register_adapters", "register_objectives"),
             r"registers A as objective, but it is not a subclass of Objective",
@@ -97,7 +100,10 @@ def test_a_plugin_cannot_take_the_name_of_a_builtin(install: Any) -> None:
             r"smolrecipes_register_adapters fails: TypeError",
         ),
         (ADAPTER.format(cls="A", name="a").replace("return [A]", "return [A()]"), r"registers A\(\) as adapter"),
-        (ADAPTER.format(cls="A", name="a").replace("adapters()", "adapters(x)"), r"acme-adapters 0.3\) has a wrong hook"),
+        (
+            ADAPTER.format(cls="A", name="a").replace("adapters()", "adapters(x)"),
+            r"acme-adapters 0.3\) has a wrong hook",
+        ),
     ],
 )
 def test_a_broken_plugin_is_named_with_its_version_in_one_sentence(install: Any, text: str, sentence: str) -> None:
@@ -110,7 +116,10 @@ def test_a_broken_plugin_is_named_with_its_version_in_one_sentence(install: Any,
 def test_plugins_can_be_chosen_to_bisect(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     install("acme-adapters", "0.3", "acme", ADAPTER.format(cls="Acme", name="acme"))
     install("broken", "1.0", "broken", "1 / 0")
-    for chosen, names in (("acme", ["smolrecipes", "acme-adapters"]), ("acme-adapters", ["smolrecipes", "acme-adapters"])):
+    for chosen, names in (
+        ("acme", ["smolrecipes", "acme-adapters"]),
+        ("acme-adapters", ["smolrecipes", "acme-adapters"]),
+    ):
         monkeypatch.setenv("SMOLRECIPES_PLUGINS", chosen)
         registry.cache_clear()
         assert [plugin.distribution for plugin in registry().plugins()] == names
