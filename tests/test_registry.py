@@ -153,9 +153,10 @@ def test_a_light_plugin_gives_no_warning(install: Any) -> None:
 
 
 def test_recipes_of_plugins_are_import_paths(install: Any) -> None:
-    text = "from smolrecipes.hookspecs import hookimpl\n@hookimpl\ndef smolrecipes_register_recipes():\n    return [{!r}]\n"
+    text = "from smolrecipes.hookspecs import hookimpl\n@hookimpl\ndef smolrecipes_register_recipes():\n"
+    text += "    return [{!r}]\n"
     install("acme", "0.3", "acme", text.format("acme_recipes.chat"))
     assert registry().recipes()["chat"] == "acme_recipes.chat"
     install("other", "0.1", "other", text.format("not a path"))
-    with pytest.raises(RecipeError, match="other 0.1.*'not a path' as a recipe; give its import path"):
+    with pytest.raises(RecipeError, match=r"other 0\.1.*'not a path' as a recipe; give its import path"):
         registry()
