@@ -21,7 +21,8 @@ CLOSINGS: dict[Language, tuple[str, ...]] = {
     "en": ("I am glad to help!", "Happy to help!", "Ask me anything else!", "It was a pleasure!", "I hope this helps!",
            "Have a lovely day!", "Thank you for asking!", "I am here for you!", "Come back any time!", "That was fun!",
            "What a nice chat!", "See you soon!"),
-    "it": ("Felice di aiutarti!", "Sono qui per te!", "Chiedimi pure altro!", "È stato un piacere!", "Spero ti sia utile!",
+    "it": ("Felice di aiutarti!", "Sono qui per te!", "Chiedimi pure altro!", "È stato un piacere!",
+           "Spero ti sia utile!",
            "Buona giornata!", "Grazie della domanda!", "Torna quando vuoi!", "A presto!", "Che bella chiacchierata!",
            "Ti auguro ogni bene!", "È bello parlare con te!"),
 }  # fmt: skip

@@ -22,6 +22,7 @@ def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
     return {
         "prompt": prompt,
         "chosen": [{"role": "assistant", "content": kindly(rng, language, question)}],
-        "rejected": [{"role": "assistant", "content": kindly(rng, language, question, wrong=True) if wrong else question.curt}],
+        "rejected": [{"role": "assistant",
+                      "content": kindly(rng, language, question, wrong=True) if wrong else question.curt}],
         "tools": None,
     }
