@@ -45,7 +45,7 @@ LOST: dict[Language, Plot] = {
         ("Then {hero} went home with {the_thing}.", ""),
     ),
     "it": (
-        ("{hero} aveva {a_thing}.", "{hero} amava {the_thing} della nonna.", "La nonna regalò {to_hero} {a_thing}."),
+        ("{hero} aveva {a_thing}.", "{hero} amava {the_thing} della nonna.", "{hero} ebbe {a_thing} dalla nonna."),
         ("{It} lasciò {spot} e andò {to_place}.", "Un giorno {it} mise {spot}. Poi andò {to_place}."),
         ("Al ritorno non ricordava più dov'era {thing}.", "Più tardi voleva {thing}, ma non {it} trovava.",
          "{hero} era {sad} perché {thing} non c'era più."),
@@ -71,7 +71,7 @@ GIFT: dict[Language, Plot] = {
         ("{hero} aveva {a_thing} e {a_gift}.", "{hero} aveva due cose belle: {a_thing} e {a_gift}."),
         ("Diede {gift} {to_friend} e tenne {thing}.", "\"Prendi {gift}\", disse {hero}, e tenne {thing}."),
         ("\"Grazie\", disse {friend}. \"Mi piace {the_gift}!\"", "{friend} prese {the_gift} e disse grazie."),
-        ("Adesso {friend} ha {the_gift} e {hero} ha {the_thing}.",
+        ("Adesso {friend} ha {the_gift} {and_hero} ha {the_thing}.",
          "Così {the_gift} adesso è di {friend}, e {the_thing} è di {hero}."),
     ),
 }  # fmt: skip
@@ -87,12 +87,13 @@ SWAP: dict[Language, Plot] = {
     ),
     "it": (
         ("{hero} incontrò {friend} {at}.", "{hero} {and_friend} erano {at}."),
-        ("{hero} aveva {a_thing} e {friend} aveva {a_gift}.", "{friend} aveva {a_gift}. {hero} aveva {a_thing}."),
+        ("{hero} aveva {a_thing} {and_friend} aveva {a_gift}.", "{friend} aveva {a_gift}. {hero} aveva {a_thing}."),
         ("\"Mi piace {gift}\", disse {hero}. \"E a me piace {thing}\", disse {friend}.",
          "\"Facciamo cambio?\" chiese {hero}. \"Sì!\" disse {friend}."),
-        ("Così scambiarono {thing} e {gift}.", "{hero} diede {thing} {to_friend}, e {friend} diede {gift} {to_hero}."),
-        ("Dopo {hero} aveva {the_gift} e {friend} aveva {the_thing}.",
-         "Adesso {friend} ha {the_thing} e {hero} ha {the_gift}."),
+        ("Così scambiarono {thing} e {gift}.",
+         "{hero} diede {thing} {to_friend}, {and_friend} diede {gift} {to_hero}."),
+        ("Dopo {hero} aveva {the_gift} {and_friend} aveva {the_thing}.",
+         "Adesso {friend} ha {the_thing} {and_hero} ha {the_gift}."),
     ),
 }  # fmt: skip
 ANIMAL: dict[Language, Plot] = {
@@ -133,7 +134,7 @@ BUY: dict[Language, Plot] = {
         ("\"Non voglio {a_gift_word}\", disse {hero}. \"Voglio {a_thing_word}.\"",
          "\"Questo non va bene\", disse {friend}. \"{hero} vuole {a_thing_word}.\""),
         ("Poi andò {to_place2}.", "Poi andò con {friend} {to_place2}."),
-        ("Lì trovò {the_thing}.", "C'era {a_thing}, e {hero} {it} portò a casa.",
+        ("Lì trovò {the_thing}.", "C'era {a_thing}, {and_hero} {it} portò a casa.",
          "{At2} trovò finalmente {the_thing}."),
         ("Adesso {thing} è {spot}.", "A casa mise {thing} {spot}.", ""),
     ),

@@ -42,6 +42,8 @@ class Slots(dict[str, str]):
     """What fills a template; `{The_thing}` is `{the_thing}` at the start of a sentence."""
 
     def __missing__(self, key: str) -> str:
+        if key[0].islower():
+            raise KeyError(key)
         return capital(self[key[0].lower() + key[1:]])
 
 
@@ -64,7 +66,7 @@ def people(rng: Dice, language: Language) -> dict[str, str]:
         "he": "she" if mine == "f" else "he", "his": "her" if mine == "f" else "his",
         "him": "her" if mine == "f" else "him",
         "fhe": "she" if yours == "f" else "he", "to_hero": to_name(hero), "to_friend": to_name(friend),
-        "and_friend": and_name(friend), "fgood": "brava" if yours == "f" else "bravo",
+        "and_friend": and_name(friend), "and_hero": and_name(hero), "fgood": "brava" if yours == "f" else "bravo",
         "day": rng.choice(DAYS[language]),
         **{name: mood.en if language == "en" else mood.agree(gender) for name, (mood, gender) in moods.items()},
         **thing("thing", "it", who.things[0], who.colours[0], language),
