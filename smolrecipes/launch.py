@@ -15,9 +15,14 @@ def join() -> Any:
     DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
     """
     import datasets
+    import torch
     from accelerate import PartialState
+    from transformers.utils import logging
 
     datasets.disable_progress_bars()  # one progress line is enough
+    logging.disable_progress_bar()
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # DeepSpeed would guess the same, with a warning
     deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
     if deepspeed and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
         raise RecipeError(

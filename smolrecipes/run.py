@@ -126,27 +126,23 @@ def _train(this: Run, assembly: Assembly) -> None:
     from transformers.trainer_utils import get_last_checkpoint
 
     trainer, started = assembly.trainer, time.monotonic()
-    checkpoints = Path(trainer.args.output_dir)
+    checkpoints = Path(str(trainer.args.output_dir))
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
-    numbers = this.folder / "before.json"
+    held_out = trainer.eval_dataset is not None
+    trainer.args.eval_on_start = held_out and not last
     if last:
-        say(f"  resumed from {last}")
-        before = json.loads(numbers.read_text(encoding="utf-8"))
-    else:
-        before = _held_out(trainer)
-        if is_first():
-            numbers.write_text(json.dumps(before), encoding="utf-8")
+        say(f"  resumes from {last}")
     trainer.train(resume_from_checkpoint=last)
-    after = _held_out(trainer)
-    _save(this, assembly, {"before": before, "after": after, "seconds": round(time.monotonic() - started, 1)})
+    before = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
+    after = trainer.evaluate() if held_out else {}
+    seconds = round(time.monotonic() - started, 1)
+    _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
 
 
-def _held_out(trainer: Any) -> dict[str, float]:
-    if trainer.eval_dataset is None:
-        return {}
-    found = trainer.evaluate()
-    skip = ("runtime", "samples_per_second", "steps_per_second", "epoch", "model_preparation_time", "num_tokens")
-    return {name.removeprefix("eval_"): value for name, value in found.items() if not name.endswith(skip)}
+def _plain(entry: dict[str, float]) -> dict[str, float]:
+    """The held-out numbers of a log entry, without what is only about its making."""
+    skip = ("runtime", "per_second", "epoch", "step", "preparation_time", "num_tokens")
+    return {name.removeprefix("eval_"): value for name, value in entry.items() if not name.endswith(skip)}
 
 
 def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:

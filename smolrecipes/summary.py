@@ -25,7 +25,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
     tokens = _tokens(parts) * seen / rows
-    passes = f"{seen / rows:.3g} times" if seen > rows else "once" if seen + parts.batch > rows else ""
+    passes = f"{seen / rows:.3g} times" if seen >= rows + parts.batch else "once" if seen >= rows else ""
     trained = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     total = sum(p.numel() for p in parts.model.parameters())
     precision = "bfloat16" if args.bf16 else "float16" if args.fp16 else "float32"

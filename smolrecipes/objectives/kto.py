@@ -60,16 +60,14 @@ def unpaired(pairs: Dataset, size: int) -> Dataset:
     `KL_completion_ids` is another row's answer of the same micro-batch (of `size` rows), from which TRL estimates the
     KL term: rows of one prompt next to each other would not be the mismatched pairs that it needs.
     """
+    import pyarrow as pa
     from datasets import Dataset
 
-    rows: list[dict[str, Any]] = []
-    for start in (0, 1):
-        for index, pair in enumerate(pairs):
-            good = (index + start) % 2 == 0
-            answer = pair["chosen" if good else "rejected"]
-            rows.append({"prompt_ids": pair["prompt"], "completion_ids": answer, "label": good})
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
-        for previous, row in zip([batch[-1], *batch[:-1]], batch, strict=True):
-            row["KL_completion_ids"] = previous["completion_ids"]
-    return Dataset.from_list(rows)
+    table, count = pairs.with_format("arrow")[:], len(pairs)
+    rows = [row for _ in range(2) for row in range(count)]
+    good = [(row + again) % 2 == 0 for again in range(2) for row in range(count)]
+    before = [k - 1 if k % size else min(k + size, len(rows)) - 1 for k in range(len(rows))]
+    both = pa.chunked_array([*table["chosen"].chunks, *table["rejected"].chunks])
+    answers = both.take(pa.array([row if is_good else row + count for row, is_good in zip(rows, good, strict=True)]))
+    made = {"prompt_ids": table["prompt"].take(pa.array(rows)), "completion_ids": answers, "label": pa.array(good)}
+    return Dataset(pa.table({**made, "KL_completion_ids": answers.take(pa.array(before))}))

@@ -1,4 +1,4 @@
-"""On the same batch, our losses and gradients are those of TRL's trainers, and in float64 those of the papers' formulas."""
+"""Our losses and gradients are those of TRL's trainers; in float64 those of the papers' formulas."""
 
 from __future__ import annotations
 
