@@ -12,6 +12,7 @@ from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
+from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.samples import Samples
 from smolrecipes.component import option
 from smolrecipes.data.files import Files
@@ -36,7 +37,7 @@ RECIPE = Recipe(
     data=Files("prefs.jsonl", columns={"prompt": "ask"}),
     objective=ORPO(beta=0.2),
     adapter=LoRA(r=8),
-    callbacks=(Samples(every=10), Guard()),
+    callbacks=(Samples(("Hi",), every=10), Guard()),
     training=Training(epochs=2, hf={"adam_beta1": 0.8}),
 )
 
@@ -112,10 +113,11 @@ def test_whatever_is_printed_can_be_given(count: int, rate: float, title: str) -
     ("assignments", "changes"),
     [
         (["objective.beta=0.3"], {"objective": ORPO(beta=0.3)}),
-        (["callbacks.0.every=5"], {"callbacks": (Samples(every=5), Guard())}),
+        (["callbacks.0.every=5"], {"callbacks": (Samples(("Hi",), every=5), Guard())}),
         (["callbacks=none"], {"callbacks": ()}),
-        (["callbacks=guard,samples", "callbacks.1.every=3"], {"callbacks": (Guard(), Samples(every=3))}),
-        (["callbacks.1=samples"], {"callbacks": (Samples(every=10), Samples())}),
+        (["callbacks=guard,samples", "callbacks.1.prompts=a,b"], {"callbacks": (Guard(), Samples(("a", "b")))}),
+        (["callbacks=samples:Hello"], {"callbacks": (Samples(("Hello",)),)}),
+        (["callbacks.1=metrics"], {"callbacks": (Samples(("Hi",), every=10), Metrics())}),
         (["data.columns.chosen=good"], {"data": Files("prefs.jsonl", columns={"prompt": "ask", "chosen": "good"})}),
         (["data.columns.prompt=none"], {"data": Files("prefs.jsonl")}),
         (
@@ -198,6 +200,8 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
         ("objective=opro", "no objective named 'opro'; did you mean 'orpo'? (installed:"),
         ("adapter=none.r", "no adapter named 'none.r'"),
         ("callbacks.7.every=5", "callbacks.7.every: callbacks has no element '7'; it has 0 to 1"),
+        ("callbacks=guard:5", "callback 'guard' takes no value after its name"),
+        ("callbacks=samples", "Samples needs 'prompts'"),
         ("callbacks=sampels", "no callback named 'sampels'; did you mean 'samples'?"),
         ("training=5", "training: set one of its options, as in training.epochs=..."),
         ("seed.x=5", "seed.x: seed is 0, which has no options inside"),

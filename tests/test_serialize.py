@@ -55,7 +55,7 @@ recipes = st.builds(
     ),
     validation=st.one_of(st.floats(0, 1e6), st.just(Files("held.jsonl")), st.just("held.jsonl")),
     adapter=st.one_of(st.none(), st.builds(LoRA, r=st.integers(1, 64), alpha=st.floats(0.1, 1e3))),
-    callbacks=st.lists(st.builds(Samples, every=st.integers(1, 99)), max_size=3).map(tuple),
+    callbacks=st.lists(st.builds(Samples, st.just(("Hi",)), every=st.integers(1, 99)), max_size=3).map(tuple),
     training=st.builds(
         Training,
         steps=st.none() | st.integers(1, 10**6),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from smolrecipes.cli import COMMANDS, REPORT
 from smolrecipes.errors import RecipeError, TrainingStopped
 
+RUN = importlib.import_module("smolrecipes.run")
 RECIPE = """
 from smolrecipes import CLM, Llama, Recipe, Toy
 
@@ -23,7 +25,7 @@ recipe = Recipe(model=Llama(), data=Toy("stories"), objective=CLM())
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The recipes that would have been run, with their options."""
     found: list[Any] = []
-    monkeypatch.setattr("smolrecipes.run.run", lambda recipe, **options: found.append((recipe, options)))
+    monkeypatch.setattr(RUN, "run", lambda recipe, **options: found.append((recipe, options)))
     return found
 
 
@@ -100,18 +102,18 @@ def test_wrong_usage_is_exit_2(cli: Any) -> None:
 
 @pytest.mark.parametrize(("error", "code"), [(RecipeError("no"), 2), (TrainingStopped("no"), 1)])
 def test_the_code_is_the_error_s_own(cli: Any, monkeypatch: pytest.MonkeyPatch, error: RecipeError, code: int) -> None:
-    monkeypatch.setattr("smolrecipes.run.run", _raising(error))
+    monkeypatch.setattr(RUN, "run", _raising(error))
     done = cli("orpo_lora")
     assert (done.code, done.err) == (code, "error: no\n")
 
 
 def test_an_interrupt_is_130(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smolrecipes.run.run", _raising(KeyboardInterrupt()))
+    monkeypatch.setattr(RUN, "run", _raising(KeyboardInterrupt()))
     assert cli("orpo_lora").code == 130
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smolrecipes.run.run", _raising(ZeroDivisionError("ours")))
+    monkeypatch.setattr(RUN, "run", _raising(ZeroDivisionError("ours")))
     with pytest.raises(ZeroDivisionError):
         cli("orpo_lora")
 
