@@ -127,7 +127,8 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     from smolrecipes.data.rows import convert
     from smolrecipes.data.split import split
 
-    objective, sentences = recipe.objective, []
+    objective = recipe.objective
+    sentences: list[str] = []
 
     def read(data: Any, where: str) -> Dataset:
         assert isinstance(data, Data)

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from torch import Tensor
     from torch.nn import Module
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerControl, TrainerState, TrainingArguments
+    from transformers import (
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+        Trainer,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
 
     from smolrecipes.run import Run
 
@@ -157,10 +164,7 @@ class Callback(Component, kind="callback"):
         """Called when the trainer is made; every other `on_*` event of `TrainerCallback` has the same signature."""
 
 
-for _event in (
-    "train_begin train_end epoch_begin epoch_end step_begin pre_optimizer_step optimizer_step substep_end step_end "
-    "evaluate predict save log prediction_step push_begin"
-).split():
+for _event in ["train_begin", "train_end", "epoch_begin", "epoch_end", "step_begin", "pre_optimizer_step", "optimizer_step", "substep_end", "step_end", "evaluate", "predict", "save", "log", "prediction_step", "push_begin"]:
     setattr(Callback, f"on_{_event}", Callback.on_init_end)
 
 

@@ -14,7 +14,7 @@ from smolrecipes.kinds import Objective, Parts
 from smolrecipes.tally import Tally
 
 
-class RecipeTrainer(Trainer):
+class RecipeTrainer(Trainer):  # type: ignore[misc]
     """Divides the sums of the objective by the counts of the whole global batch, over accumulation and ranks."""
 
     def __init__(self, objective: Objective, parts: Parts) -> None:
@@ -93,7 +93,7 @@ class RecipeTrainer(Trainer):
                 tally.add(self.objective.loss(self.model, inputs), self.objective.counts(inputs), empty=not origins)
         self.model.train(training)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
-        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))  # type: ignore[arg-type]
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms and metrics of the steps since the last log."""

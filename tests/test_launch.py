@@ -37,10 +37,8 @@ recipe = Recipe(
 """
 LAUNCHERS = {
     "alone": ["-m", "smolrecipes"],
-    "ddp": "-m accelerate.commands.launch --multi_gpu --num_processes 2 --mixed_precision no -m smolrecipes".split(),
-    "zero2": (
-        "-m accelerate.commands.launch --use_deepspeed --zero_stage 2 --num_processes 2 --mixed_precision no -m smolrecipes"
-    ).split(),
+    "ddp": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--mixed_precision", "no", "-m", "smolrecipes"],
+    "zero2": ["-m", "accelerate.commands.launch", "--use_deepspeed", "--zero_stage", "2", "--num_processes", "2", "--mixed_precision", "no", "-m", "smolrecipes"],
 }
 
 

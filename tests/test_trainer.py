@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
+
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.trainer import RecipeTrainer
-from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
 
 
 def model(dropout: float = 0.0) -> LlamaForCausalLM:

@@ -32,7 +32,7 @@ class Llama(Architecture, name="llama"):
     """Base of the rotary frequencies (arXiv:2104.09864)."""
     tied: bool = True
     """Share the embedding with the output head, as small models do."""
-    attention: str = option("sdpa", affects_weights=False)
+    attention: str = option(default="sdpa", affects_weights=False)
     """transformers' attention implementation."""
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Files(Data, name="files"):
     """Rows from jsonl, json, csv, tsv, parquet, arrow or text files, also compressed; what they hold is recognised."""
 
-    paths: str | tuple[str, ...] = option(positional=True)
+    paths: str | tuple[str, ...] = option(kw_only=False)
     """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them."""
     columns: dict[str, str] = option(factory=dict)
     """Where rows come from: a column, `{"source": "question"}`, or template, `{"text": "{{ head }}: {{ body }}"}`."""

@@ -33,7 +33,7 @@ class DPO(PairwiseObjective, name="dpo"):
     """sigmoid as in the paper; ipo (arXiv:2310.12036); hinge (arXiv:2305.10425); robust (arXiv:2403.00409)."""
     label_smoothing: Annotated[float, Ge(0), Lt(0.5)] = 0.0
     """Share of pairs believed to be the wrong way round; for `variant="robust"` alone."""
-    engine: Literal["smolrecipes", "trl"] = option("smolrecipes")
+    engine: Literal["smolrecipes", "trl"] = option(default="smolrecipes")
     """trl trains with TRL's DPOTrainer, to compare."""
 
     def __post_init__(self) -> None:

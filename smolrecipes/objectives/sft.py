@@ -22,7 +22,7 @@ class SFT(Objective, name="sft"):
 
     learn: Literal["assistant", "all"] = "assistant"
     """Which tokens are learned: the assistant's turns, or every token."""
-    engine: Literal["smolrecipes", "trl"] = option("smolrecipes")
+    engine: Literal["smolrecipes", "trl"] = option(default="smolrecipes")
     """trl trains with TRL's SFTTrainer, to compare."""
 
     def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
