@@ -1,1 +1,96 @@
-"""Train small language models end to end. Nothing heavy is imported here."""
+"""Train small language models end to end, with a Python recipe of about a dozen lines. Nothing heavy is imported here."""
+
+from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.trained import Trained
+from smolrecipes.callbacks.guard import Guard
+from smolrecipes.callbacks.metrics import Metrics
+from smolrecipes.callbacks.progress import Progress
+from smolrecipes.callbacks.samples import Samples
+from smolrecipes.component import Component, option
+from smolrecipes.data.files import Files
+from smolrecipes.data.hub import HubData
+from smolrecipes.data.mix import Mix
+from smolrecipes.data.toy import Toy
+from smolrecipes.errors import RecipeError, TrainingStopped
+from smolrecipes.hookspecs import hookimpl
+from smolrecipes.kinds import (
+    Adapter,
+    Architecture,
+    Callback,
+    Data,
+    Evaluator,
+    Exporter,
+    Loss,
+    Mean,
+    Objective,
+    Parts,
+    Tokenizer,
+    Transform,
+)
+from smolrecipes.load import load_recipe
+from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.kto import KTO
+from smolrecipes.objectives.orpo import ORPO
+from smolrecipes.objectives.preference import PairLogps, PairwiseObjective
+from smolrecipes.objectives.reward import Reward
+from smolrecipes.objectives.sft import SFT
+from smolrecipes.recipe import Decoding, Recipe, Training
+from smolrecipes.run import Run, run
+from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CLM",
+    "DPO",
+    "GRPO",
+    "KTO",
+    "ORPO",
+    "SFT",
+    "Adapter",
+    "Architecture",
+    "ByteBPE",
+    "Callback",
+    "Component",
+    "Data",
+    "Decoding",
+    "Evaluator",
+    "Exporter",
+    "Files",
+    "Guard",
+    "HubData",
+    "Llama",
+    "LoRA",
+    "Loss",
+    "Mean",
+    "Metrics",
+    "Mix",
+    "Objective",
+    "PairLogps",
+    "PairwiseObjective",
+    "Parts",
+    "Pretrained",
+    "PretrainedTokenizer",
+    "Progress",
+    "Recipe",
+    "RecipeError",
+    "Reward",
+    "Run",
+    "Samples",
+    "Tokenizer",
+    "Toy",
+    "Trained",
+    "Training",
+    "TrainingStopped",
+    "Transform",
+    "__version__",
+    "hookimpl",
+    "load_recipe",
+    "option",
+    "run",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.recipe import Decoding
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-Messages = list[dict[str, Any]]
-Prompt = Union[str, Messages]
+Messages: TypeAlias = list[dict[str, Any]]
+Prompt: TypeAlias = "str | Messages"
 BATCH = 16
 
 
@@ -94,7 +94,7 @@ def untouched(model: PreTrainedModel) -> Iterator[None]:
     holders = [holder for holder in (model, base) if hasattr(holder, "generation_config")]
     modes = [(module, module.training) for module in model.modules()]
     kept = [(holder, holder.generation_config) for holder in holders]
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    cuda = range(torch.cuda.device_count())
     mps = torch.mps.get_rng_state() if model.device.type == "mps" else None
     try:
         with torch.random.fork_rng(devices=list(cuda)), torch.no_grad():
@@ -137,9 +137,11 @@ def _encode(
 
 def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any) -> list[int]:
     if not isinstance(prompt, str) or chat:
-        raise RecipeError("the tokenizer has no chat template, so this model only continues text; give it a plain string")
+        raise RecipeError(
+            "the tokenizer has no chat template, so this model only continues text; give it a plain string"
+        )
     ids = list(tokenizer(prompt)["input_ids"])
-    while ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text; there would be nothing to continue
+    while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
         ids.pop()
     if not ids:
         start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id

@@ -31,7 +31,8 @@ def folder(path: str, needs: tuple[str, ...]) -> Path | None:
     if not any(True for pattern in needs for _ in where.glob(pattern)):
         inside = sorted(entry.name for entry in where.iterdir())[:8]
         raise RecipeError(
-            f"{path} has no {' or '.join(needs)}, so no model was saved there; it holds {', '.join(inside) or 'nothing'}"
+            f"{path} has no {' or '.join(needs)}, so no model was saved there; "
+            f"it holds {', '.join(inside) or 'nothing'}"
         )
     return where
 
@@ -46,7 +47,8 @@ def commit(path: str, revision: str | None, files: tuple[str, ...]) -> str:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    reachable, missing = True, AssertionError("at least one file is asked for")
+    reachable = True
+    missing: Exception | None = None
     for file in files:
         with sentences(path, revision):
             try:
@@ -56,6 +58,7 @@ def commit(path: str, revision: str | None, files: tuple[str, ...]) -> str:
                 # One that speaks of the cache means that the hub was not reached: ask only the cache from here on.
                 reachable = reachable and not isinstance(error, LocalEntryNotFoundError)
                 missing = error
+    assert missing is not None, "at least one file is asked for"
     raise RecipeError(_sentence(path, revision, missing)) from missing
 
 
@@ -89,7 +92,9 @@ def _sentence(path: str, revision: str | None, error: Exception) -> str:
     if isinstance(error, errors.EntryNotFoundError):
         return f"{path} is on the hub, but holds no model that transformers loads (no config.json)"
     if "trust_remote_code" in str(error):
-        return f"{path} needs code from its own repository, which smolrecipes never runs; take a model that transformers has itself"
+        return (
+            f"{path} needs code from its own repository, which smolrecipes never runs; take one that transformers has"
+        )
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return f"{path} cannot be loaded: {first[:300]}"
 
@@ -104,7 +109,9 @@ def _uncached(path: str, revision: str | None) -> str:
             f"{what} is neither a folder here nor in the cache ({constants.HF_HUB_CACHE}), and HF_HUB_OFFLINE is set; "
             f"unset it, or fetch the model once with `{get}`"
         )
-    return f"{what} is not in the cache ({constants.HF_HUB_CACHE}) and the hub cannot be reached; fetch it once with `{get}`"
+    return (
+        f"{what} is not in the cache ({constants.HF_HUB_CACHE}), and the hub cannot be reached; fetch it with `{get}`"
+    )
 
 
 def content(where: Path, patterns: tuple[str, ...]) -> str:
@@ -116,7 +123,7 @@ def content(where: Path, patterns: tuple[str, ...]) -> str:
     return whole.hexdigest()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _digest(file: str, size: int, modified: int) -> str:
     """sha256 of a file; asked again for the same size and time, it is not read again."""
     read: Any = hashlib.sha256()

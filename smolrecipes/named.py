@@ -43,10 +43,10 @@ def named(kind: str, text: str, where: str) -> Named:
     if text in registry().names(kind):
         also = f"; write ./{text} for the path of that name" if Path(text).exists() else ""
         return Named(registry().find(kind, text), {}, f"'{text}' is the registered {kind}{also}" if also else "")
+    if kind == "data" and "," in text and not Path(text).exists():
+        return _several([part.strip() for part in text.split(",") if part.strip()], where)
     if rest and head in ("hub", *registry().names(kind)) and not rest.startswith("//"):
         return _explicit(kind, head, rest, where)
-    if kind == "data" and "," in text:
-        return _several([part.strip() for part in text.split(",") if part.strip()], where)
     if "://" in text:
         return _url(kind, text, where)
     if Path(text).expanduser().exists() or _looks_like_a_path(text):

@@ -244,11 +244,11 @@ def _told(old: Component, new: Component, kept: dict[str, Any], given: set[str],
     reset, dropped = [], []
     for name, spec in old.options().items():
         before = getattr(old, name)
-        if name in kept or name in given:
+        if name in kept or name in given or name not in old.changed():
             continue
         if name in new.options():
-            reset += [f"{name} from {_brief(before)} to {_brief(getattr(new, name))}"] * (getattr(new, name) != before)
-        elif name in old.changed() and spec.kw_only:  # what is positional is what the old one was, not how it was set
+            reset.append(f"{name} from {_brief(before)} to {_brief(getattr(new, name))}")
+        elif spec.kw_only:  # what is positional is what the old one was, not how it was set
             dropped.append(f"{name}={_brief(before)}")
     held = [f"{name}={_brief(value)}" for name, value in kept.items()]
     parts = [f"{word} {', '.join(what)}" for word, what in zip(TOLD, (held, reset, dropped), strict=True) if what]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    GenerationConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import generate, stream, turn_end
@@ -19,7 +26,10 @@ PROMPTS = ["w1", "w2 w3 w4 w5 w6", "w7 w8", "w9 w1 w2 w3 w4 w5 w6 w7"]
 
 
 def words(chat=False):
-    vocabulary = {word: i for i, word in enumerate(["<pad>", "</s>", "user", "assistant", "system", *(f"w{i}" for i in range(35))])}
+    vocabulary = {
+        word: i
+        for i, word in enumerate(["<pad>", "</s>", "user", "assistant", "system", *(f"w{i}" for i in range(35))])
+    }
     raw = Tokenizer(models.WordLevel(vocabulary, unk_token="w0"))
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="</s>")
@@ -40,7 +50,9 @@ def llama(seed=0, dropout=0.0):
 
 def gpt2():
     torch.manual_seed(0)
-    return GPT2LMHeadModel(GPT2Config(vocab_size=42, n_embd=32, n_layer=2, n_head=4, n_positions=32, initializer_range=0.4))
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=42, n_embd=32, n_layer=2, n_head=4, n_positions=32, initializer_range=0.4)
+    )
 
 
 def by_hand(model, ids, new, stops):

@@ -43,7 +43,7 @@ class LoRA(Adapter):
             # GPT-2's Conv1D holds its weight transposed.
             fan_in_fan_out=all(type(layer).__name__ == "Conv1D" for layer in targets.values()),
             task_type=_task(model),
-            trainable_token_indices={name: new_tokens for name in _token_tables(model)} if new_tokens else None,
+            trainable_token_indices=dict.fromkeys(_token_tables(model), new_tokens) if new_tokens else None,
         )  # fmt: skip
         return get_peft_model(model, config)
 

@@ -27,7 +27,9 @@ class Pretrained(Architecture):
     """A branch, tag or commit on the hub; its main branch when not given."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """What the weights are held in; float32 is what trains well, whatever precision the passes use."""
-    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option("sdpa", affects_weights=False)
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option(
+        "sdpa", affects_weights=False
+    )
     """Which implementation of attention computes it."""
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
@@ -39,7 +41,9 @@ class Pretrained(Architecture):
         with hub.sentences(self.path, self.revision):
             config = AutoConfig.from_pretrained(name, revision=commit, trust_remote_code=False)
         _check_head(self.path, config, head)
-        given: dict[str, Any] = {"pad_token_id": tokenizer.pad_token_id, "num_labels": labels} if head != "causal" else {}
+        given: dict[str, Any] = (
+            {"pad_token_id": tokenizer.pad_token_id, "num_labels": labels} if head != "causal" else {}
+        )
         loader = AutoModelForCausalLM if head == "causal" else AutoModelForSequenceClassification
         with hub.sentences(self.path, self.revision):
             model, report = loader.from_pretrained(
@@ -54,7 +58,7 @@ class Pretrained(Architecture):
     def tokenizer(self) -> Tokenizer | None:
         from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
-        return PretrainedTokenizer(self.path, revision=self.revision)
+        return PretrainedTokenizer(path=self.path, revision=self.revision)
 
     def identity(self) -> Any:
         """A folder counts by its content, a hub id by the commit that it means now."""
@@ -77,7 +81,9 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
         raise RecipeError(f"{path}: Pretrained has no head '{head}' (it has: {', '.join(HEADS)})")
     if head == "sequence-classification":
         if config.model_type not in auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
-            raise RecipeError(f"{path} is a {config.model_type} ({saved}), for which transformers has no classification head")
+            raise RecipeError(
+                f"{path} is a {config.model_type} ({saved}), which has no classification head in transformers"
+            )
         return
     # BERT has a causal class too, so the class that was saved decides; a bare body is decided by its weights.
     causal = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -122,7 +128,7 @@ def widen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
 
     old = model.get_input_embeddings().weight.shape[0]
     new = max(len(tokenizer), old)
-    model.new_token_ids = range(old, new)  # type: ignore[assignment]
+    model.new_token_ids = range(old, new)
     if new == old:
         return
     model.resize_token_embeddings(new, mean_resizing=False)

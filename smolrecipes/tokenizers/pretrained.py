@@ -31,7 +31,9 @@ class PretrainedTokenizer(Tokenizer, name="pretrained"):
         with hub.sentences(self.path, self.revision):
             # The id as given, not the snapshot's folder: it is what model cards and adapters record.
             name = str(where or self.path)
-            found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, revision=commit, trust_remote_code=False)
+            found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                name, revision=commit, trust_remote_code=False
+            )
         return found
 
     def identity(self) -> Any:

@@ -20,7 +20,7 @@ from transformers import (
 from smolrecipes.adapters.lora import LoRA, merged, share
 from smolrecipes.errors import RecipeError
 
-SIZES = dict(vocab_size=40, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+SIZES = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 TEXT = torch.arange(2, 14)[None]
 
 
@@ -67,7 +67,9 @@ def logits(model, text=TEXT):
 @pytest.mark.parametrize("make", [llama, qwen, gpt2])
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("new", [0, 3])
-@pytest.mark.parametrize("lora", [LoRA(r=4), LoRA(r=4, rslora=True), LoRA(r=4, dora=True)], ids=["lora", "rslora", "dora"])
+@pytest.mark.parametrize(
+    "lora", [LoRA(r=4), LoRA(r=4, rslora=True), LoRA(r=4, dora=True)], ids=["lora", "rslora", "dora"]
+)
 def test_merged_equals_unmerged(make, tied, new, lora, tmp_path):
     text = torch.cat([TEXT, torch.arange(40, 40 + new)[None]], 1)
     plain = logits(make(tied, new), text)

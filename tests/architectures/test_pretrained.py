@@ -35,7 +35,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
 WORDS = ["<pad>", "</s>", *(f"w{i}" for i in range(38))]
-SIZES = dict(vocab_size=40, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+SIZES = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 def words(*more):
@@ -136,7 +136,10 @@ def test_an_adapter_with_new_tokens_returns_onto_its_base(tmp_path):
 
 
 def test_a_classifier_gets_a_new_head(tmp_path, caplog):
-    for make, layer in ((llama, "score.weight"), (bert, "bert.pooler.dense.bias, bert.pooler.dense.weight, classifier.bias, classifier.weight")):
+    for make, layer in (
+        (llama, "score.weight"),
+        (bert, "bert.pooler.dense.bias, bert.pooler.dense.weight, classifier.bias, classifier.weight"),
+    ):
         built = Pretrained(str(saved(make(), tmp_path / make.__name__))).build(words(), "sequence-classification", 3)
         assert built.num_labels == 3 and built.config.pad_token_id == 0
         assert built(torch.tensor([[2, 3, 0], [4, 5, 6]])).logits.shape == (2, 3)
@@ -181,7 +184,10 @@ def test_code_of_the_repository_is_never_run(tmp_path):
 
     saved(llama(), tmp_path / "m")
     settings = json.loads((tmp_path / "m" / "config.json").read_text())
-    settings |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.Evil"}}
+    settings |= {
+        "model_type": "evil",
+        "auto_map": {"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.Evil"},
+    }
     (tmp_path / "m" / "config.json").write_text(json.dumps(settings))
     (tmp_path / "m" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(RecipeError, match="code from its own repository, which smolrecipes never runs"):

@@ -26,7 +26,9 @@ COLUMNS = {
     "reviews": ("text", "label"),
     "translations": ("source", "target"),
 }
-ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000, "translations": 10_000}
+ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000,
+        "translations": 10_000}  # fmt: skip
+"""How many there are when `rows` is not given."""
 LANGUAGES = {"en": "English", "it": "Italian"}
 
 
@@ -34,7 +36,7 @@ class Toy(Data, name="toy"):
     """Rows made on the spot, offline and seeded, in English and Italian: small tasks that a tiny model can learn."""
 
     task: Literal["stories", "chat", "preferences", "functions", "reviews", "translations"] = option(positional=True)
-    """stories (text), chat and functions (messages), preferences (pairs of answers), reviews (labelled), translations."""
+    """stories (text), chat and functions (messages), preferences, reviews (labelled) or translations (pairs)."""
     rows: Annotated[int, Gt(0)] | None = None
     """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""
     seed: int = 0

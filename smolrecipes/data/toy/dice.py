@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Dice(Random):
     """The same draws for the same text, on every machine and whatever Python's hash seed."""
 
-    def choice(self, seq: Any) -> Any:
+    def choice(self, seq: Sequence[T]) -> T:  # type: ignore[override]
         return seq[int(self.random() * len(seq))]
 
     def randint(self, a: int, b: int) -> int:

@@ -40,8 +40,9 @@ def _elides(phrase: str) -> bool:
 
 def _heavy(phrase: str) -> bool:
     """Takes lo, uno, gli: s and a consonant, z, gn, ps, pn, x, y, i and a vowel."""
-    impure = phrase[0] == "s" and phrase[1] not in VOWELS
-    return impure or phrase[0] in "zxy" or phrase[:2] in ("gn", "ps", "pn") or (phrase[0] == "i" and phrase[1] in VOWELS)
+    if phrase[0] == "s":
+        return phrase[1] not in VOWELS
+    return phrase[0] in "zxy" or phrase[:2] in ("gn", "ps", "pn") or (phrase[0] == "i" and phrase[1] in VOWELS)
 
 
 @cache

@@ -78,8 +78,12 @@ def adjectives(table: str) -> tuple[Adjective, ...]:
     return tuple(found)
 
 
-GIRLS = words("Mia Anna Emma Sara Luna Nina Zoe Clara Elena Giulia Marta Alice Lucia Ada Irene Olga Vera Tessa Ida Paola")
-BOYS = words("Leo Tom Max Luca Marco Paolo Hugo Dario Pietro Ugo Oscar Ivan Davide Matteo Carlo Aldo Sam Ben Enzo Fabio")
+GIRLS = words("""
+Mia Anna Emma Sara Luna Nina Zoe Clara Elena Giulia Marta Alice Lucia Ada Irene Olga Vera Tessa Ida Paola
+""")
+BOYS = words("""
+Leo Tom Max Luca Marco Paolo Hugo Dario Pietro Ugo Oscar Ivan Davide Matteo Carlo Aldo Sam Ben Enzo Fabio
+""")
 NAMES = GIRLS + BOYS
 
 THINGS = nouns("""

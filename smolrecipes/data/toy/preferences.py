@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smolrecipes.data.toy.chat import kindly, opening_turns
+from smolrecipes.data.toy.chat import curtly, kindly, opening_turns
 from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.lexicon import Language
 from smolrecipes.data.toy.questions import conversation
@@ -15,13 +15,14 @@ def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
     prompt = opening_turns(rng, language)
     *earlier, question = conversation(rng, language, rng.choice((1, 1, 1, 2)))
     for past in earlier:
-        answer = kindly(rng, language, past) if rng.random() < 0.5 else past.curt
+        answer = kindly(rng, language, past) if rng.random() < 0.5 else curtly(rng, language, past)
         prompt += [{"role": "user", "content": past.text}, {"role": "assistant", "content": answer}]
     prompt.append({"role": "user", "content": question.text})
-    wrong = rng.random() < 0.2
+    rejected = kindly(rng, language, question, wrong=True) if rng.random() < 0.2 else curtly(rng, language, question)
+    chosen = kindly(rng, language, question)
     return {
         "prompt": prompt,
-        "chosen": [{"role": "assistant", "content": kindly(rng, language, question)}],
-        "rejected": [{"role": "assistant", "content": kindly(rng, language, question, wrong=True) if wrong else question.curt}],
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
         "tools": None,
     }

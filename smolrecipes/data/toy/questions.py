@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from smolrecipes.data.toy.dice import Dice
-from smolrecipes.data.toy.grammar import a, capital, gender_of, the
+from smolrecipes.data.toy.grammar import a, capital, definite, gender_of, the
 from smolrecipes.data.toy.lexicon import (
     ANIMALS,
     COLOURS,
@@ -20,13 +20,17 @@ from smolrecipes.data.toy.lexicon import (
     QUALITIES,
     SOUNDS,
     THINGS,
+    Adjective,
     Language,
+    Noun,
+    Place,
 )
 from smolrecipes.data.toy.scenes import Question, scene
 from smolrecipes.data.toy.scenes import cast as make_cast
 
 ME = "Smol"
-WORDS = sorted({(word.en, word.it) for word in (*THINGS, *ANIMALS, *FOOD, *FURNITURE, *PLACES, *COLOURS, *QUALITIES)})
+ENTRIES: tuple[Noun | Place | Adjective, ...] = (*THINGS, *ANIMALS, *FOOD, *FURNITURE, *PLACES, *COLOURS, *QUALITIES)
+WORDS = sorted({(word.en, word.it) for word in ENTRIES})
 DICTIONARY: tuple[dict[Language, str], ...] = tuple({"en": en, "it": it} for en, it in WORDS if en != "orange")
 """Every word with its translation; orange has two."""
 
@@ -39,9 +43,11 @@ def opposite(rng: Dice, language: Language) -> Question:
         other = word
     if language == "en":
         start = f"The opposite of {word.en} is"
-        return Question(f"What is the opposite of {word.en}?", f"{capital(right.en)}.", f"{start} {right.en}.", f"{start} {other.en}.")
+        return Question(f"What is the opposite of {word.en}?", f"{capital(right.en)}.", f"{start} {right.en}.",
+                        f"{start} {other.en}.")
     start = f"Il contrario di {word.it} è"
-    return Question(f"Qual è il contrario di {word.it}?", f"{capital(right.it)}.", f"{start} {right.it}.", f"{start} {other.it}.")
+    return Question(f"Qual è il contrario di {word.it}?", f"{capital(right.it)}.", f"{start} {right.it}.",
+                    f"{start} {other.it}.")
 
 
 def sound(rng: Dice, language: Language) -> Question:
@@ -86,9 +92,11 @@ def tomorrow(rng: Dice, language: Language) -> Question:
     today, right, wrong = days[day], days[(day + 1) % 7], days[(day + rng.randint(2, 6)) % 7]
     if language == "en":
         return Question(f"Today is {today}. What day is tomorrow?", f"{right}.",
-                        f"Today is {today}, so tomorrow is {right}.", f"Today is {today}, so tomorrow is {wrong}.")  # fmt: skip
+                        f"Today is {today}, so tomorrow is {right}.",
+                        f"Today is {today}, so tomorrow is {wrong}.")  # fmt: skip
     return Question(f"Oggi è {today}. Che giorno è domani?", f"{capital(right)}.",
-                    f"Oggi è {today}, quindi domani è {right}.", f"Oggi è {today}, quindi domani è {wrong}.")  # fmt: skip
+                    f"Oggi è {today}, quindi domani è {right}.",
+                    f"Oggi è {today}, quindi domani è {wrong}.")  # fmt: skip
 
 
 def add_one(rng: Dice, language: Language) -> Question:
@@ -97,11 +105,11 @@ def add_one(rng: Dice, language: Language) -> Question:
     right, wrong = words[number + 1], words[number + 2 if number < 10 else number - 1]
     if language == "en":
         start = f"After {words[number]} comes"
-        return Question(f"What comes after {words[number]}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}.")
-    start = f"Dopo il {words[number]} viene" if number not in (1, 8, 11) else f"Dopo l'{words[number]} viene"
-    return Question(f"{start.replace('Dopo', 'Che numero viene dopo').removesuffix(' viene')}?", f"{capital(right)}.",
-                    f"{start} il {right}.".replace("il otto", "l'otto").replace("il undici", "l'undici"),
-                    f"{start} il {wrong}.".replace("il otto", "l'otto").replace("il undici", "l'undici"))  # fmt: skip
+        return Question(f"What comes after {words[number]}?", f"{capital(right)}.", f"{start} {right}.",
+                        f"{start} {wrong}.")
+    before, right, wrong = (definite(word, "m") + word for word in (words[number], right, wrong))
+    start, digit = f"Dopo {before} viene", capital(words[number + 1])
+    return Question(f"Che numero viene dopo {before}?", f"{digit}.", f"{start} {right}.", f"{start} {wrong}.")
 
 
 def my_name(rng: Dice, language: Language) -> Question:
@@ -118,24 +126,28 @@ def words_asked(rng: Dice, language: Language) -> Question:
     listed, task = ", ".join(words), rng.choice(("repeat", "first", "last", "count"))
     if task == "repeat":
         ask, start = ("Repeat", "You said") if language == "en" else ("Ripeti", "Hai detto")
-        return Question(f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.", f"{start}: {', '.join(words[::-1])}.")
+        return Question(f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.",
+                        f"{start}: {', '.join(words[::-1])}.")
     if task == "count":
-        ask, start, noun = ("How many words", "There are", "words") if language == "en" else ("Quante parole", "Ci sono", "parole")
+        ask, start, noun = "Quante parole", "Ci sono", "parole"
+        if language == "en":
+            ask, start, noun = "How many words", "There are", "words"
         right = NUMBERS[language][len(words)]
         wrong = NUMBERS[language][len(words) + rng.choice((-1, 1)) if len(words) > 2 else 3]
-        return Question(f"{ask}: {listed}?", f"{capital(right)}.", f"{start} {right} {noun}.", f"{start} {wrong} {noun}.")
+        return Question(f"{ask}: {listed}?", f"{capital(right)}.", f"{start} {right} {noun}.",
+                        f"{start} {wrong} {noun}.")
     right, wrong = (words[0], words[-1]) if task == "first" else (words[-1], words[0])
     if language == "en":
         start = f"The {task} word is"
-        return Question(f"Which is the {task} word: {listed}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}.")
-    start = f"La {'prima' if task == 'first' else 'ultima'} parola è"
-    which = f"Qual è {start[0].lower()}{start[1:-2]}"
-    which = which.replace("la ultima", "l'ultima")
-    start = start.replace("La ultima", "L'ultima")
-    return Question(f"{which}: {listed}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}.")
+        return Question(f"Which is the {task} word: {listed}?", f"{capital(right)}.", f"{start} {right}.",
+                        f"{start} {wrong}.")
+    which = "la prima parola" if task == "first" else "l'ultima parola"
+    start = f"{capital(which)} è"
+    return Question(f"Qual è {which}: {listed}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}.")
 
 
-FINITE: tuple[Callable[[Dice, Language], Question], ...] = (opposite, sound, legs, translate, translate, tomorrow, add_one, my_name)
+FINITE: tuple[Callable[[Dice, Language], Question], ...] = (opposite, sound, legs, translate, translate, tomorrow,
+                                                            add_one, my_name)
 """Questions of which there are few: somebody says something about themselves first."""
 
 
@@ -146,10 +158,12 @@ def about_me(rng: Dice, language: Language) -> tuple[str, str]:
     friend, o = who.names[1], "a" if gender_of(name) == "f" else "o"
     if language == "en":
         said = (f"I am {name} and I have {one}.", f"I am {name} and I am {here} with {friend}.",
-                f"My name is {name}. I am {here} and I have {one}.", f"{friend} and I are {here}. I am {name}.")  # fmt: skip
+                f"My name is {name}. I am {here} and I have {one}.",
+                f"{friend} and I are {here}. I am {name}.")  # fmt: skip
     else:
         said = (f"Sono {name} e ho {one}.", f"Sono {name} e sono {here} con {friend}.",
-                f"Mi chiamo {name}. Sono {here} e ho {one}.", f"Sono {name}. Sono sol{o} {here} e ho {one}.")  # fmt: skip
+                f"Mi chiamo {name}. Sono {here} e ho {one}.",
+                f"Sono {name}. Sono sol{o} {here} e ho {one}.")  # fmt: skip
     return rng.choice(said), name
 
 
@@ -160,10 +174,12 @@ def greeting(rng: Dice, language: Language) -> Question:
     if language == "en":
         hello = rng.choice(("Hello", "Hi", "Good morning"))
         nice = "It is lovely to meet you."
-        return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}", hello=True)
+        return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}",
+                        hello=True)
     hello = rng.choice(("Ciao", "Buongiorno", "Salve"))
     nice = "Che bello conoscerti."
-    return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}", hello=True)
+    return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}",
+                    hello=True)
 
 
 def recall(rng: Dice, language: Language) -> Question:
@@ -198,6 +214,8 @@ def conversation(rng: Dice, language: Language, turns: int) -> list[Question]:
     if rng.random() < 0.5:  # a scene, asked about more than once
         facts = scene(rng, language, 3)
         asked = rng.pick([question for fact in facts for question in fact.questions], turns)
-        first = Question(" ".join(f.text for f in facts) + " " + asked[0].text, asked[0].curt, asked[0].full, asked[0].wrong)
+        first = Question(" ".join(f.text for f in facts) + " " + asked[0].text, asked[0].curt, asked[0].full,
+                         asked[0].wrong)
         return [first, *asked[1:]]
-    return [greeting(rng, language), *(rng.choice((*FINITE, words_asked, on_scene))(rng, language) for _ in range(turns - 1))]
+    return [greeting(rng, language),
+            *(rng.choice((*FINITE, words_asked, on_scene))(rng, language) for _ in range(turns - 1))]

@@ -95,7 +95,8 @@ def position(rng: Dice, who: Cast, language: Language) -> Fact:
         return Fact(f"{capital(whole)} is {spot}.", (
             Question(f"Where is {the_thing}?", f"{capital(spot)}.",
                      f"{capital(the_thing)} is {spot}.", f"{capital(the_thing)} is {elsewhere}."),
-            Question(f"What is {spot}?", f"{capital(whole)}.", f"{capital(whole)} is {spot}.", f"{capital(another)} is {spot}."),
+            Question(f"What is {spot}?", f"{capital(whole)}.", f"{capital(whole)} is {spot}.",
+                     f"{capital(another)} is {spot}."),
             Question(f"What colour is {the_thing}?", f"{capital(colour.en)}.",
                      f"{capital(the_thing)} is {colour.en}.", f"{capital(the_thing)} is {other_colour.en}."),
         ))  # fmt: skip
@@ -103,7 +104,8 @@ def position(rng: Dice, who: Cast, language: Language) -> Fact:
     return Fact(f"{capital(whole)} è {spot}.", (
         Question(f"Dov'è {the_thing}?", f"{capital(spot)}.",
                  f"{capital(the_thing)} è {spot}.", f"{capital(the_thing)} è {elsewhere}."),
-        Question(f"Che cosa c'è {spot}?", f"{capital(whole)}.", f"{capital(whole)} è {spot}.", f"{capital(another)} è {spot}."),
+        Question(f"Che cosa c'è {spot}?", f"{capital(whole)}.", f"{capital(whole)} è {spot}.",
+                 f"{capital(another)} è {spot}."),
         Question(f"Di che colore è {the_thing}?", f"{capital(red)}.",
                  f"{capital(the_thing)} è {red}.", f"{capital(the_thing)} è {blue}."),
     ))  # fmt: skip
@@ -170,7 +172,8 @@ def feeling(rng: Dice, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-FACTS: tuple[Callable[[Dice, Cast, Language], Fact], ...] = (possession, possession, position, position, presence, quantity, feeling)
+FACTS: tuple[Callable[[Dice, Cast, Language], Fact], ...] = (possession, possession, position, position, presence,
+                                                             quantity, feeling)
 
 
 def scene(rng: Dice, language: Language, size: int) -> list[Fact]:

@@ -42,6 +42,8 @@ class Slots(dict[str, str]):
     """What fills a template; `{The_thing}` is `{the_thing}` at the start of a sentence."""
 
     def __missing__(self, key: str) -> str:
+        if key[0].islower():
+            raise KeyError(key)
         return capital(self[key[0].lower() + key[1:]])
 
 
@@ -61,11 +63,14 @@ def people(rng: Dice, language: Language) -> dict[str, str]:
     moods = {"sad": (sad, mine), "glad": (glad, mine), "fglad": (fglad, yours), "fsad": (fsad, yours)}
     return {
         "hero": hero, "friend": friend, "hero_s": f"{hero}'s", "friend_s": f"{friend}'s",
-        "he": "she" if mine == "f" else "he", "his": "her" if mine == "f" else "his", "him": "her" if mine == "f" else "him",
+        "he": "she" if mine == "f" else "he", "his": "her" if mine == "f" else "his",
+        "him": "her" if mine == "f" else "him",
         "fhe": "she" if yours == "f" else "he", "to_hero": to_name(hero), "to_friend": to_name(friend),
-        "and_friend": and_name(friend), "fgood": "brava" if yours == "f" else "bravo", "day": rng.choice(DAYS[language]),
+        "and_friend": and_name(friend), "and_hero": and_name(hero), "fgood": "brava" if yours == "f" else "bravo",
+        "day": rng.choice(DAYS[language]),
         **{name: mood.en if language == "en" else mood.agree(gender) for name, (mood, gender) in moods.items()},
-        **thing("thing", "it", who.things[0], who.colours[0], language), **thing("gift", "git", who.things[1], who.colours[1], language),
+        **thing("thing", "it", who.things[0], who.colours[0], language),
+        **thing("gift", "git", who.things[1], who.colours[1], language),
         **places(who, language),
     }  # fmt: skip
 
@@ -94,5 +99,6 @@ def food(rng: Dice, language: Language) -> dict[str, str]:
     few = bare(eaten, language, plural=number > 2)
     return {"an_animal": a(animal, language), "animal": the(animal, language), "sound": SOUNDS[animal.en][language],
             "to_animal": articulated("a", animal.it, animal.gender), "foods": bare(eaten, language, plural=True),
-            "foods_less": few, "n": NUMBERS[language][number], "one": one, "rest": "restarono" if number > 2 else "restò",
+            "foods_less": few, "n": NUMBERS[language][number], "one": one,
+            "rest": "restarono" if number > 2 else "restò",
             "n_less": one if less == "uno" else less}  # fmt: skip

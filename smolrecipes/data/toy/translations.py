@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from smolrecipes.data.toy.dice import Dice
-from smolrecipes.data.toy.grammar import SPOTS, a, and_name, articulated, bare, capital, gender_of, the, to_name
+from smolrecipes.data.toy.grammar import SPOTS, a, and_name, bare, capital, gender_of, of, the, to_name
 from smolrecipes.data.toy.lexicon import (
     ANIMALS,
     COLOURS,
@@ -49,12 +49,15 @@ class Verb(NamedTuple):
 
 
 VERBS = (
-    Verb("sees", "see", "vede", "vedono"), Verb("wants", "want", "vuole", "vogliono"), Verb("buys", "buy", "compra", "comprano"),
-    Verb("finds", "find", "trova", "trovano"), Verb("loves", "love", "ama", "amano"), Verb("sells", "sell", "vende", "vendono"),
+    Verb("sees", "see", "vede", "vedono"), Verb("wants", "want", "vuole", "vogliono"),
+    Verb("buys", "buy", "compra", "comprano"),
+    Verb("finds", "find", "trova", "trovano"), Verb("loves", "love", "ama", "amano"),
+    Verb("sells", "sell", "vende", "vendono"),
     Verb("looks for", "look for", "cerca", "cercano"), Verb("brings", "bring", "porta", "portano"),
     Verb("takes", "take", "prende", "prendono"), Verb("draws", "draw", "disegna", "disegnano"),
 )  # fmt: skip
-EATS = (Verb("eats", "eat", "mangia", "mangiano"), Verb("cuts", "cut", "taglia", "tagliano"), Verb("washes", "wash", "lava", "lavano"))
+EATS = (Verb("eats", "eat", "mangia", "mangiano"), Verb("cuts", "cut", "taglia", "tagliano"),
+        Verb("washes", "wash", "lava", "lavano"))
 GOES = Verb("goes", "go", "va", "vanno")
 
 
@@ -110,7 +113,8 @@ def mood(rng: Dice) -> Both:
 
 def lying(rng: Dice) -> Both:
     """Mia's red balls are under the bed."""
-    noun, colour, name, spot, many = rng.choice(THINGS), rng.choice(COLOURS), rng.choice(NAMES), rng.choice(SPOTS), rng.random() < 0.4
+    noun, colour, many = rng.choice(THINGS), rng.choice(COLOURS), rng.random() < 0.4
+    name, spot = rng.choice(NAMES), rng.choice(SPOTS)
     en, it = ("are", "sono") if many else ("is", "è")
     owned = f"{name}'s {bare(noun, 'en', colour, many)}"
     return Both(f"{owned} {en} {spot['en']}.", f"{capital(the(noun, 'it', colour, many))} di {name} {it} {spot['it']}.")
@@ -134,9 +138,11 @@ def going(rng: Dice) -> Both:
 def colour_of(rng: Dice) -> Both:
     """The colour of the mirror is green, and the umbrella is old."""
     (noun, other), colour, quality = rng.pick(THINGS, 2), rng.choice(COLOURS), rng.choice(THING_QUALITIES)
-    of = articulated("di", noun.it, noun.gender)
-    return Both(f"The colour of the {noun.en} is {colour.en} and the {other.en} is {quality.en}.",
-                f"Il colore {of} è {colour.agree('m')} e {the(other, 'it')} è {quality.agree(other.gender)}.")  # fmt: skip
+    hue, age = colour.agree("m"), quality.agree(other.gender)
+    return Both(
+        f"The colour {of(noun, 'en')} is {colour.en} and the {other.en} is {quality.en}.",
+        f"Il colore {of(noun, 'it')} è {hue} e {the(other, 'it')} è {age}.",
+    )
 
 
 FORMS: tuple[Callable[[Dice], Both], ...] = (action, action, action, mood, lying, lying, giving, going, colour_of)

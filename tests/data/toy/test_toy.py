@@ -43,7 +43,13 @@ def test_fewer_rows_are_a_prefix(task: str, count: int, seed: int) -> None:
 
 
 def test_same_rows_in_another_process() -> None:
-    code = "import sys, json; from smolrecipes.data.toy import Toy; [print(json.dumps(r)) for t in sys.argv[1:] for r in Toy(t, rows=50)]"
+    code = """
+import sys, json
+from smolrecipes.data.toy import Toy
+for task in sys.argv[1:]:
+    for row in Toy(task, rows=50):
+        print(json.dumps(row))
+"""
     paths = os.pathsep.join(sys.path)
     found = set()
     for hash_seed in ("1", "2"):
@@ -74,9 +80,10 @@ def test_text_is_tidy(task: str) -> None:
 
 
 def test_importing_it_is_light() -> None:
-    code = "import sys; import smolrecipes.data.toy; print([m for m in ('torch', 'datasets', 'transformers') if m in sys.modules])"
+    code = "import sys, smolrecipes.data.toy; print([m for m in ('torch', 'datasets') if m in sys.modules])"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout == "[]\n"
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -97,4 +104,5 @@ def test_mistakes_are_sentences(task: str, options: dict[str, Any], says: str) -
 
 def test_identity_follows_the_rows() -> None:
     assert Toy("chat").fingerprint() == Toy("chat", rows=len(Toy("chat").load())).fingerprint()
-    assert len({Toy("chat", rows=5, seed=seed).fingerprint() for seed in range(3)} | {Toy("stories", rows=5).fingerprint()}) == 4
+    different = [Toy("chat", rows=5), Toy("chat", rows=6), Toy("chat", rows=5, seed=1), Toy("stories", rows=5)]
+    assert len({toy.fingerprint() for toy in different}) == 4

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -77,8 +78,9 @@ def test_preferences_differ_and_are_mostly_about_style() -> None:
 
 
 def test_preferences_are_not_the_chats() -> None:
-    chats = {json.dumps(row["messages"][:-1]) for row in Toy("chat", rows=12_000)}
-    asked = {m["content"] for row in Toy("chat", rows=12_000) for m in row["messages"] if m["role"] == "user"}
+    talks = list(Toy("chat", rows=8000))
+    chats = {json.dumps(row["messages"][:-1]) for row in talks}
+    asked = {m["content"] for row in talks for m in row["messages"] if m["role"] == "user"}
     pairs = list(Toy("preferences", rows=3000))
     assert sum(json.dumps(pair["prompt"]) in chats for pair in pairs) < 0.05 * len(pairs)
     single = [pair for pair in pairs if sum(m["role"] == "user" for m in pair["prompt"]) == 1]
@@ -113,11 +115,12 @@ def test_functions_called_fit_their_schema() -> None:
 
 def test_calculator_results_are_right() -> None:
     for row in Toy("functions", rows=2000):
-        for message, result in zip(row["messages"][1:], row["messages"][2:]):
+        for message, result in pairwise(row["messages"][1:]):
             for call in message.get("tool_calls", ()):
                 if call["function"]["name"] == "calculate":
                     given = call["function"]["arguments"]
-                    value = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}[given["sign"]](given["left"], given["right"])
+                    compute = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}[given["sign"]]
+                    value = compute(given["left"], given["right"])
                     assert json.loads(result["content"])["value"] == value
 
 

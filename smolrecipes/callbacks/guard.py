@@ -1,0 +1,177 @@
+"""Stops a run that has gone wrong, before it spoils the weights, and says where."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.errors import TrainingStopped
+from smolrecipes.kinds import Callback
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Parameter
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+log = logging.getLogger(__name__)
+SCALED_STEPS = 20
+"""A float16 gradient scaler finds its scale by overflowing now and then; so many times in a row is no search."""
+
+
+@dataclass
+class _Watch:
+    """What the backward passes of one step gave, in the order in which they gave it."""
+
+    trained: dict[str, Parameter]
+    norms: list[tuple[str, Tensor]] = field(default_factory=list)
+    hooks: list[Any] = field(default_factory=list)
+    reached: set[str] | None = None
+    overflows: int = 0
+
+    def held(self) -> list[Tensor]:
+        """The gradients that the weights hold; DeepSpeed keeps them elsewhere, and steps before it tells anyone."""
+        return [weight.grad for weight in self.trained.values() if weight.grad is not None]
+
+
+class Guard(Callback):
+    """Stops on a loss or gradient that is not finite, before the weights change: names the tensors and the rows."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._release()
+        watch = _Watch({name: weight for name, weight in kwargs["model"].named_parameters() if weight.requires_grad})
+        self.__dict__["_watch"] = watch  # not an option: outside the fields, unseen by equality, printing and storing
+        for name, weight in watch.trained.items():
+            watch.hooks.append(weight.register_hook(_noting(watch, name)))  # type: ignore[no-untyped-call]
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        watch: _Watch = self.__dict__["_watch"]
+        norms, watch.norms = watch.norms, []
+        if watch.reached is None:
+            watch.reached = {name for name, _ in norms}
+            _check_reached(watch)
+        if not _anywhere(_not_finite(watch, norms)):
+            watch.overflows = 0
+            return
+        watch.overflows += 1
+        if getattr(kwargs.get("optimizer"), "scaler", None) is not None and watch.overflows < SCALED_STEPS:
+            return
+        self._release()
+        raise TrainingStopped(_told(state.global_step + 1, watch, norms, kwargs.get("train_dataloader")))
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        for name, what in (("loss", "the loss"), ("eval_loss", "the held-out loss")):
+            value = kwargs["logs"].get(name)
+            if value is not None and not math.isfinite(value):
+                self._release()
+                rows = _rows(getattr(kwargs.get("train_dataloader"), "seen", ())) if name == "loss" else ""
+                raise TrainingStopped(f"step {state.global_step}: {what} is {float(value)}{rows}; {_advice(rows)}")
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        watch: _Watch | None = self.__dict__.pop("_watch", None)
+        for hook in watch.hooks if watch else ():
+            hook.remove()
+
+
+def _noting(watch: _Watch, name: str) -> Any:
+    """A hook that notes a gradient's norm without waiting for it. It sees the gradient before clipping, which makes
+    every gradient nan when one is, and before other processes' gradients are added."""
+    import torch
+
+    def note(gradient: Tensor) -> None:
+        watch.norms.append((name, torch.linalg.vector_norm(gradient.detach(), ord=math.inf)))
+
+    return note
+
+
+def _not_finite(watch: _Watch, norms: list[tuple[str, Tensor]]) -> Tensor:
+    """Whether a gradient is not finite, still on the device: as the optimizer will use it, or where the weights hold
+    none (DeepSpeed), as the hooks saw it."""
+    import torch
+
+    held = watch.held()
+    largest = list(torch._foreach_norm(held, math.inf)) if held else [norm for _, norm in norms]
+    if not largest:
+        return torch.tensor(False)
+    device = largest[0].device
+    return ~torch.isfinite(torch.stack([norm.float().to(device) for norm in largest])).all()
+
+
+def _anywhere(bad: Tensor) -> bool:
+    """Whether it is so on any process: all stop together, or none does. The one wait for the device."""
+    import torch.distributed as dist
+
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        bad = bad.float()
+        dist.all_reduce(bad, dist.ReduceOp.MAX)
+    return bool(bad)
+
+
+def _everyones(mine: tuple[list[str], list[str]]) -> list[tuple[list[str], list[str]]]:
+    """What every process has to say; all of them are here, by `_anywhere`."""
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return [mine]
+    all_of_them: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(all_of_them, mine)
+    return all_of_them
+
+
+def _check_reached(watch: _Watch) -> None:
+    """Names what should train and got no gradient in the first step."""
+    idle = [name for name in watch.trained if name not in (watch.reached or ())]
+    if watch.trained and len(idle) == len(watch.trained):
+        raise TrainingStopped(
+            f"no parameter got a gradient in the first step, so nothing would be learned ({len(idle)} should be, "
+            f"such as {idle[0]}); the loss does not depend on them: look for detach(), no_grad() or frozen layers in between"
+        )
+    if idle:
+        log.warning("%d parameters got no gradient in the first step and do not learn: %s", len(idle), _some(idle, 4))
+
+
+def _told(step: int, watch: _Watch, norms: list[tuple[str, Tensor]], loader: Any) -> str:
+    """The sentence: step, tensors, rows, what to do."""
+    mine = [name for name, norm in norms if not math.isfinite(float(norm))]
+    told = _everyones((mine, list(getattr(loader, "seen", ()))))
+    bad = list(dict.fromkeys(name for names, _ in told for name in names))
+    rows = _rows(dict.fromkeys(row for _, origins in told for row in origins))
+    weights = [name for name, weight in watch.trained.items() if not bool(weight.detach().isfinite().all())]
+    if weights and watch.held():
+        what = f"weights are not finite: {_some(weights, 3)}"
+    elif norms and len(bad) == len({name for name, _ in norms}):
+        what = "every gradient is not finite, so the loss itself is not"
+    elif bad:
+        what = f"gradients are not finite, in the order of the backward pass: {_some(bad, 3)}"
+    else:
+        what = "each gradient is finite, but their sum over micro-batches or processes is not"
+    often = f", for {watch.overflows} steps in a row" if watch.overflows > 1 else ""
+    stepped = "DeepSpeed has taken this step already: go on from the checkpoint before it"
+    kept = "the weights are as before this step" if watch.held() else stepped
+    return f"step {step}: {what}{often}{rows}; {kept}. {_advice(rows)}"
+
+
+def _rows(seen: Iterable[str]) -> str:
+    rows = list(seen)
+    return f"; the batch held {_some(rows, 8)}" if rows else ""
+
+
+def _advice(rows: str) -> str:
+    look = "look at these rows" if rows else "look for a bad row"
+    return f"Try a lower learning rate or a longer warm-up, {look}, or train in float32"
+
+
+def _some(names: list[str], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

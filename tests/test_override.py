@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.trained import Trained
+from smolrecipes.callbacks.guard import Guard
+from smolrecipes.callbacks.samples import Samples
+from smolrecipes.component import option
+from smolrecipes.data.files import Files
+from smolrecipes.data.hub import HubData
+from smolrecipes.data.mix import Mix
+from smolrecipes.data.toy import Toy
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Adapter
+from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.orpo import ORPO
+from smolrecipes.override import change, override, resolve
+from smolrecipes.recipe import Recipe, Training
+from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+
+SCRATCH = Recipe(
+    model=Llama(hidden=128, heads=4), tokenizer=ByteBPE(vocab_size=1024), data=Toy("stories"), objective=CLM()
+)
+RECIPE = Recipe(
+    model=Trained(SCRATCH),
+    data=Files("prefs.jsonl", columns={"prompt": "ask"}),
+    objective=ORPO(beta=0.2),
+    adapter=LoRA(r=8),
+    callbacks=(Samples(every=10), Guard()),
+    training=Training(epochs=2, hf={"adam_beta1": 0.8}),
+)
+
+
+class Many(Adapter):
+    """Options of many types, which no plugin brings."""
+
+    count: int = 1
+    rate: float | None = None
+    on: bool = False
+    where: Path = Path()
+    names: tuple[str, ...] = ()
+    sizes: tuple[int, ...] | int = 1
+    pick: Literal["a", "b"] = "a"
+    level: int | Literal["auto"] = "auto"
+    either: str | float = "auto"
+    table: dict[str, int] = option(factory=dict)
+    anything: Any = None
+
+    def apply(self, model: Any, tokenizer: Any) -> Any:
+        return model
+
+
+MANY = RECIPE.replace(adapter=Many())
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("count", "3", 3),
+        ("count", "1_000", 1000),
+        ("rate", "1e-4", 1e-4),
+        ("rate", "none", None),
+        ("rate", "Null", None),
+        ("on", "true", True),
+        ("on", "off", False),
+        ("where", "a/b", Path("a/b")),
+        ("names", "a,b", ("a", "b")),
+        ("names", "a", ("a",)),
+        ("names", '["a,b", "c"]', ("a,b", "c")),
+        ("names", "none", ()),
+        ("sizes", "3", 3),
+        ("sizes", "3,4", (3, 4)),
+        ("pick", "b", "b"),
+        ("level", "7", 7),
+        ("level", "auto", "auto"),
+        ("either", "0.5", 0.5),
+        ("either", "auto", "auto"),
+        ("table", '{"a": 1}', {"a": 1}),
+        ("table.a", "2", {"a": 2}),
+        ("anything", "[1, 2]", [1, 2]),
+        ("anything", "text", "text"),
+        ("anything", "True", True),
+    ],
+)
+def test_a_value_is_read_by_the_option_s_annotation(name: str, text: str, value: Any) -> None:
+    got = getattr(override(MANY, [f"adapter.{name}={text}"]).adapter, name.partition(".")[0])
+    assert got == value and type(got) is type(value)
+
+
+@given(st.integers(1, 10**9), st.floats(1e-12, 1e12), st.text(st.characters(exclude_characters="[{", categories=["L"])))
+def test_whatever_is_printed_can_be_given(count: int, rate: float, title: str) -> None:
+    changed = override(MANY, [f"adapter.count={count}", f"adapter.rate={rate}", f"title={title}"])
+    assert changed == MANY.replace(adapter=Many(count=count, rate=rate), title=title)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "changes"),
+    [
+        (["objective.beta=0.3"], {"objective": ORPO(beta=0.3)}),
+        (["callbacks.0.every=5"], {"callbacks": (Samples(every=5), Guard())}),
+        (["callbacks=none"], {"callbacks": ()}),
+        (["callbacks=guard,samples", "callbacks.1.every=3"], {"callbacks": (Guard(), Samples(every=3))}),
+        (["callbacks.1=samples"], {"callbacks": (Samples(every=10), Samples())}),
+        (["data.columns.chosen=good"], {"data": Files("prefs.jsonl", columns={"prompt": "ask", "chosen": "good"})}),
+        (["data.columns.prompt=none"], {"data": Files("prefs.jsonl")}),
+        (
+            ["training.hf.adam_beta2=0.95", "training.hf.optim_args.x=1"],
+            {"training": Training(epochs=2, hf={"adam_beta1": 0.8, "adam_beta2": 0.95, "optim_args": {"x": 1}})},
+        ),
+        (["adapter=none"], {"adapter": None}),
+        (["validation=0.1"], {"validation": 0.1}),
+        (["validation=100"], {"validation": 100}),
+        (["validation=held.jsonl"], {"validation": Files("held.jsonl")}),
+        (['adapter={"use": "adapter:lora", "r": 2}'], {"adapter": LoRA(r=2)}),
+        (["model.recipe.training.steps=5"], {"model": Trained(SCRATCH.replace(training=Training(steps=5)))}),
+        (["model.recipe.model.hidden=96", "model.recipe.model.heads=6"], {"model": Trained(SCRATCH.replace(model=Llama(hidden=96)))}),
+        (["model.layers=2", "model=llama"], {"model": Llama(layers=2)}),
+        (["seed=7", "title=mine"], {"seed": 7, "title": "mine"}),
+    ],
+)
+def test_assignments(assignments: list[str], changes: dict[str, Any]) -> None:
+    assert override(RECIPE, assignments) == RECIPE.replace(**changes)
+    assert RECIPE.override(*assignments) == RECIPE.replace(**changes)
+
+
+def test_options_that_depend_on_each_other_are_set_together() -> None:
+    with pytest.raises(RecipeError, match="Llama: hidden=126"):
+        override(SCRATCH, ["model.hidden=126"])
+    assert override(SCRATCH, ["model.hidden=126", "model.heads=9"]).model == Llama(hidden=126, heads=9)
+
+
+def test_a_swap_keeps_what_both_have_and_says_so() -> None:
+    changed = change(RECIPE, ["objective=dpo"])
+    assert changed.recipe.objective == DPO(beta=0.2)
+    assert changed.notes == ("objective: ORPO -> DPO: kept beta=0.2",)
+    changed = change(RECIPE.replace(objective=ORPO(beta=0.2, learn="prompt+answer")), ["objective=dpo", "objective.beta=1"])
+    assert changed.recipe.objective == DPO(beta=1)
+    assert changed.notes == ("objective: ORPO -> DPO: dropped learn='prompt+answer'",)
+
+
+def test_a_value_that_the_new_class_does_not_take_is_reset_and_said(install: Any) -> None:
+    text = "from smolrecipes.hookspecs import hookimpl\nfrom smolrecipes.kinds import Adapter\nclass Tiny(Adapter):\n"
+    text += "    r: bool = False\n    def apply(self, m, t):\n        return m\n"
+    install("tiny", "1", "tiny", f"{text}@hookimpl\ndef smolrecipes_register_adapters():\n    return [Tiny]\n")
+    changed = change(RECIPE, ["adapter=tiny"])
+    assert changed.recipe.adapter is not None and changed.recipe.adapter.changed() == {}
+    assert changed.notes == ("adapter: LoRA -> Tiny: reset r from 8 to False",)
+
+
+def test_one_length_replaces_another_and_says_so() -> None:
+    changed = change(RECIPE, ["training.steps=100"])
+    assert changed.recipe.training == RECIPE.training.replace(epochs=None, steps=100)
+    assert changed.notes == ("training.epochs: cleared, it was 2.0",)
+    with pytest.raises(RecipeError, match="give one of epochs, steps, tokens, time, not epochs and steps"):
+        change(RECIPE, ["training.steps=100", "training.epochs=3"])
+
+
+def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
+    changed = change(SCRATCH, ["model=org/name"])
+    assert changed.recipe.tokenizer is None
+    assert changed.notes[0] == "model: org/name is taken as a hub id"
+    assert changed.notes[-1].startswith("tokenizer: reset from ByteBPE(vocab_size=1024), since Pretrained('org/name')")
+    kept = change(SCRATCH, ["model=org/name", "tokenizer=byte_bpe"])
+    assert kept.recipe.tokenizer == ByteBPE(vocab_size=1024)
+    assert change(SCRATCH, ["model.layers=2"]).recipe.tokenizer == ByteBPE(vocab_size=1024)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("objective.bta=0.2", "objective.bta: ORPO has no option 'bta'; did you mean 'beta'?"),
+        ("objectiv.beta=0.2", "objectiv.beta: Recipe has no option 'objectiv'; did you mean 'objective'?"),
+        ("beta=0.2", "beta: Recipe has no option 'beta'; did you mean 'objective.beta'?"),
+        ("architecture=llama", "architecture: Recipe has no option 'architecture'; did you mean 'model'?"),
+        ("objective", "'objective' is not an override; write option=value, as in training.steps=100"),
+        ("=5", "'=5' is not an override; write option=value, as in training.steps=100"),
+        ("objective=none", "objective: cannot be none, a recipe needs it"),
+        ("objective=opro", "no objective named 'opro'; did you mean 'orpo'? (installed:"),
+        ("adapter=none.r", "no adapter named 'none.r'"),
+        ("callbacks.7.every=5", "callbacks.7.every: callbacks has no element '7'; it has 0 to 1"),
+        ("callbacks=sampels", "no callback named 'sampels'; did you mean 'samples'?"),
+        ("training=5", "training: set one of its options, as in training.epochs=..."),
+        ("seed.x=5", "seed.x: seed is 0, which has no options inside"),
+        ("seed=1.5", "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int)"),
+        ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
+        ("training.precision=half", "not 'half' (expected: auto or float32 or bfloat16 or float16)"),
+        ("validation=-1", "validation: should be"),
+        ("training.hf=5", "training.hf: "),
+        ("data.columns=a:b", "data.columns: write JSON, as in 'data.columns={\"key\": 1}', not 'a:b'"),
+        ("training.hf.adam_beta1.x=1", "training.hf.adam_beta1.x: training.hf.adam_beta1 is 0.8, which has no keys inside"),
+        ("data.paths=[1", "data.paths: write JSON"),
+        ("model.layers=3", "model.layers: Trained has no option 'layers'"),
+    ],
+)
+def test_mistakes_are_one_sentence_with_the_nearest_name(assignment: str, sentence: str) -> None:
+    with pytest.raises(RecipeError) as found:
+        override(RECIPE, [assignment])
+    assert sentence in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_nothing_is_set_inside_what_is_not_there() -> None:
+    with pytest.raises(RecipeError, match=r"adapter\.r: there is no adapter in this recipe; name one too, as in adapter=name"):
+        override(SCRATCH, ["adapter.r=8"])
+    with pytest.raises(RecipeError, match=r"adapter\.r: adapter is set to none"):
+        override(RECIPE, ["adapter=none", "adapter.r=8"])
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "note"),
+    [
+        ("toy:chat", Toy("chat"), ""),
+        ("files:a.jsonl", Files("a.jsonl"), ""),
+        ("hub:imdb", HubData("imdb"), "imdb is taken as a hub id"),
+        ("org/name", HubData("org/name"), "org/name is taken as a hub id"),
+        ("org/name-v1.5", HubData("org/name-v1.5"), "org/name-v1.5 is taken as a hub id"),
+        ("https://huggingface.co/datasets/org/name", HubData("org/name"), "org/name is taken as a hub id"),
+        ("https://a.org/b.jsonl", Files("https://a.org/b.jsonl"), "https://a.org/b.jsonl is read as a URL"),
+        ("missing.jsonl", Files("missing.jsonl"), "missing.jsonl is taken as a path"),
+        ("./data", Files("./data"), "./data is taken as a path"),
+        ("a/b/c", Files("a/b/c"), "a/b/c is taken as a path"),
+        ("data/*.txt", Files("data/*.txt"), "data/*.txt is taken as a path"),
+        ("there", Files("there"), "there is taken as a path"),
+        ("folder/missing", Files("folder/missing"), "folder/missing is taken as a path"),
+        ("a.txt,b.txt", Files(("a.txt", "b.txt")), "a.txt is taken as a path; b.txt is taken as a path"),
+        ("toy:chat,a.txt", Mix((Toy("chat"), Files("a.txt"))), "a.txt is taken as a path"),
+    ],
+)
+def test_a_bare_string_for_data(text: str, data: Any, note: str) -> None:
+    Path("there").touch()
+    Path("folder").mkdir()
+    changed = change(SCRATCH.replace(data=Files("x")), [f"data={text}"])
+    assert changed.recipe.data == data
+    assert changed.notes == ((f"data: {note}",) if note else ())
+    notes: list[str] = []
+    assert resolve(SCRATCH.replace(data=text), notes).data == data
+    assert notes == ([f"data: {note}"] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "note"),
+    [
+        ("llama", Llama(), ""),
+        ("org/name", Pretrained("org/name"), "org/name is taken as a hub id"),
+        ("gpt2", Pretrained("gpt2"), "gpt2 is taken as a hub id"),
+        ("hub:distilled", Pretrained("distilled"), "distilled is taken as a hub id"),
+        ("./here", Pretrained("./here"), "./here is taken as a path"),
+        ("here", Pretrained("here"), "here is taken as a path"),
+        ("a-run", Pretrained("a-run/model"), "a-run is a run; its model is taken"),
+        ("https://huggingface.co/org/name", Pretrained("org/name"), "org/name is taken as a hub id"),
+    ],
+)
+def test_a_bare_string_for_the_model(text: str, model: Any, note: str) -> None:
+    Path("here").mkdir()
+    Path("a-run/model").mkdir(parents=True)
+    Path("a-run/recipe.json").touch()
+    notes: list[str] = []
+    assert resolve(SCRATCH.replace(model=text), notes).model == model
+    assert notes == ([f"model: {note}"] if note else [])
+    assert override(RECIPE, [f"model={text}"]).model == model
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "sentence"),
+    [
+        ("model", "lama", "model: 'lama' is no registered architecture (llama, pretrained, trained) and no path; did you mean 'llama'?"),
+        ("model", "unheard", "a hub id looks like org/name, or write hub:unheard"),
+        ("model", "./gtp2", "model: there is no folder './gtp2'; did you mean 'gpt2'?"),
+        ("model", "hub:gpt2", "model: a folder 'gpt2' lies here, and transformers would load it instead"),
+        ("model", "https://a.org/model", "model: a model is a folder or a hub id (org/name), not the URL"),
+        ("data", "prefs", "did you mean 'prefs.jsonl'?"),
+        ("data", "hub:a b", "data: 'a b' is not a hub id; one looks like org/name"),
+        ("data", "toy:chatt", "Toy.task: should be "),
+        ("data", "toy", "Toy needs 'task'"),
+    ],
+)
+def test_a_bare_string_that_names_nothing(option: str, text: str, sentence: str) -> None:
+    Path("gpt2").mkdir()
+    Path("prefs.jsonl").touch()
+    for act in (lambda: resolve(SCRATCH.replace(**{option: text})), lambda: override(RECIPE, [f"{option}={text}"])):
+        with pytest.raises(RecipeError) as found:
+            act()
+        assert sentence in str(found.value)
+
+
+def test_strings_are_resolved_in_base_recipes_and_tokenizers_too() -> None:
+    base = SCRATCH.replace(data="a.txt", tokenizer="org/name")
+    resolved = resolve(RECIPE.replace(model=Trained(base), validation="held.jsonl"))
+    assert resolved.validation == Files("held.jsonl")
+    assert isinstance(resolved.model, Trained)
+    assert resolved.model.recipe.data == Files("a.txt")
+    assert resolved.model.recipe.tokenizer == PretrainedTokenizer("org/name")
+    assert resolve(RECIPE) is RECIPE
+
+
+def test_options_inside_a_bare_string_are_set_on_what_it_names() -> None:
+    changed = override(SCRATCH.replace(data="a.jsonl"), ["data.columns.source=question"])
+    assert changed.data == Files("a.jsonl", columns={"source": "question"})
