@@ -295,6 +295,13 @@ def test_any_rows_are_rows_or_one_sentence(rows):
     assert kind in COLUMNS and len(made) == len(rows)
 
 
+@pytest.mark.parametrize("number", [0.7, 2.675, -2.4032395674197744, 45.46427319999999, 1e-7, 1e300, 3.0, 2**63 - 1])
+def test_a_number_comes_back_exactly(number):
+    turn = {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"x": number}}]}
+    read_back = read({"messages": [USER, turn]})[2][0]["messages"][1]["tool_calls"][0]["function"]["arguments"]["x"]
+    assert read_back == number and type(read_back) is type(number)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
 def test_numbers_come_back_exactly(arguments):
