@@ -38,11 +38,16 @@ class Named:
 
 
 def named(kind: str, text: str, where: str) -> Named:
-    """What `text` stands for as a component of that kind; `where` is the option it was given to."""
+    """What `text` stands for as a component of that kind; `where` is the option it was given to.
+
+    A kind that is not in BARE is only named: `guard`, or `samples:Hello` with its one positional option.
+    """
     head, _, rest = text.partition(":")
     if text in registry().names(kind):
         also = f"; write ./{text} for the path of that name" if Path(text).exists() else ""
         return Named(registry().find(kind, text), {}, f"'{text}' is the registered {kind}{also}" if also else "")
+    if kind not in BARE:
+        return _made(kind, head, rest) if rest else Named(registry().find(kind, text))
     if kind == "data" and "," in text and not Path(text).exists():
         return _several([part.strip() for part in text.split(",") if part.strip()], where)
     if rest and head in ("hub", *registry().names(kind)) and not rest.startswith("//"):

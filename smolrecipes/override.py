@@ -12,7 +12,6 @@ from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import KINDS, Architecture
 from smolrecipes.named import BARE, Named, named, resolve
 from smolrecipes.recipe import Recipe, Training
-from smolrecipes.registry import registry
 from smolrecipes.serialize import decode
 from smolrecipes.values import NOTHING, is_number, literal, parsed, raw, read_json
 
@@ -119,9 +118,16 @@ class _Work:
         if text[:1] in ("{", "["):
             return self.inside(decode(read_json(text, path), hint), hint, inner, path)
         if (item := element(hint, tuple)) is not None and not component_classes(hint):
-            texts = [part.strip() for part in text.split(",") if part.strip()]
-            return self.inside(tuple(self.swapped(item, None, t, [], path) for t in texts), hint, inner, path)
+            return self.swapped_all(item, [part.strip() for part in text.split(",") if part.strip()], inner, path)
         return self.swapped_one(hint, current, text, inner, path)
+
+    def swapped_all(self, hint: Any, texts: list[str], inner: list[_Item], path: str) -> tuple[Any, ...]:
+        """A tuple of what the texts name, each with what is assigned inside it."""
+        parts = _by_name(inner)
+        for key in parts.keys() - {str(index) for index in range(len(texts))}:
+            raise RecipeError(f"{path}.{key}: {path} has no element '{key}'; it has 0 to {len(texts) - 1}")
+        inside = [parts.get(str(index), (None, []))[1] for index in range(len(texts))]
+        return tuple(self.swapped(hint, None, t, inside[i], f"{path}.{i}") for i, t in enumerate(texts))
 
     def swapped_one(self, hint: Any, current: Any, text: str, inner: list[_Item], path: str) -> Component:
         kinds = [cls.kind for cls in component_classes(hint) if cls.kind in KINDS]
@@ -138,8 +144,6 @@ class _Work:
         return new
 
     def found(self, kind: str, text: str, path: str) -> Named:
-        if kind not in BARE:
-            return Named(registry().find(kind, text))
         found = named(kind, text, path)
         self.notes += [f"{path}: {found.note}"] if found.note else []
         return found

@@ -49,7 +49,9 @@ def test_a_file_a_module_and_a_name_give_the_same_recipe() -> None:
     from smolrecipes.recipes import orpo_lora
 
     by_name = load_recipe("orpo_lora")
-    assert by_name == load_recipe("smolrecipes.recipes.orpo_lora") == load_recipe("smolrecipes.recipes.orpo_lora:recipe")
+    assert (
+        by_name == load_recipe("smolrecipes.recipes.orpo_lora") == load_recipe("smolrecipes.recipes.orpo_lora:recipe")
+    )
     assert by_name == load_recipe(str(orpo_lora.__file__)) == load_recipe(Path(orpo_lora.__file__))
     assert by_name.title == "orpo_lora"
 
@@ -91,7 +93,9 @@ def test_a_recipe_file_imports_its_neighbours_as_they_are_now() -> None:
     for name, layers in (("one", 2), ("two", 3)):
         text = SIMPLE.replace("Llama()", f"Llama(layers={layers})")
         Path(name, "base.py").write_text(text, encoding="utf-8")
-        Path(name, "mine.py").write_text("from base import recipe as base\nrecipe = base.replace(seed=1)\n", encoding="utf-8")
+        Path(name, "mine.py").write_text(
+            "from base import recipe as base\nrecipe = base.replace(seed=1)\n", encoding="utf-8"
+        )
     found: list[Any] = [load_recipe(f"{name}/mine.py").model for name in ("one", "two", "one")]
     assert [model.layers for model in found] == [2, 3, 2]
     Path("one/base.py").write_text(SIMPLE.replace("Llama()", "Llama(layers=12)"), encoding="utf-8")
@@ -141,7 +145,10 @@ def test_sources_that_do_not_exist(source: str, sentence: str) -> None:
         ("from smolrecipes import ORPOO\n", r"^a\.py:1: ImportError: .*; did you mean 'ORPO'\?"),
         ("recipe = ORPO()\n", r"^a\.py:1: NameError: name 'ORPO' is not defined"),
         ("base = 1\nother = 2\n", r"^a\.py: there is no `recipe` in it; it defines base, other"),
-        (SIMPLE.replace("recipe =", "recpe ="), r"^a\.py: there is no `recipe` in it; did you mean 'recpe'\?; it has recpe"),
+        (
+            SIMPLE.replace("recipe =", "recpe ="),
+            r"^a\.py: there is no `recipe` in it; did you mean 'recpe'\?; it has recpe",
+        ),
         ("recipe = 5\n", r"^a\.py: `recipe` is an int, not a Recipe; write recipe = Recipe\(...\)"),
         ("from smolrecipes import Recipe as recipe\n", r"^a\.py: `recipe` is the class Recipe, not a Recipe"),
         (SIMPLE.replace("CLM()", "CLM(bta=1)"), r"^a\.py:4: CLM has no option 'bta'"),
@@ -170,5 +177,7 @@ def test_an_edited_copy_that_has_no_effect_is_warned_of() -> None:
         warnings.simplefilter("error")
         load_recipe("mine.py")
     Path("sft_chat.py").write_bytes(shipped + b"# edited\n")
-    with pytest.warns(UserWarning, match=r"mine\.py imports the shipped smolrecipes\.recipes\.sft_chat, not the edited"):
+    with pytest.warns(
+        UserWarning, match=r"mine\.py imports the shipped smolrecipes\.recipes\.sft_chat, not the edited"
+    ):
         load_recipe("mine.py")

@@ -12,6 +12,7 @@ from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
+from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.samples import Samples
 from smolrecipes.component import option
 from smolrecipes.data.files import Files
@@ -36,7 +37,7 @@ RECIPE = Recipe(
     data=Files("prefs.jsonl", columns={"prompt": "ask"}),
     objective=ORPO(beta=0.2),
     adapter=LoRA(r=8),
-    callbacks=(Samples(every=10), Guard()),
+    callbacks=(Samples(("Hi",), every=10), Guard()),
     training=Training(epochs=2, hf={"adam_beta1": 0.8}),
 )
 
@@ -112,10 +113,11 @@ def test_whatever_is_printed_can_be_given(count: int, rate: float, title: str) -
     ("assignments", "changes"),
     [
         (["objective.beta=0.3"], {"objective": ORPO(beta=0.3)}),
-        (["callbacks.0.every=5"], {"callbacks": (Samples(every=5), Guard())}),
+        (["callbacks.0.every=5"], {"callbacks": (Samples(("Hi",), every=5), Guard())}),
         (["callbacks=none"], {"callbacks": ()}),
-        (["callbacks=guard,samples", "callbacks.1.every=3"], {"callbacks": (Guard(), Samples(every=3))}),
-        (["callbacks.1=samples"], {"callbacks": (Samples(every=10), Samples())}),
+        (["callbacks=guard,samples", "callbacks.1.prompts=a,b"], {"callbacks": (Guard(), Samples(("a", "b")))}),
+        (["callbacks=samples:Hello"], {"callbacks": (Samples(("Hello",)),)}),
+        (["callbacks.1=metrics"], {"callbacks": (Samples(("Hi",), every=10), Metrics())}),
         (["data.columns.chosen=good"], {"data": Files("prefs.jsonl", columns={"prompt": "ask", "chosen": "good"})}),
         (["data.columns.prompt=none"], {"data": Files("prefs.jsonl")}),
         (
@@ -128,7 +130,10 @@ def test_whatever_is_printed_can_be_given(count: int, rate: float, title: str) -
         (["validation=held.jsonl"], {"validation": Files("held.jsonl")}),
         (['adapter={"use": "adapter:lora", "r": 2}'], {"adapter": LoRA(r=2)}),
         (["model.recipe.training.steps=5"], {"model": Trained(SCRATCH.replace(training=Training(steps=5)))}),
-        (["model.recipe.model.hidden=96", "model.recipe.model.heads=6"], {"model": Trained(SCRATCH.replace(model=Llama(hidden=96)))}),
+        (
+            ["model.recipe.model.hidden=96", "model.recipe.model.heads=6"],
+            {"model": Trained(SCRATCH.replace(model=Llama(hidden=96)))},
+        ),
         (["model.layers=2", "model=llama"], {"model": Llama(layers=2)}),
         (["seed=7", "title=mine"], {"seed": 7, "title": "mine"}),
     ],
@@ -148,7 +153,9 @@ def test_a_swap_keeps_what_both_have_and_says_so() -> None:
     changed = change(RECIPE, ["objective=dpo"])
     assert changed.recipe.objective == DPO(beta=0.2)
     assert changed.notes == ("objective: ORPO -> DPO: kept beta=0.2",)
-    changed = change(RECIPE.replace(objective=ORPO(beta=0.2, learn="prompt+answer")), ["objective=dpo", "objective.beta=1"])
+    changed = change(
+        RECIPE.replace(objective=ORPO(beta=0.2, learn="prompt+answer")), ["objective=dpo", "objective.beta=1"]
+    )
     assert changed.recipe.objective == DPO(beta=1)
     assert changed.notes == ("objective: ORPO -> DPO: dropped learn='prompt+answer'",)
 
@@ -193,16 +200,24 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
         ("objective=opro", "no objective named 'opro'; did you mean 'orpo'? (installed:"),
         ("adapter=none.r", "no adapter named 'none.r'"),
         ("callbacks.7.every=5", "callbacks.7.every: callbacks has no element '7'; it has 0 to 1"),
+        ("callbacks=guard:5", "callback 'guard' takes no value after its name"),
+        ("callbacks=samples", "Samples needs 'prompts'"),
         ("callbacks=sampels", "no callback named 'sampels'; did you mean 'samples'?"),
         ("training=5", "training: set one of its options, as in training.epochs=..."),
         ("seed.x=5", "seed.x: seed is 0, which has no options inside"),
-        ("seed=1.5", "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int)"),
+        (
+            "seed=1.5",
+            "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int)",
+        ),
         ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
         ("training.precision=half", "not 'half' (expected: auto or float32 or bfloat16 or float16)"),
         ("validation=-1", "validation: should be"),
         ("training.hf=5", "training.hf: "),
         ("data.columns=a:b", "data.columns: write JSON, as in 'data.columns={\"key\": 1}', not 'a:b'"),
-        ("training.hf.adam_beta1.x=1", "training.hf.adam_beta1.x: training.hf.adam_beta1 is 0.8, which has no keys inside"),
+        (
+            "training.hf.adam_beta1.x=1",
+            "training.hf.adam_beta1.x: training.hf.adam_beta1 is 0.8, which has no keys inside",
+        ),
         ("data.paths=[1", "data.paths: write JSON"),
         ("model.layers=3", "model.layers: Trained has no option 'layers'"),
     ],
@@ -215,7 +230,9 @@ def test_mistakes_are_one_sentence_with_the_nearest_name(assignment: str, senten
 
 
 def test_nothing_is_set_inside_what_is_not_there() -> None:
-    with pytest.raises(RecipeError, match=r"adapter\.r: there is no adapter in this recipe; name one too, as in adapter=name"):
+    with pytest.raises(
+        RecipeError, match=r"adapter\.r: there is no adapter in this recipe; name one too, as in adapter=name"
+    ):
         override(SCRATCH, ["adapter.r=8"])
     with pytest.raises(RecipeError, match=r"adapter\.r: adapter is set to none"):
         override(RECIPE, ["adapter=none", "adapter.r=8"])
@@ -278,7 +295,11 @@ def test_a_bare_string_for_the_model(text: str, model: Any, note: str) -> None:
 @pytest.mark.parametrize(
     ("option", "text", "sentence"),
     [
-        ("model", "lama", "model: 'lama' is no registered architecture (llama, pretrained, trained) and no path; did you mean 'llama'?"),
+        (
+            "model",
+            "lama",
+            "'lama' is no registered architecture (llama, pretrained, trained) and no path; did you mean 'llama'?",
+        ),
         ("model", "unheard", "a hub id looks like org/name, or write hub:unheard"),
         ("model", "./gtp2", "model: there is no folder './gtp2'; did you mean 'gpt2'?"),
         ("model", "hub:gpt2", "model: a folder 'gpt2' lies here, and transformers would load it instead"),

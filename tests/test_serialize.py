@@ -50,10 +50,12 @@ def smolrecipes_register_adapters():
 recipes = st.builds(
     lambda **options: RECIPE.replace(**options),
     model=st.sampled_from([Trained(BASE), Llama(layers=2), "org/name"]),
-    data=st.sampled_from([Toy("chat"), Files(("a.jsonl", "b.jsonl")), Mix((Toy("chat"), Files("c.txt"))), "prefs.jsonl"]),
+    data=st.sampled_from(
+        [Toy("chat"), Files(("a.jsonl", "b.jsonl")), Mix((Toy("chat"), Files("c.txt"))), "prefs.jsonl"]
+    ),
     validation=st.one_of(st.floats(0, 1e6), st.just(Files("held.jsonl")), st.just("held.jsonl")),
     adapter=st.one_of(st.none(), st.builds(LoRA, r=st.integers(1, 64), alpha=st.floats(0.1, 1e3))),
-    callbacks=st.lists(st.builds(Samples, every=st.integers(1, 99)), max_size=3).map(tuple),
+    callbacks=st.lists(st.builds(Samples, st.just(("Hi",)), every=st.integers(1, 99)), max_size=3).map(tuple),
     training=st.builds(
         Training,
         steps=st.none() | st.integers(1, 10**6),
@@ -124,7 +126,10 @@ def test_a_class_of_a_recipe_file_is_marked_and_named_when_it_is_missing() -> No
         ('{"model": 5}', r"^r\.json: Recipe needs 'data'"),
         ('{"objectve": {}}', r"^r\.json: Recipe has no option 'objectve'; did you mean 'objective'"),
         ('{"objective": {"use": "orpo"}}', r"^r\.json: 'orpo' is not kind:name"),
-        ('{"objective": {"use": "objective:orpo", "bta": 1}}', r"^r\.json: ORPO has no option 'bta'; did you mean 'beta'"),
+        (
+            '{"objective": {"use": "objective:orpo", "bta": 1}}',
+            r"^r\.json: ORPO has no option 'bta'; did you mean 'beta'",
+        ),
         ('{"objective": {"use": "objective:os.system"}}', r"^r\.json: no objective named 'os\.system'"),
     ],
 )

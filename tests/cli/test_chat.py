@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smolrecipes.cli.chat import _decoding
+from smolrecipes.recipe import Decoding
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder with a model of a few hundred weights, which knows nothing."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("run") / "model"
+    letters = {letter: index for index, letter in enumerate(["</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    backend = Tokenizer(models.BPE(vocab=letters, merges=[]))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", pad_token="</s>")
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(letters), eos_token_id=0, pad_token_id=0, **sizes)).save_pretrained(
+        folder
+    )
+    (folder.parent / "recipe.json").write_text(json.dumps({"decoding": {"max_new_tokens": 300, "top_k": 5}}))
+    return folder
+
+
+def _say(cli: Any, monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Any:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    return cli("chat", *arguments)
+
+
+def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    from smolrecipes.cli.conversation import Conversation
+
+    asked: list[Any] = []
+    original = Conversation._encoded
+    monkeypatch.setattr(
+        Conversation, "_encoded", lambda self, messages, text: asked.append(messages) or original(self, messages, text)
+    )
+    script = "hello\n\nagain\n/reset\nnew\n/system be brief\nlast\n/quit\nnever\n"
+    done = _say(cli, monkeypatch, script, str(model.parent), "--max-new-tokens", "4")
+    assert (done.code, done.err) == (0, "")
+    assert [[message["content"] for message in messages if message["role"] == "user"] for messages in asked] == [
+        ["hello"],
+        ["hello", "again"],
+        ["new"],
+        ["last"],
+    ]
+    assert asked[1][1]["role"] == "assistant" and asked[1][1]["content"] in done.out
+
+
+def test_an_unknown_order_is_not_sent_to_the_model(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    done = _say(cli, monkeypatch, "/rest\n", str(model))
+    assert done.out.startswith("there is no /rest; /quit ends")
+
+
+def test_what_fails_while_generating_is_not_swallowed(model: Path) -> None:
+    from smolrecipes.cli.conversation import Conversation
+
+    talk = Conversation(model, Decoding(max_new_tokens=4))
+    talk.settings["no_such_argument"] = 1
+    with pytest.raises(ValueError, match="no_such_argument"):
+        list(talk.answer("hello"))
+    assert talk.messages == []
+
+
+def test_the_pieces_are_the_answer_and_stopping_early_stops(model: Path) -> None:
+    from smolrecipes.cli.conversation import Conversation
+
+    talk = Conversation(model, Decoding(max_new_tokens=12), system="be brief")
+    said = "".join(talk.answer("hello"))
+    assert talk.messages[-1] == {"role": "assistant", "content": said}
+    assert "<system>be brief\n<user>x" in talk.tokenizer.decode(
+        talk._encoded([{"role": "user", "content": "x"}], "x")["input_ids"][0]
+    )
+    talk.reset()
+    pieces = talk.answer("hello")
+    next(pieces)
+    pieces.close()
+    assert talk.messages == []
+    talk.template = False
+    assert isinstance("".join(talk.answer("hello")), str)
+
+
+def test_the_run_s_own_decoding_is_taken(model: Path) -> None:
+    assert _decoding(model, None, None) == Decoding(max_new_tokens=300, top_k=5)
+    assert _decoding(model, 0.5, 9) == Decoding(max_new_tokens=9, top_k=5, temperature=0.5)
+    assert _decoding(model.parent, None, None).max_new_tokens == 256
+
+
+def test_runs_are_found_by_name_and_the_last_by_default(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    Path("runs").mkdir()
+    Path("runs/mine-1234").symlink_to(model.parent)
+    Path("runs/last").write_text("mine-1234", encoding="utf-8")
+    for arguments in ([], ["mine-1234"], ["runs/mine-1234"]):
+        assert _say(cli, monkeypatch, "/quit\n", *arguments).code == 0
+    assert "did you mean 'mine-1234'?" in _say(cli, monkeypatch, "", "mine-123").err
+    Path("runs/unfinished").mkdir()
+    assert "there is no trained model in it" in _say(cli, monkeypatch, "", "runs/unfinished").err

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smolrecipes.load import load_recipe
+
+
+def test_a_shipped_chain_is_copied_so_that_edits_take_effect(cli: Any) -> None:
+    done = cli("new", "mine")
+    assert done.code == 0
+    assert {path.name for path in Path().glob("*.py")} == {"mine.py", "sft_chat.py", "pretrain_clm.py"}
+    assert "smolrecipes.recipes" not in "".join(path.read_text() for path in Path().glob("*.py"))
+    assert load_recipe("mine.py").fingerprint() == load_recipe("orpo_lora").fingerprint()
+    stage = Path("pretrain_clm.py")
+    stage.write_text(stage.read_text().replace("recipe = Recipe(", "recipe = Recipe(\n    seed=7,"), encoding="utf-8")
+    recipe: Any = load_recipe("mine.py")
+    assert recipe.model.recipe.model.recipe.seed == 7
+
+
+def test_copies_that_are_there_and_the_same_are_kept(cli: Any) -> None:
+    assert cli("new", "mine").code == 0
+    done = cli("new", "other.py", "--from", "dpo_lora")
+    assert done.code == 0
+    assert "written  orpo_lora.py" in done.out and "kept     sft_chat.py" in done.out
+    Path("sft_chat.py").write_text("edited", encoding="utf-8")
+    done = cli("new", "third")
+    assert done.code == 2 and done.err.startswith("error: sft_chat.py is there already and is not overwritten")
+    assert not Path("third.py").exists() and Path("sft_chat.py").read_text() == "edited"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["there"], "error: there.py is there already and is not overwritten"),
+        (["a-b"], "error: a-b.py: a recipe can be imported, so its name is letters, digits and _ only"),
+        (["no/such"], "error: no/such.py: there is no folder no; make it first"),
+        (["json"], "error: json.py: 'json' is an installed Python module, which it would hide"),
+        (["sft_chat"], "error: sft_chat.py: orpo_lora builds on the recipe sft_chat, which is copied beside it"),
+        (["mine", "--from", "orpo"], "error: no recipe named 'orpo'; did you mean 'orpo_lora'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_new_refuses(cli: Any, arguments: list[str], sentence: str) -> None:
+    Path("there.py").touch()
+    done = cli("new", *arguments)
+    assert done.code == 2 and done.err.startswith(sentence) and done.err.count("\n") == 1
+    assert [path.name for path in Path().glob("*.py")] == ["there.py"]
