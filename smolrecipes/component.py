@@ -8,8 +8,9 @@ import hashlib
 import inspect
 import json
 from abc import ABC
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from typing_extensions import dataclass_transform
 
@@ -22,22 +23,22 @@ if TYPE_CHECKING:
 
 
 def option(
-    default: Any = dataclasses.MISSING,
     *,
+    default: Any = dataclasses.MISSING,
     factory: Any = dataclasses.MISSING,
-    positional: bool = False,
+    kw_only: bool = True,
     affects_weights: bool = True,
 ) -> Any:
     """An option of a component.
 
     default, factory: its value when it is not given (`factory` makes a new one each time); without either it is required.
-    positional: may be given without its name, as in `Files("a.jsonl")`.
+    kw_only: False lets it be given without its name, as in `Files("a.jsonl")`.
     affects_weights: False keeps it out of the fingerprint: the trained weights do not depend on it.
     """
     return dataclasses.field(
         default=default,
         default_factory=factory,
-        kw_only=not positional,
+        kw_only=kw_only,
         metadata={"affects_weights": affects_weights},
     )
 
@@ -61,7 +62,7 @@ class Component(ABC):
             raise RecipeError(f"{cls.__name__}: '{reserved.pop()}' is a reserved name; call the option something else")
         dataclasses.dataclass(frozen=True, kw_only=True, repr=False)(cls)
         cls.__hash__ = Component.__hash__  # type: ignore[method-assign]
-        cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign, misc]
+        cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -118,7 +119,9 @@ class Component(ABC):
 
     def identity(self) -> Any:
         """What the trained weights depend on, as JSON-ready data. Data sources add a hash of their content."""
-        parts = {n: _identity(getattr(self, n)) for n, s in self.options().items() if s.metadata.get("affects_weights", True)}
+        parts = {
+            n: _identity(getattr(self, n)) for n, s in self.options().items() if s.metadata.get("affects_weights", True)
+        }
         return {"use": f"{self.kind}:{self.name}", **_source(type(self)), **parts}
 
     def fingerprint(self) -> str:
@@ -150,7 +153,9 @@ def _checked(cls: type[Component], init: Callable[..., None]) -> Callable[..., N
                 raise RecipeError(f"{cls.__name__} has no option '{name}'{nearest(name, cls.options()) or _known(cls)}")
         positional = [n for n, spec in cls.options().items() if not spec.kw_only]
         if len(args) > len(positional):
-            raise RecipeError(f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(cls.options()), '')}=...)")
+            raise RecipeError(
+                f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(cls.options()), '')}=...)"
+            )
         required = [n for n, s in cls.options().items() if _default(s) is dataclasses.MISSING]
         if missing := [n for n in required if n not in given and n not in positional[: len(args)]]:
             raise RecipeError(f"{cls.__name__} needs '{missing[0]}': {cls.help().get(missing[0], 'it has no default')}")
@@ -167,13 +172,13 @@ def _default(spec: dataclasses.Field[Any]) -> Any:
     return spec.default if spec.default_factory is dataclasses.MISSING else spec.default_factory()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _hints(cls: type[Component]) -> dict[str, Any]:
     found = get_type_hints(cls, include_extras=True)
     return {name: found[name] for name in cls.options()}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _adapter(cls: type[Component], name: str) -> Any:
     from pydantic import TypeAdapter
 
@@ -189,7 +194,7 @@ def _sentence(error: Any, value: Any) -> str:
     return f"{where} {message}, not {shown if len(shown) < 80 else shown[:77] + '...'}".strip()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _help(cls: type[Component]) -> dict[str, str]:
     import ast
     import textwrap
@@ -218,7 +223,7 @@ def _identity(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _source(cls: type[Component]) -> dict[str, str]:
     """The hash of a class that smolrecipes does not ship: its code is part of what the weights depend on."""
     if cls.__module__.split(".")[0] == "smolrecipes":

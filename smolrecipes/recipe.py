@@ -20,16 +20,14 @@ class Training(Component):
     """How long, how fast, in which precision. The global batch is the option: micro-batch and accumulation are derived."""
 
     epochs: Annotated[float, Gt(0)] | None = None
-    """Passes over the training rows; 1 when neither steps, tokens nor time is given."""
+    """Passes over the training rows; 1 when neither steps nor tokens are given."""
     steps: Positive | None = None
     """Optimizer steps."""
     tokens: Positive | None = None
     """Input tokens to train on, over all processes (rounded up to whole steps)."""
-    time: Annotated[float, Gt(0)] | None = None
-    """Minutes to train for; the schedule is stretched over the steps that fit, measured in the first ones."""
     global_batch_size: Positive = 16
     """Rows (pairs, blocks) per optimizer step, over all processes and accumulation."""
-    micro_batch_size: Positive | None = option(None, affects_weights=False)
+    micro_batch_size: Positive | None = option(default=None, affects_weights=False)
     """Rows per forward pass on one process; by default as many as fit 16,384 positions."""
     max_length: Positive = 512
     """Tokens per row or block; what is longer is cut, and counted."""
@@ -45,26 +43,26 @@ class Training(Component):
     """Gradients are scaled down to this global norm; 0 leaves them."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """auto is bfloat16 where the GPU has it, float32 elsewhere."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", affects_weights=False)
+    device: Literal["auto", "cpu", "cuda", "mps"] = option(default="auto", affects_weights=False)
     """auto takes cuda, then mps, then cpu; what was chosen is printed."""
-    gradient_checkpointing: bool = option(False, affects_weights=False)
+    gradient_checkpointing: bool = option(default=False, affects_weights=False)
     """Recompute activations in the backward pass: less memory, about a third slower."""
-    log_every: Positive = option(10, affects_weights=False)
+    log_every: Positive = option(default=10, affects_weights=False)
     """Steps between logged numbers."""
-    evaluate_every: Positive | None = option(None, affects_weights=False)
+    evaluate_every: Positive | None = option(default=None, affects_weights=False)
     """Steps between held-out evaluations; they always happen before the first and after the last step."""
-    save_every: Positive | None = option(None, affects_weights=False)
+    save_every: Positive | None = option(default=None, affects_weights=False)
     """Steps between checkpoints to resume from; by default ten a run, at least 50 steps apart."""
-    keep_checkpoints: Positive = option(2, affects_weights=False)
+    keep_checkpoints: Positive = option(default=2, affects_weights=False)
     """How many checkpoints are kept."""
     hf: dict[str, Any] = option(factory=dict)
     """Any further `transformers.TrainingArguments` field, checked against the real fields."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = [name for name in ("epochs", "steps", "tokens", "time") if getattr(self, name) is not None]
+        given = [name for name in ("epochs", "steps", "tokens") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise RecipeError(f"Training: give one of epochs, steps, tokens, time, not {' and '.join(given)}")
+            raise RecipeError(f"Training: give one of epochs, steps, tokens, not {' and '.join(given)}")
 
 
 class Decoding(Component):
@@ -101,15 +99,15 @@ class Recipe(Component):
     """Held-out rows: data, a share below 1, or a count; equal prompts and texts stay on one side."""
     decoding: Decoding = option(factory=Decoding, affects_weights=False)
     """How samples and answers are generated."""
-    callbacks: tuple[Callback, ...] = option((), affects_weights=False)
+    callbacks: tuple[Callback, ...] = option(default=(), affects_weights=False)
     """What watches the run, besides progress, metrics and the guard."""
-    evaluators: tuple[Evaluator, ...] = option((), affects_weights=False)
+    evaluators: tuple[Evaluator, ...] = option(default=(), affects_weights=False)
     """Numbers about the trained model."""
-    exporters: tuple[Exporter, ...] = option((), affects_weights=False)
+    exporters: tuple[Exporter, ...] = option(default=(), affects_weights=False)
     """Deliverables to make at the end."""
     seed: int = 0
     """Every random choice follows from it."""
-    title: str = option("", affects_weights=False)
+    title: str = option(default="", affects_weights=False)
     """The name of the run's folder; the recipe file's own when empty."""
 
     def override(self, *assignments: str) -> Recipe:
@@ -120,6 +118,6 @@ class Recipe(Component):
 
     def trainer(self, runs: str = "runs") -> Trainer:
         """The plain trainer, ready to `train()`; base recipes are trained first."""
-        from smolrecipes.run import prepare_run
+        from smolrecipes.run import ready
 
-        return prepare_run(self, runs=runs).trainer()
+        return ready(self, runs=runs).trainer

@@ -133,7 +133,7 @@ def _train(this: Run, assembly: Assembly) -> None:
     if last:
         say(f"  resumes from {last}")
     trainer.train(resume_from_checkpoint=last)
-    before = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
+    before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
     seconds = round(time.monotonic() - started, 1)
     _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})

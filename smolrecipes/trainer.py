@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from smolrecipes.batches import Batches, Loader, lengths
 from smolrecipes.kinds import Objective, Parts
+from smolrecipes.launch import verify
 from smolrecipes.tally import Tally
 
 
-class RecipeTrainer(Trainer):
+class RecipeTrainer(Trainer):  # type: ignore[misc]
     """Divides the sums of the objective by the counts of the whole global batch, over accumulation and ranks."""
 
     def __init__(self, objective: Objective, parts: Parts) -> None:
@@ -28,6 +29,7 @@ class RecipeTrainer(Trainer):
             callbacks=list(parts.callbacks),
         )
         self.remove_callback(PrinterCallback)
+        self.add_callback(_Verify(self))
         self.loss_is_scaled_for_ga = True  # compute_loss divides by the counts of all micro-batches
 
     def get_train_dataloader(self) -> Loader:
@@ -63,7 +65,11 @@ class RecipeTrainer(Trainer):
         return batches, totals
 
     def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> torch.Tensor:
         """This micro-batch's share of the global batch's loss. Ranks are averaged later, so their number multiplies."""
         origins = inputs.pop("origins")
@@ -93,7 +99,7 @@ class RecipeTrainer(Trainer):
                 tally.add(self.objective.loss(self.model, inputs), self.objective.counts(inputs), empty=not origins)
         self.model.train(training)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
-        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))  # type: ignore[arg-type]
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms and metrics of the steps since the last log."""
@@ -102,3 +108,13 @@ class RecipeTrainer(Trainer):
             extra = {name: value for name, value in found.items() if name != "loss" and len(found) > 2}
             logs = {**logs, **extra, "tokens": self.state.num_input_tokens_seen}
         super().log(logs, start_time)
+
+
+class _Verify(TrainerCallback):  # type: ignore[misc]
+    """Once the model is wrapped, compares what runs with what the launcher was asked for."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        verify(self.trainer)

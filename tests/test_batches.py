@@ -6,6 +6,7 @@ from math import ceil
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from smolrecipes.batches import Batches
 
 sizes = st.integers(1, 60)

@@ -17,7 +17,7 @@ from smolrecipes.recipe import Training
 class Part(Adapter, name="part"):
     """A part with options of several types."""
 
-    path: str = option("here", positional=True)
+    path: str = option(default="here", kw_only=False)
     """Where it lies."""
     size: Annotated[int, Gt(0)] = 4
     """How large it is,
@@ -25,7 +25,7 @@ class Part(Adapter, name="part"):
     names: tuple[str, ...] = ()
     extra: dict[str, Any] = option(factory=dict)
     """Anything."""
-    seen: int = option(0, affects_weights=False)
+    seen: int = option(default=0, affects_weights=False)
     """Does not change the weights."""
 
     def apply(self, model: Any, tokenizer: Any) -> Any:
@@ -140,7 +140,7 @@ def test_paths_are_stored_as_text_in_the_identity() -> None:
 
 
 def test_one_length_at_most() -> None:
-    with pytest.raises(RecipeError, match="give one of epochs, steps, tokens, time, not epochs and steps"):
+    with pytest.raises(RecipeError, match="give one of epochs, steps, tokens, not epochs and steps"):
         Training(epochs=1, steps=5)
 
 

@@ -28,7 +28,7 @@ from smolrecipes import CLM, Adapter, Llama, Recipe, Toy, option
 class Mine(Adapter):
     '''Defined where it is used.'''
 
-    size: int = option(2)
+    size: int = option(default=2)
     '''A number.'''
 
     def apply(self, model: Any, tokenizer: Any) -> Any:

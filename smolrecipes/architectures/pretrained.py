@@ -21,14 +21,14 @@ HEADS = ("causal", "sequence-classification")
 class Pretrained(Architecture):
     """Weights from a folder or from the hub. Code from a model's own repository is never run."""
 
-    path: str = option(positional=True)
+    path: str = option(kw_only=False)
     """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
     revision: str | None = None
     """A branch, tag or commit on the hub; its main branch when not given."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """What the weights are held in; float32 is what trains well, whatever precision the passes use."""
     attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option(
-        "sdpa", affects_weights=False
+        default="sdpa", affects_weights=False
     )
     """Which implementation of attention computes it."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Trained(Architecture, name="trained"):
     """The model and tokenizer that `recipe` makes. `run` trains or finds it and puts `Pretrained(folder)` in its place."""
 
-    recipe: Recipe = option(positional=True)
+    recipe: Recipe = option(kw_only=False)
     """The recipe of the stage before."""
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:

@@ -24,7 +24,7 @@ class _Writing:
 class Metrics(Callback):
     """Appends every logged number to `metrics.jsonl`: {"step", "epoch", "time" in seconds since the start, ...}."""
 
-    path: str | None = option(None, affects_weights=False)
+    path: str | None = option(default=None, affects_weights=False)
     """The file; by default metrics.jsonl in the run's folder."""
 
     def on_train_begin(

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class Samples(Callback):
     """Generates from prompts every so many steps and at the end; prints the answers and keeps them in samples.jsonl."""
 
-    prompts: Annotated[tuple[str, ...], MinLen(1)] = option(positional=True, affects_weights=False)
+    prompts: Annotated[tuple[str, ...], MinLen(1)] = option(kw_only=False, affects_weights=False)
     """Messages of a user when the tokenizer has a chat template, otherwise texts to continue."""
-    every: Annotated[int, Gt(0)] = option(100, affects_weights=False)
+    every: Annotated[int, Gt(0)] = option(default=100, affects_weights=False)
     """Steps between samples."""
     decoding: Decoding = option(factory=Decoding, affects_weights=False)
     """How they are generated."""
-    system: str | None = option(None, affects_weights=False)
+    system: str | None = option(default=None, affects_weights=False)
     """A system message before each prompt."""
 
     def on_train_begin(

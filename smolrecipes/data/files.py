@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Files(Data, name="files"):
     """Rows from jsonl, json, csv, tsv, parquet, arrow or text files, also compressed; what they hold is recognised."""
 
-    paths: str | tuple[str, ...] = option(positional=True)
+    paths: str | tuple[str, ...] = option(kw_only=False)
     """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them."""
     columns: dict[str, str] = option(factory=dict)
     """Where rows come from: a column, `{"source": "question"}`, or template, `{"text": "{{ head }}: {{ body }}"}`."""
@@ -63,10 +63,12 @@ class Files(Data, name="files"):
         """The canonical rows of all files; appends what each file was found to hold, once it is read."""
         kinds: dict[str, str] = {}
         for path, form, name in files:
+            if not path.stat().st_size:
+                raise RecipeError(f"{name}: the file is empty")
             found = ((f"{name}:{number}", row) for number, row in records(path, name, form, self.rows))
             sample = list(itertools.islice(found, SAMPLE))
             if not sample:
-                raise RecipeError(f"{name}: the file {'is empty' if not path.stat().st_size else 'holds no rows'}")
+                raise RecipeError(f"{name}: the file holds no rows")
             shape = recognise(sample, name, self.columns)
             kinds[shape.rows] = name
             if len(kinds) > 1:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class HubData(Data, name="hub"):
     """Rows of a hub dataset (`org/name`) or of a folder laid out like one; HF_HUB_OFFLINE reads the cache alone."""
 
-    repo: str = option(positional=True)
+    repo: str = option(kw_only=False)
     """The hub id, or a local folder."""
     split: str = "train"
     """The split; slices work too: `train[:10%]`."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Mix(Data, name="mix"):
     """Rows of several sources: one after the other, or drawn by weight. The same sources always give the same rows."""
 
-    sources: tuple[Data, ...] = option(positional=True)
+    sources: tuple[Data, ...] = option(kw_only=False)
     """Where the rows come from; all of one row type."""
     weights: tuple[Annotated[float, Gt(0)], ...] | None = None
     """How many rows each source gives in proportion to the others: (3, 1); None takes what is there."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 LONG = 4000
 """About how many characters a passage has."""
 
-_BORDERS = (re.compile(r"\n(?:[ \t\r]*\n)+"), re.compile(r"\n"), re.compile(r"\s"))
+_EMPTY_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 
 
 def cut(text: str, rows: str) -> Iterator[tuple[int, str]]:
@@ -31,13 +31,15 @@ def passages(text: str, long: int = LONG) -> Iterator[str]:
     """
     start = 0
     while len(text) - start > long:
-        end = next(filter(None, (_last(border, text, start, start + long) for border in _BORDERS)), start + long)
+        end = _border(text, start, start + long)
         yield text[start:end]
         start = end
     if start < len(text):
         yield text[start:]
 
 
-def _last(border: re.Pattern[str], text: str, start: int, end: int) -> int:
-    """Where the last border within text[start:end] ends; 0 when there is none."""
-    return max((found.end() for found in border.finditer(text, start, end)), default=0)
+def _border(text: str, start: int, end: int) -> int:
+    """Where the piece that begins at `start` ends, at the latest at `end`."""
+    empty = max((found.end() for found in _EMPTY_LINES.finditer(text, start, end)), default=start)
+    ends = (empty, text.rfind("\n", start, end) + 1, text.rfind(" ", start, end) + 1)
+    return next((found for found in ends if found > start), end)

@@ -49,7 +49,8 @@ def records(path: Path, name: str, form: str, rows: str) -> Iterator[tuple[int, 
     else:
         text = _text(path, name)
         if form == "txt":
-            yield from ((line, {"text": row}) for line, row in passages.cut(text, rows) if text.strip())
+            found = passages.cut(text, rows) if text.strip() else ()
+            yield from ((line, {"text": row}) for line, row in found)
         elif form == "json":
             yield from _json(text, name)
         else:

@@ -107,9 +107,7 @@ def _with_digits(value: Any, loads: Any) -> str:
 
     def mark(item: Any) -> Any:
         if isinstance(item, float):
-            plain = repr(item) if "e" in repr(item) or "." in repr(item) else f"{item:.1f}"
-            tries = [plain, *(f"{item:.{n}f}" for n in range(1, 20)), *(f"{item:.{n}e}" for n in range(1, 20))]
-            spelt.append(next((text for text in tries if loads(text) == item), plain))
+            spelt.append(next((text for text in _spellings(item) if loads(text) == item), repr(item)))
             return f"\x00{len(spelt) - 1}\x00"
         if isinstance(item, dict):
             return {key: mark(inner) for key, inner in item.items()}
@@ -117,6 +115,15 @@ def _with_digits(value: Any, loads: Any) -> str:
 
     text = json.dumps(mark(value), ensure_ascii=False)
     return re.sub(r'"\\u0000(\d+)\\u0000"', lambda found: spelt[int(found[1])], text)
+
+
+def _spellings(number: float) -> Iterator[str]:
+    """Ways to write a number, or one next to it, as which an inexact reader may take it."""
+    yield from (f"{number:.{digits}f}" for digits in range(1, 16))
+    for digits in (15, 16, 17):
+        mantissa, exponent = f"{number:.{digits}e}".split("e")
+        whole = int(mantissa.replace(".", ""))
+        yield from (f"{whole + off}e{int(exponent) - digits}" for off in sorted(range(-50, 51), key=abs))
 
 
 def _labels(labels: list[Any]) -> list[Any]:

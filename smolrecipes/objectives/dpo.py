@@ -12,6 +12,8 @@ from smolrecipes.kinds import Loss, Mean
 from smolrecipes.objectives.preference import PairwiseObjective, rewards
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from datasets import Dataset
     from torch import Tensor
     from torch.nn import Module
@@ -33,7 +35,7 @@ class DPO(PairwiseObjective, name="dpo"):
     """sigmoid as in the paper; ipo (arXiv:2310.12036); hinge (arXiv:2305.10425); robust (arXiv:2403.00409)."""
     label_smoothing: Annotated[float, Ge(0), Lt(0.5)] = 0.0
     """Share of pairs believed to be the wrong way round; for `variant="robust"` alone."""
-    engine: Literal["smolrecipes", "trl"] = option("smolrecipes")
+    engine: Literal["smolrecipes", "trl"] = option(default="smolrecipes")
     """trl trains with TRL's DPOTrainer, to compare."""
 
     def __post_init__(self) -> None:
@@ -41,13 +43,19 @@ class DPO(PairwiseObjective, name="dpo"):
         if self.label_smoothing and self.variant != "robust":
             raise RecipeError(f"DPO: label_smoothing is read by variant='robust' alone, not by '{self.variant}'")
 
-    def precompute(self, examples: Dataset, model: PreTrainedModel, pad_id: int) -> Dataset:
+    def precompute(
+        self,
+        examples: Dataset,
+        model: PreTrainedModel,
+        pad_id: int,
+        keep: Callable[[Callable[[], Dataset]], Dataset],
+    ) -> Dataset:
         """Without an adapter, adds `reference_chosen` and `reference_rejected`, summed log-probabilities of each pair."""
-        if hasattr(model, "disable_adapter"):
+        if hasattr(model, "disable_adapter") or self.engine == "trl":
             return examples
         from smolrecipes.objectives.reference import add_reference
 
-        return add_reference(self, examples, model, pad_id)
+        return keep(lambda: add_reference(self, examples, model, pad_id))
 
     def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
         """The DPO loss of the pairs."""

@@ -90,7 +90,9 @@ def _plain(causal: Any) -> bool:
     plain = bool(torch.allclose(ours, theirs, rtol=0, atol=1e-3 * float(ours.abs().max())))
     _plain_heads[causal] = plain
     if not plain:
-        print(f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower")
+        print(
+            f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower"
+        )
     return plain
 
 
@@ -98,10 +100,10 @@ def _project(head: nn.Module, hidden: Tensor, labels: Tensor) -> Tensor:
     """Label log-probabilities through the head, which may itself carry an adapter."""
     if type(head) is nn.Linear:
         return label_logps(hidden, head.weight, labels, head.bias)
-    size = max(16, 2**24 // int(head.weight.shape[0]))
+    size = max(16, 2**24 // max(1, int(getattr(head, "out_features", 2**15))))
     parts = [
         checkpoint(lambda h, y: _all_logits(head(h), y), h, y, use_reentrant=False)
-        for h, y in zip(hidden.split(size), labels.split(size))
+        for h, y in zip(torch.split(hidden, size), torch.split(labels, size), strict=True)
     ]
     return torch.cat(parts) if parts else hidden.new_zeros(0)
 

@@ -89,11 +89,13 @@ class GRPO(TRLObjective, name="grpo"):
 
         TRL counts answers where the recipe counts questions: accumulation takes the answers to each.
         """
+        from dataclasses import replace
+
         from trl import GRPOTrainer
 
-        from smolrecipes.objectives.trl import build
+        from smolrecipes.objectives.trl import build, whole_batches
 
-        arguments: Any = parts.arguments
+        arguments = whole_batches(parts)
         arguments.gradient_accumulation_steps *= self.generations
         arguments.steps_per_generation = arguments.gradient_accumulation_steps
         step = arguments.per_device_train_batch_size * arguments.world_size
@@ -110,7 +112,8 @@ class GRPO(TRLObjective, name="grpo"):
         def asked(row: dict[str, Any]) -> dict[str, Any]:
             return {"prompt": question(row["source"]) if chat else row["source"], "target": row["target"]}
 
-        return build(GRPOTrainer, parts, asked, reward_funcs=[self.function()])
+        answers = replace(parts, batch=self.generations * parts.batch)
+        return build(GRPOTrainer, answers, asked, reward_funcs=[self.function()])
 
 
 def question(text: str) -> list[dict[str, str]]:

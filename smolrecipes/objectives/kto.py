@@ -44,14 +44,16 @@ class KTO(TRLObjective, PairwiseObjective, name="kto"):
 
         from trl import KTOTrainer
 
-        from smolrecipes.objectives.trl import build, prepared
+        from smolrecipes.objectives.trl import build, prepared, whole_batches
 
-        parts.arguments.per_device_train_batch_size *= 2
-        parts.arguments.per_device_eval_batch_size *= 2
-        size = parts.arguments.per_device_train_batch_size
+        arguments = whole_batches(parts)
+        arguments.per_device_train_batch_size *= 2
+        arguments.per_device_eval_batch_size *= 2
+        size = arguments.per_device_train_batch_size
         train = unpaired(parts.train.shuffle(seed=parts.seed), size)
         held_out = None if parts.validation is None else unpaired(parts.validation, size)
-        return build(prepared(KTOTrainer), replace(parts, train=train, validation=held_out), lambda row: row)
+        answers = replace(parts, train=train, validation=held_out, batch=2 * parts.batch)
+        return build(prepared(KTOTrainer), answers, lambda row: row)
 
 
 def unpaired(pairs: Dataset, size: int) -> Dataset:

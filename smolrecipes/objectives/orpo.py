@@ -25,7 +25,7 @@ class ORPO(PairwiseObjective, name="orpo"):
     """Weight of the odds-ratio term (the paper's lambda)."""
     learn: Literal["answer", "prompt+answer"] = "answer"
     """What the supervised term covers: the chosen answer, as in the paper (default), or prompt and answer, as TRL does."""
-    engine: Literal["smolrecipes", "trl"] = option("smolrecipes")
+    engine: Literal["smolrecipes", "trl"] = option(default="smolrecipes")
     """trl trains with TRL's ORPOTrainer, to compare."""
 
     @property

@@ -117,7 +117,7 @@ def build(trainer: type[Any], parts: Parts, convert: Callable[[Row], Row], **mor
     """TRL's `trainer` on the prepared examples, each turned into TRL's columns by `convert`."""
     from transformers import PrinterCallback
 
-    arguments: Any = parts.arguments
+    arguments = whole_batches(parts)
     adapted = hasattr(parts.model, "disable_adapter")
     if hasattr(arguments, "max_length"):
         arguments.max_length = parts.max_length  # the examples are cut already, so that TRL has nothing to cut
@@ -138,6 +138,24 @@ def build(trainer: type[Any], parts: Parts, convert: Callable[[Row], Row], **mor
         parts.model.delete_adapter("ref")
     result: Trainer = built
     return result
+
+
+def whole_batches(parts: Parts) -> Any:
+    """The arguments, with a micro-batch and an accumulation whose product is the recipe's batch exactly.
+
+    TRL's micro-batches are all of one size: the largest that fits and is no larger than it was.
+    """
+    arguments: Any = parts.arguments
+    share, rest = divmod(parts.batch, arguments.world_size)
+    if rest:
+        raise RecipeError(
+            f"training.global_batch_size: TRL's trainers give each process as many rows, and {parts.batch} is no "
+            f"multiple of {arguments.world_size} processes"
+        )
+    most = arguments.per_device_train_batch_size
+    micro = max(size for size in range(1, share + 1) if size <= most and share % size == 0)
+    arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps = micro, share // micro
+    return arguments
 
 
 def columns(examples: Dataset, convert: Callable[[Row], Row]) -> Dataset:

@@ -24,7 +24,7 @@ SPECIAL = (EOS, PAD, TURN_START, TURN_END)
 class ByteBPE(Tokenizer, name="byte_bpe"):
     """Byte-level BPE with GPT-2's splitting pattern (Radford et al. 2019) and the control tokens of ChatML."""
 
-    data: Data | None = option(None, positional=True)
+    data: Data | None = option(default=None, kw_only=False)
     """Where it learns its merges; None takes the recipe's own training rows."""
     vocab_size: Annotated[int, Ge(260)] = 8192
     """Tokens, the 256 bytes and 4 control tokens included."""

@@ -18,7 +18,7 @@ NEEDS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "
 class PretrainedTokenizer(Tokenizer, name="pretrained"):
     """A tokenizer from a folder or from the hub, as it is."""
 
-    path: str = option(positional=True)
+    path: str = option(kw_only=False)
     """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
     revision: str | None = None
     """A branch, tag or commit on the hub; its main branch when not given."""

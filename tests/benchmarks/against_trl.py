@@ -31,7 +31,8 @@ def main() -> None:
     found: dict[str, Any] = {"machine": f"{platform.machine()}, {options.threads} threads", "versions": versions()}
     for objective in options.objectives:
         pairs = [
-            {engine: child(options, objective, engine) for engine in ("smolrecipes", "trl")} for _ in range(options.repeats)
+            {engine: child(options, objective, engine) for engine in ("smolrecipes", "trl")}
+            for _ in range(options.repeats)
         ]
         found[objective] = summary(pairs)
         print(objective, json.dumps(found[objective]))
@@ -82,8 +83,9 @@ def measure(options: argparse.Namespace, objective: str) -> dict[str, float]:
 
 def recipe(options: argparse.Namespace, objective: str, folder: Path) -> Any:
     """The recipe that both engines run: a Llama of these sizes, whose vocabulary is larger than its tokenizer needs."""
-    from smolrecipes import DPO, ORPO, SFT, Files, LoRA, Pretrained, Recipe, Toy, Training
     from transformers import LlamaConfig, LlamaForCausalLM
+
+    from smolrecipes import DPO, ORPO, SFT, Files, LoRA, Pretrained, Recipe, Toy, Training
 
     rows = options.rows * (options.steps + 2)
     data = Files((options.data,)) if options.data else Toy(DATA[objective], rows=rows)  # type: ignore[arg-type]
@@ -111,6 +113,7 @@ def recipe(options: argparse.Namespace, objective: str, folder: Path) -> Any:
 def base(folder: Path, data: Any, model: Any, config: Any, options: argparse.Namespace) -> None:
     """A model folder with random weights."""
     import torch
+
     from smolrecipes import ByteBPE
 
     torch.manual_seed(0)

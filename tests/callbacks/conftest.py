@@ -32,8 +32,9 @@ def make_trainer(tmp_path):
             attention_dropout=0.2, pad_token_id=0, bos_token_id=None, eos_token_id=1,
         )  # fmt: skip
         given = {
-            "output_dir": str(tmp_path / folder), "max_steps": 8, "per_device_train_batch_size": 4, "logging_steps": 2, "use_cpu": True,
-            "report_to": [], "disable_tqdm": True, "save_strategy": "no", "learning_rate": 1e-2, "seed": 1,
+            "output_dir": str(tmp_path / folder), "max_steps": 8, "per_device_train_batch_size": 4, "logging_steps": 2,
+            "use_cpu": True, "report_to": [],
+            "disable_tqdm": True, "save_strategy": "no", "learning_rate": 1e-2, "seed": 1,
         }  # fmt: skip
         return Trainer(
             model=model or LlamaForCausalLM(config),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
 from smolrecipes.objectives.batch import stack
 from smolrecipes.objectives.forward import token_logps
 from smolrecipes.objectives.losses import IGNORE
-from transformers import AutoConfig, AutoModelForCausalLM
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50, "pad_token_id": 0}
 MODELS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ from smolrecipes.objectives.kto import KTO, unpaired
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
+from smolrecipes.objectives.trl import whole_batches
 from smolrecipes.prepare import _examples
 
 CHATML = (
@@ -242,6 +244,16 @@ def test_batches_count_pairs_and_questions(tmp_path):
     assert grpo.args.generation_batch_size == 3 * 4 and grpo.args.per_device_eval_batch_size == 3
     groups = [question["prompt"][0]["content"] for batch in grpo.get_train_dataloader() for question in batch]
     assert len(groups) % 12 == 0 and all(len(set(groups[i : i + 3])) == 1 for i in range(0, 12, 3))
+
+
+def test_a_batch_is_the_recipes_whatever_the_micro_batch(tmp_path):
+    arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
+    for batch, most, want in ((10, 4, (2, 5)), (12, 5, (4, 3)), (7, 4, (1, 7)), (4, 16, (4, 1))):
+        arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps = most, -(-batch // most)
+        whole_batches(SimpleNamespace(arguments=arguments, batch=batch))
+        assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == want
+    with pytest.raises(RecipeError, match="7 is no multiple of 2 processes"):
+        whole_batches(SimpleNamespace(arguments=SimpleNamespace(world_size=2), batch=7))
 
 
 def test_rewards_built_in():

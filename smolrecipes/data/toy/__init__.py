@@ -35,7 +35,7 @@ LANGUAGES = {"en": "English", "it": "Italian"}
 class Toy(Data, name="toy"):
     """Rows made on the spot, offline and seeded, in English and Italian: small tasks that a tiny model can learn."""
 
-    task: Literal["stories", "chat", "preferences", "functions", "reviews", "translations"] = option(positional=True)
+    task: Literal["stories", "chat", "preferences", "functions", "reviews", "translations"] = option(kw_only=False)
     """stories (text), chat and functions (messages), preferences, reviews (labelled) or translations (pairs)."""
     rows: Annotated[int, Gt(0)] | None = None
     """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""
