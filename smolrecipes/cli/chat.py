@@ -21,7 +21,7 @@ def command(
     model: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a folder with a model.")] = "runs/last",
     system: Annotated[str, typer.Option(help="The system message.")] = "",
     temperature: Annotated[
-        float | None,  # noqa: UP045: typer evaluates it on Python 3.10 too
+        float | None,
         typer.Option(min=0, help="0 takes the likeliest token; by default as in the run's recipe."),
     ] = None,
     max_new_tokens: Annotated[
