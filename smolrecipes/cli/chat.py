@@ -74,9 +74,14 @@ def _order(talk: Conversation, line: str) -> bool:
         print(f"there is no {word}; {HELP}")
     elif line:
         for piece in talk.answer(line):
-            print(piece, end="", flush=True)
+            print(_printable(piece), end="", flush=True)
         print()
     return True
+
+
+def _printable(text: str) -> str:
+    """Without what would steer the terminal: a barely trained model writes any byte."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _model_folder(path: Path) -> Path:
