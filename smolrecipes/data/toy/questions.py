@@ -201,7 +201,7 @@ def finite(rng: Dice, language: Language) -> Question:
 
 def on_scene(rng: Dice, language: Language) -> Question:
     """One to three facts, and a question about one of them."""
-    facts = scene(rng, language, rng.randint(1, 3))
+    facts = scene(rng, language, rng.choice((1, 1, 2, 3)))
     question = rng.choice(rng.choice(facts).questions)
     context = " ".join(fact.text for fact in facts)
     return Question(f"{context} {question.text}", question.curt, question.full, question.wrong)

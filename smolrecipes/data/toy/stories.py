@@ -23,8 +23,8 @@ from smolrecipes.data.toy.scenes import Cast, cast
 
 
 def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
-    """A story, or one time in four a passage of questions with their answers."""
-    return {"text": passage(rng, language) if rng.random() < 0.25 else story(rng, language)}
+    """A story, or two times in five a passage of questions with their answers: what a chat needs is learned here."""
+    return {"text": passage(rng, language) if rng.random() < 0.4 else story(rng, language)}
 
 
 def story(rng: Dice, language: Language) -> str:
@@ -48,8 +48,9 @@ class Slots(dict[str, str]):
 
 
 def passage(rng: Dice, language: Language) -> str:
-    """Three or four questions, each with its answer in a sentence."""
-    asked = [rng.choice((on_scene, finite, words_asked))(rng, language) for _ in range(rng.randint(2, 4))]
+    """Two to four questions, each with its answer in a sentence."""
+    asked = [rng.choice((on_scene, on_scene, words_asked, words_asked, finite))(rng, language)
+             for _ in range(rng.randint(2, 4))]  # fmt: skip
     return " ".join(f"{question.text} {question.full}" for question in asked)
 
 
