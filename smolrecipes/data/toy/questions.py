@@ -30,7 +30,7 @@ from smolrecipes.data.toy.scenes import cast as make_cast
 
 ME = "Smol"
 ENTRIES: tuple[Noun | Place | Adjective, ...] = (*THINGS, *ANIMALS, *FOOD, *FURNITURE, *PLACES, *COLOURS, *QUALITIES)
-WORDS = sorted({(word.en, word.it) for word in ENTRIES})
+WORDS = dict.fromkeys((word.en, word.it) for word in ENTRIES)
 DICTIONARY: tuple[dict[Language, str], ...] = tuple({"en": en, "it": it} for en, it in WORDS if en != "orange")
 """Every word with its translation; orange has two."""
 
