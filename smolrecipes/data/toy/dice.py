@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 SKEW = 3
-"""With 3, the first fifth of the words is picked 58 % of the time: what is frequent is learned soon, as in any language."""
+"""With 3, the first fifth of the words is picked 58 % of the time; what is frequent is learned soon."""
 
 
 class Dice(Random):
