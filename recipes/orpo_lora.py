@@ -9,5 +9,5 @@ recipe = Recipe(
     validation=100,
     objective=ORPO(beta=0.2),
     adapter=LoRA(r=16, alpha=32),
-    training=Training(epochs=1, global_batch_size=16, learning_rate=2e-3, max_length=256),
+    training=Training(epochs=1, global_batch_size=8, learning_rate=2e-3, max_length=256),
 )

@@ -7,5 +7,5 @@ recipe = Recipe(
     model=Llama(layers=3, hidden=128, heads=4, kv_heads=2),
     data=Toy("stories", rows=5600),
     objective=CLM(),
-    training=Training(epochs=1, global_batch_size=16, learning_rate=4e-3, max_length=128),
+    training=Training(epochs=1, global_batch_size=8, learning_rate=3e-3, max_length=128),
 )

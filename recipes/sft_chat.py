@@ -7,5 +7,5 @@ recipe = Recipe(
     model=Trained(pretrained),
     data=Toy("chat", rows=4000),
     objective=SFT(),
-    training=Training(epochs=1, global_batch_size=16, learning_rate=3e-3, max_length=256),
+    training=Training(epochs=1, global_batch_size=8, learning_rate=2e-3, max_length=256),
 )

@@ -7,6 +7,8 @@ from random import Random
 from typing import TypeVar
 
 T = TypeVar("T")
+SKEW = 3
+"""With 3, the first fifth of the words is picked 58 % of the time; what is frequent is learned soon."""
 
 
 class Dice(Random):
@@ -19,10 +21,10 @@ class Dice(Random):
         return a + int(self.random() * (b - a + 1))
 
     def pick(self, words: Sequence[T], size: int) -> list[T]:
-        """`size` different words, in random order; quick for a few of many."""
+        """`size` different words, in random order, the first ones of `words` more often, as in any language."""
         found: list[int] = []
         while len(found) < size:
-            place = int(self.random() * len(words))
+            place = int(self.random() ** SKEW * len(words))
             if place not in found:
                 found.append(place)
         return [words[place] for place in found]

@@ -84,7 +84,7 @@ Mia Anna Emma Sara Luna Nina Zoe Clara Elena Giulia Marta Alice Lucia Ada Irene 
 BOYS = words("""
 Leo Tom Max Luca Marco Paolo Hugo Dario Pietro Ugo Oscar Ivan Davide Matteo Carlo Aldo Sam Ben Enzo Fabio
 """)
-NAMES = GIRLS + BOYS
+NAMES = tuple(name for pair in zip(GIRLS, BOYS, strict=True) for name in pair)
 
 THINGS = nouns("""
 ball palla f palle

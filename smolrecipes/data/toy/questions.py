@@ -30,7 +30,7 @@ from smolrecipes.data.toy.scenes import cast as make_cast
 
 ME = "Smol"
 ENTRIES: tuple[Noun | Place | Adjective, ...] = (*THINGS, *ANIMALS, *FOOD, *FURNITURE, *PLACES, *COLOURS, *QUALITIES)
-WORDS = sorted({(word.en, word.it) for word in ENTRIES})
+WORDS = dict.fromkeys((word.en, word.it) for word in ENTRIES)
 DICTIONARY: tuple[dict[Language, str], ...] = tuple({"en": en, "it": it} for en, it in WORDS if en != "orange")
 """Every word with its translation; orange has two."""
 
@@ -132,9 +132,14 @@ def words_asked(rng: Dice, language: Language) -> Question:
     listed, task = ", ".join(words), rng.choice(("repeat", "first", "last", "count"))
     if task == "repeat":
         ask, start = ("Repeat", "You said") if language == "en" else ("Ripeti", "Hai detto")
+<<<<<<< HEAD
         return Question(
             f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.", f"{start}: {', '.join(words[::-1])}."
         )
+=======
+        listed, backwards = " ".join(words), " ".join(words[::-1])
+        return Question(f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.", f"{start}: {backwards}.")
+>>>>>>> toy
     if task == "count":
         ask, start, noun = "Quante parole", "Ci sono", "parole"
         if language == "en":
@@ -220,7 +225,7 @@ def finite(rng: Dice, language: Language) -> Question:
 
 def on_scene(rng: Dice, language: Language) -> Question:
     """One to three facts, and a question about one of them."""
-    facts = scene(rng, language, rng.randint(1, 3))
+    facts = scene(rng, language, rng.choice((1, 1, 2, 3)))
     question = rng.choice(rng.choice(facts).questions)
     context = " ".join(fact.text for fact in facts)
     return Question(f"{context} {question.text}", question.curt, question.full, question.wrong)

@@ -11,20 +11,23 @@ from smolrecipes.data.toy.lexicon import (
     BAD_FEELINGS,
     FOOD,
     GOOD_FEELINGS,
+    NAMES,
     NUMBERS,
+    PLACES,
     SOUNDS,
     Adjective,
     Language,
     Noun,
 )
 from smolrecipes.data.toy.plots import DAYS, ENDINGS, OPENINGS, PLOTS
-from smolrecipes.data.toy.questions import finite, on_scene, words_asked
+from smolrecipes.data.toy.questions import DICTIONARY, finite, on_scene, words_asked
 from smolrecipes.data.toy.scenes import Cast, cast
 
 
 def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
-    """A story, or one time in four a passage of questions with their answers."""
-    return {"text": passage(rng, language) if rng.random() < 0.25 else story(rng, language)}
+    """A story; or a passage of questions with their answers; or a game of echo."""
+    make = rng.choice((story, story, story, passage, passage, echo))
+    return {"text": make(rng, language)}
 
 
 def story(rng: Dice, language: Language) -> str:
@@ -48,9 +51,21 @@ class Slots(dict[str, str]):
 
 
 def passage(rng: Dice, language: Language) -> str:
-    """Three or four questions, each with its answer in a sentence."""
-    asked = [rng.choice((on_scene, finite, words_asked))(rng, language) for _ in range(rng.randint(2, 4))]
+    """Two to four questions, each with its answer in a sentence."""
+    asked = [rng.choice((on_scene, on_scene, words_asked, words_asked, finite))(rng, language)
+             for _ in range(rng.randint(2, 4))]  # fmt: skip
     return " ".join(f"{question.text} {question.full}" for question in asked)
+
+
+def echo(rng: Dice, language: Language) -> str:
+    """Two or three people say the same words: the quickest way for a small model to learn to copy from its context."""
+    names, place = rng.pick(NAMES, rng.randint(2, 3)), rng.choice(PLACES).at[language]
+    said = capital(" ".join(entry[language] for entry in rng.pick(DICTIONARY, rng.randint(5, 9))))
+    if language == "en":
+        mark, verb, who = ',"', "said", f"{names[0]} and {names[1]} played echo {place}."
+    else:
+        mark, verb, who = '",', "disse", f"{names[0]} {and_name(names[1])} giocavano all'eco {place}."
+    return " ".join((who, *(f'"{said}{mark} {verb} {name}.' for name in names)))
 
 
 def people(rng: Dice, language: Language) -> dict[str, str]:
