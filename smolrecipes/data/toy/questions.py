@@ -132,14 +132,8 @@ def words_asked(rng: Dice, language: Language) -> Question:
     listed, task = ", ".join(words), rng.choice(("repeat", "first", "last", "count"))
     if task == "repeat":
         ask, start = ("Repeat", "You said") if language == "en" else ("Ripeti", "Hai detto")
-<<<<<<< HEAD
-        return Question(
-            f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.", f"{start}: {', '.join(words[::-1])}."
-        )
-=======
         listed, backwards = " ".join(words), " ".join(words[::-1])
         return Question(f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.", f"{start}: {backwards}.")
->>>>>>> toy
     if task == "count":
         ask, start, noun = "Quante parole", "Ci sono", "parole"
         if language == "en":
