@@ -3,9 +3,9 @@
 from smolrecipes import CLM, ByteBPE, Llama, Recipe, Toy, Training
 
 recipe = Recipe(
-    tokenizer=ByteBPE(vocab_size=1024),
-    model=Llama(layers=4, hidden=128, heads=4),
-    data=Toy("stories", rows=6000),
+    tokenizer=ByteBPE(vocab_size=1536),
+    model=Llama(layers=3, hidden=128, heads=4, kv_heads=2),
+    data=Toy("stories", rows=8000),
     objective=CLM(),
-    training=Training(epochs=1, global_batch_size=16, learning_rate=3e-3, max_length=256),
+    training=Training(epochs=1, global_batch_size=16, learning_rate=4e-3, max_length=128),
 )

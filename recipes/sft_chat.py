@@ -6,7 +6,7 @@ from smolrecipes import SFT, Recipe, Toy, Trained, Training
 
 recipe = Recipe(
     model=Trained(pretrained),
-    data=Toy("chat", rows=8000),
+    data=Toy("chat", rows=6000),
     objective=SFT(),
-    training=Training(epochs=1, global_batch_size=32, learning_rate=2e-3, max_length=256),
+    training=Training(epochs=1, global_batch_size=16, learning_rate=3e-3, max_length=256),
 )

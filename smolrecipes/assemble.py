@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +36,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     import torch
     from transformers import set_seed
 
-    from smolrecipes.prepare import prepare
+    from smolrecipes.prepare import precomputed, prepare
 
     training, objective = recipe.training, recipe.objective
     arguments = objective.arguments(options(recipe, folder))  # first: arms DeepSpeed ZeRO-3 before any weight exists
@@ -53,16 +55,19 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         model = recipe.adapter.apply(model, tokenizer)
     train = prepare(rows, objective, tokenizer, training.max_length, cache)
     validation = prepare(held_out, objective, tokenizer, training.max_length, cache) if held_out is not None else None
-    pad = tokenizer.pad_token_id or 0
     model.to(arguments.device)
+    base = json.dumps(recipe.model.identity(), sort_keys=True)
+    complete = partial(
+        precomputed, objective=objective, model=model, pad_id=tokenizer.pad_token_id or 0, base=base, cache=cache
+    )
     parts = Parts(
         model=model,
         arguments=fit(arguments, recipe, train),
         tokenizer=tokenizer,
         train_rows=rows,
         validation_rows=held_out,
-        train=objective.precompute(train.examples, model, pad),
-        validation=objective.precompute(validation.examples, model, pad) if validation else None,
+        train=complete(train.examples),
+        validation=complete(validation.examples) if validation else None,
         callbacks=callbacks(recipe, folder),
         batch=training.global_batch_size,
         max_length=training.max_length,
@@ -118,7 +123,9 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
         if name not in fields:
             raise RecipeError(f"training.hf: TrainingArguments has no field '{name}'{nearest(name, fields)}")
         if name in decided or name in FITTED:
-            raise RecipeError(f"training.hf: the recipe itself decides '{name}'; set the option of training that means it")
+            raise RecipeError(
+                f"training.hf: the recipe itself decides '{name}'; set the option of training that means it"
+            )
     return given
 
 

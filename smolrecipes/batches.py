@@ -22,7 +22,14 @@ class Batches(Sampler[list[int]]):
         self, lengths: Sequence[int], *, batch: int, micro: int, rank: int = 0, world: int = 1, seed: int | None = None
     ) -> None:
         """lengths: tokens of each row. batch: rows of a global batch. seed: None keeps the rows in order."""
-        self.lengths, self.batch, self.micro, self.rank, self.world, self.seed = lengths, batch, micro, rank, world, seed
+        self.lengths, self.batch, self.micro, self.rank, self.world, self.seed = (
+            lengths,
+            batch,
+            micro,
+            rank,
+            world,
+            seed,
+        )
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,7 +56,9 @@ class Batches(Sampler[list[int]]):
 class Loader(DataLoader[dict[str, Any]]):
     """A DataLoader over `Batches`; every batch carries `origins`, and an empty cell is a row that counts nothing."""
 
-    def __init__(self, examples: Dataset, batches: Batches, collate: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
+    def __init__(
+        self, examples: Dataset, batches: Batches, collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
+    ) -> None:
         def together(rows: list[dict[str, Any]]) -> dict[str, Any]:
             batch = collate(rows or [examples[0]])
             return {**batch, "origins": [row["origin"] for row in rows]}

@@ -119,7 +119,9 @@ class Component(ABC):
 
     def identity(self) -> Any:
         """What the trained weights depend on, as JSON-ready data. Data sources add a hash of their content."""
-        parts = {n: _identity(getattr(self, n)) for n, s in self.options().items() if s.metadata.get("affects_weights", True)}
+        parts = {
+            n: _identity(getattr(self, n)) for n, s in self.options().items() if s.metadata.get("affects_weights", True)
+        }
         return {"use": f"{self.kind}:{self.name}", **_source(type(self)), **parts}
 
     def fingerprint(self) -> str:
@@ -151,7 +153,9 @@ def _checked(cls: type[Component], init: Callable[..., None]) -> Callable[..., N
                 raise RecipeError(f"{cls.__name__} has no option '{name}'{nearest(name, cls.options()) or _known(cls)}")
         positional = [n for n, spec in cls.options().items() if not spec.kw_only]
         if len(args) > len(positional):
-            raise RecipeError(f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(cls.options()), '')}=...)")
+            raise RecipeError(
+                f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(cls.options()), '')}=...)"
+            )
         required = [n for n, s in cls.options().items() if _default(s) is dataclasses.MISSING]
         if missing := [n for n in required if n not in given and n not in positional[: len(args)]]:
             raise RecipeError(f"{cls.__name__} needs '{missing[0]}': {cls.help().get(missing[0], 'it has no default')}")

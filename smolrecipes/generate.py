@@ -26,14 +26,15 @@ def generate(
     decoding: Decoding | None = None,
     system: str | None = None,
     tools: list[dict[str, Any]] | None = None,
+    text: bool = False,
 ) -> list[str]:
     """The answer to each prompt: only the new text, without special tokens.
 
     A prompt is a list of messages, or a string: a user's message when the tokenizer has a chat template, otherwise
-    text to continue. Prompts are answered in batches; each answer is the one that the prompt would get alone.
+    (or with `text`) a text to continue. Prompts are answered in batches; each answer is the one that the prompt would get alone.
     """
     decoding = decoding or Decoding()
-    encoded = [_encode(tokenizer, prompt, system, tools) for prompt in prompts]
+    encoded = [_encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
     answers: list[str] = []
     with untouched(model):
         for batch in _batches(model, encoded, decoding.max_new_tokens):
@@ -124,15 +125,19 @@ def turn_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, system: str | None, tools: list[dict[str, Any]] | None
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: Prompt,
+    system: str | None,
+    tools: list[dict[str, Any]] | None,
+    text: bool = False,
 ) -> list[int]:
-    if not tokenizer.chat_template:
+    if text or not tokenizer.chat_template:
         return _encode_text(tokenizer, prompt, system or tools)
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
-    text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    rendered = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
+    return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
 
 def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any) -> list[int]:

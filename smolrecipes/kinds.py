@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from smolrecipes.component import Component
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from datasets import Dataset
@@ -113,15 +113,26 @@ class Objective(Component, kind="objective"):
     head: ClassVar[str] = "causal"
 
     @abstractmethod
-    def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
+    def prepare(
+        self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> dict[str, Any] | None:
         """One row as token ids and labels (plain lists); None when nothing in it can be learned within `max_length`."""
 
     def arrange(self, examples: Dataset, max_length: int) -> Dataset:
         """The prepared examples as they are trained on; CLM packs documents into blocks here."""
         return examples
 
-    def precompute(self, examples: Dataset, model: PreTrainedModel, pad_id: int) -> Dataset:
-        """The examples with what is computed once before training, such as DPO's reference log-probabilities."""
+    def precompute(
+        self,
+        examples: Dataset,
+        model: PreTrainedModel,
+        pad_id: int,
+        keep: Callable[[Callable[[], Dataset]], Dataset],
+    ) -> Dataset:
+        """The examples with what is computed once before training, such as DPO's reference log-probabilities.
+
+        `keep(make)` returns what `make()` makes, from the cache when these examples and this model were here before.
+        """
         return examples
 
     @abstractmethod
@@ -164,7 +175,23 @@ class Callback(Component, kind="callback"):
         """Called when the trainer is made; every other `on_*` event of `TrainerCallback` has the same signature."""
 
 
-for _event in ["train_begin", "train_end", "epoch_begin", "epoch_end", "step_begin", "pre_optimizer_step", "optimizer_step", "substep_end", "step_end", "evaluate", "predict", "save", "log", "prediction_step", "push_begin"]:
+for _event in [
+    "train_begin",
+    "train_end",
+    "epoch_begin",
+    "epoch_end",
+    "step_begin",
+    "pre_optimizer_step",
+    "optimizer_step",
+    "substep_end",
+    "step_end",
+    "evaluate",
+    "predict",
+    "save",
+    "log",
+    "prediction_step",
+    "push_begin",
+]:
     setattr(Callback, f"on_{_event}", Callback.on_init_end)
 
 

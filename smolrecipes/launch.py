@@ -34,7 +34,9 @@ def join() -> Any:
     state = PartialState()
     asked = int(os.environ.get("SMOLRECIPES_PROCESSES", state.num_processes))
     if asked != state.num_processes:
-        raise RecipeError(f"{asked} processes were asked for, but {state.num_processes} joined: launch them with --multi_gpu")
+        raise RecipeError(
+            f"{asked} processes were asked for, but {state.num_processes} joined: launch them with --multi_gpu"
+        )
     return state
 
 

@@ -18,7 +18,7 @@ from smolrecipes.values import NOTHING, is_number, literal, parsed, raw, read_js
 __all__ = ["Changed", "change", "override", "resolve"]
 
 TOLD = ("kept", "reset", "dropped")
-ONE_OF: dict[type[Component], tuple[str, ...]] = {Training: ("epochs", "steps", "tokens", "time")}
+ONE_OF: dict[type[Component], tuple[str, ...]] = {Training: ("epochs", "steps", "tokens")}
 """Options of which one at most is set: to set one on the command line is to clear the others."""
 
 

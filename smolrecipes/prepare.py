@@ -43,7 +43,12 @@ def prepare(
     rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Path
 ) -> Prepared:
     """The objective's examples of these rows; the same rows, objective, tokenizer and length are never done twice."""
-    parts = [content(rows), json.dumps(objective.identity(), sort_keys=True), tokenizer_text(tokenizer), str(max_length)]
+    parts = [
+        content(rows),
+        json.dumps(objective.identity(), sort_keys=True),
+        tokenizer_text(tokenizer),
+        str(max_length),
+    ]
     tokens = cached(cache, "tokens", parts, lambda: _examples(rows, objective, tokenizer, max_length))
     if not len(tokens):
         raise RecipeError(
@@ -53,6 +58,19 @@ def prepare(
     examples = objective.arrange(tokens, max_length)
     cut = sum(1 for lost in tokens["cut"] if lost) if "cut" in tokens.column_names else 0
     return Prepared(examples, len(rows), len(rows) - len(tokens), cut)
+
+
+def precomputed(examples: Dataset, *, objective: Objective, model: Any, pad_id: int, base: str, cache: Path) -> Dataset:
+    """The examples with what the objective computes once before training; it may keep it under the content of all parts.
+
+    base: what identifies the model's weights.
+    """
+
+    def keep(make: Callable[[], Dataset]) -> Dataset:
+        parts = [content(examples), json.dumps(objective.identity(), sort_keys=True), base]
+        return cached(cache, "precomputed", parts, make)
+
+    return objective.precompute(examples, model, pad_id, keep)
 
 
 def cached(folder: Path, name: str, parts: list[str], make: Callable[[], Dataset]) -> Dataset:

@@ -20,13 +20,11 @@ class Training(Component):
     """How long, how fast, in which precision. The global batch is the option: micro-batch and accumulation are derived."""
 
     epochs: Annotated[float, Gt(0)] | None = None
-    """Passes over the training rows; 1 when neither steps, tokens nor time is given."""
+    """Passes over the training rows; 1 when neither steps nor tokens are given."""
     steps: Positive | None = None
     """Optimizer steps."""
     tokens: Positive | None = None
     """Input tokens to train on, over all processes (rounded up to whole steps)."""
-    time: Annotated[float, Gt(0)] | None = None
-    """Minutes to train for; the schedule is stretched over the steps that fit, measured in the first ones."""
     global_batch_size: Positive = 16
     """Rows (pairs, blocks) per optimizer step, over all processes and accumulation."""
     micro_batch_size: Positive | None = option(default=None, affects_weights=False)
@@ -62,9 +60,9 @@ class Training(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = [name for name in ("epochs", "steps", "tokens", "time") if getattr(self, name) is not None]
+        given = [name for name in ("epochs", "steps", "tokens") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise RecipeError(f"Training: give one of epochs, steps, tokens, time, not {' and '.join(given)}")
+            raise RecipeError(f"Training: give one of epochs, steps, tokens, not {' and '.join(given)}")
 
 
 class Decoding(Component):

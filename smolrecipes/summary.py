@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from smolrecipes.recipe import Decoding, Recipe
     from smolrecipes.run import Run
 
+ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
+"""What our objectives and TRL's trainers call it."""
+
 
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
@@ -58,7 +61,7 @@ def summarise(this: Run) -> None:
         saw = f"{found['rows']:,} of {found['of']:,} rows, {found['tokens'] / 1e6:.2f} M tokens"
         share = found["trained_parameters"] / found["parameters"]
         size = f", adapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
-        numbers = (_change(found, "loss", "{:.3f}"), _change(found, "reward_accuracy", "{:.1%}"))
+        numbers = (_change(found, ("loss",), "{:.3f}"), _change(found, ACCURACY, "{:.1%}"))
         table.add_row(stage.folder.name, saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers)
     say("", table, "")
     for question, answer in this.results["samples"]:
@@ -66,7 +69,8 @@ def summarise(this: Run) -> None:
     say("", f"model     {this.model}")
     if this.adapter.exists():
         say(f"adapter   {this.adapter}")
-    say(f"next      {_launcher()} chat {this.folder}")
+    if this.results["samples"]:
+        say(f"next      {_launcher()} chat {this.folder}")
 
 
 def chain(this: Run) -> Iterator[Run]:
@@ -98,7 +102,7 @@ def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> lis
         return []
     chosen = random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows)))
     prompts = [prompt(rows, index) for index in chosen]
-    answers = generate(model, parts.tokenizer, prompts, decoding)
+    answers = generate(model, parts.tokenizer, prompts, decoding, text="text" in rows.column_names)
     return [(_shown(asked), answer.strip()) for asked, answer in zip(prompts, answers)]
 
 
@@ -119,7 +123,9 @@ def _shown(asked: Any) -> str:
     return " ".join(text.split())
 
 
-def _change(found: dict[str, Any], name: str, form: str) -> str:
+def _change(found: dict[str, Any], names: tuple[str, ...], form: str) -> str:
+    """`before → after` of the first of `names` that there is."""
+    name = next((name for name in names if name in found["after"]), "")
     before, after = found["before"].get(name), found["after"].get(name)
     if after is None:
         return ""

@@ -34,8 +34,15 @@ class Tally:
         """Each term's and metric's mean over all ranks, and `loss`, the weighted sum of the terms; resets the tally."""
         if not self.sums:
             return {}
-        values = torch.stack([*self.sums.values(), *(torch.tensor(float(c)).to(next(iter(self.sums.values()))) for c in self.counts.values())])
-        total = dict(zip([*self.sums, *(f"count of {unit}" for unit in self.counts)], accelerator.reduce(values).tolist()))
+        values = torch.stack(
+            [
+                *self.sums.values(),
+                *(torch.tensor(float(c)).to(next(iter(self.sums.values()))) for c in self.counts.values()),
+            ]
+        )
+        total = dict(
+            zip([*self.sums, *(f"count of {unit}" for unit in self.counts)], accelerator.reduce(values).tolist())
+        )
         found = {name: total[name] / max(1.0, total[f"count of {unit}"]) for name, (unit, _) in self.units.items()}
         loss = sum(found[name] * weight for name, (_, weight) in self.units.items() if weight is not None)
         self.__init__()  # type: ignore[misc]

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from smolrecipes.batches import Batches, Loader, lengths
 from smolrecipes.kinds import Objective, Parts
+from smolrecipes.launch import verify
 from smolrecipes.tally import Tally
 
 
@@ -28,6 +29,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             callbacks=list(parts.callbacks),
         )
         self.remove_callback(PrinterCallback)
+        self.add_callback(_Verify(self))
         self.loss_is_scaled_for_ga = True  # compute_loss divides by the counts of all micro-batches
 
     def get_train_dataloader(self) -> Loader:
@@ -63,7 +65,11 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         return batches, totals
 
     def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> torch.Tensor:
         """This micro-batch's share of the global batch's loss. Ranks are averaged later, so their number multiplies."""
         origins = inputs.pop("origins")
@@ -102,3 +108,13 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             extra = {name: value for name, value in found.items() if name != "loss" and len(found) > 2}
             logs = {**logs, **extra, "tokens": self.state.num_input_tokens_seen}
         super().log(logs, start_time)
+
+
+class _Verify(TrainerCallback):  # type: ignore[misc]
+    """Once the model is wrapped, compares what runs with what the launcher was asked for."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        verify(self.trainer)

@@ -140,7 +140,7 @@ def test_paths_are_stored_as_text_in_the_identity() -> None:
 
 
 def test_one_length_at_most() -> None:
-    with pytest.raises(RecipeError, match="give one of epochs, steps, tokens, time, not epochs and steps"):
+    with pytest.raises(RecipeError, match="give one of epochs, steps, tokens, not epochs and steps"):
         Training(epochs=1, steps=5)
 
 

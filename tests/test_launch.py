@@ -37,8 +37,30 @@ recipe = Recipe(
 """
 LAUNCHERS = {
     "alone": ["-m", "smolrecipes"],
-    "ddp": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--mixed_precision", "no", "-m", "smolrecipes"],
-    "zero2": ["-m", "accelerate.commands.launch", "--use_deepspeed", "--zero_stage", "2", "--num_processes", "2", "--mixed_precision", "no", "-m", "smolrecipes"],
+    "ddp": [
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--mixed_precision",
+        "no",
+        "-m",
+        "smolrecipes",
+    ],
+    "zero2": [
+        "-m",
+        "accelerate.commands.launch",
+        "--use_deepspeed",
+        "--zero_stage",
+        "2",
+        "--num_processes",
+        "2",
+        "--mixed_precision",
+        "no",
+        "-m",
+        "smolrecipes",
+    ],
 }
 
 
@@ -48,7 +70,9 @@ def launch(kind: str, folder: Path, *more: str) -> subprocess.CompletedProcess[s
     if kind != "alone":
         command[4:4] = ["--main_process_port", "0"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def results(folder: Path) -> dict[str, dict[str, float]]:
@@ -74,7 +98,13 @@ def test_a_chain_leaves_what_the_readme_promises(alone: Path) -> None:
     assert names == ["base", "chat", "tiny"]
     assert (runs / "last").resolve().name.startswith("tiny-")
     last = (runs / "last").resolve()
-    for name in ("recipe.json", "lineage.json", "metrics.jsonl", "model/model.safetensors", "adapter/adapter_config.json"):
+    for name in (
+        "recipe.json",
+        "lineage.json",
+        "metrics.jsonl",
+        "model/model.safetensors",
+        "adapter/adapter_config.json",
+    ):
         assert (last / name).exists(), name
     found = json.loads((last / "results.json").read_text())
     assert len(found["samples"]) == 3

@@ -92,7 +92,7 @@ OBJECTIVES = [CLM(), SFT(), ORPO(), ORPO(learn="prompt+answer"), DPO()]
 def made(objective: Objective, folder: Path, micro: int, **options: Any) -> RecipeTrainer:
     built = trainer(objective, folder, micro, **options)
     if isinstance(objective, DPO):
-        rows = objective.precompute(built.parts.train, built.model, 0)
+        rows = objective.precompute(built.parts.train, built.model, 0, lambda make: make())
         object.__setattr__(built.parts, "train", rows)
         object.__setattr__(built.parts, "validation", rows)
     return built
@@ -105,7 +105,9 @@ def test_accumulation_changes_nothing(objective: Objective, tmp_path: Path) -> N
     for micro in (4, 1, 3):
         built = made(objective, tmp_path / str(micro), micro)
         built.train()
-        runs.append((losses(built), {n: p.detach().clone() for n, p in built.model.named_parameters()}, built.evaluate()))
+        runs.append(
+            (losses(built), {n: p.detach().clone() for n, p in built.model.named_parameters()}, built.evaluate())
+        )
     for found, weights, held_out in runs[1:]:
         assert found == pytest.approx(runs[0][0], rel=1e-5)
         assert {k: v for k, v in held_out.items() if "second" not in k and "runtime" not in k} == pytest.approx(

@@ -16,7 +16,10 @@ Message = dict[str, Any]
 
 
 def encode(
-    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None, learn: str = "assistant"
+    messages: list[Message],
+    tokenizer: PreTrainedTokenizerBase,
+    tools: list[Any] | None = None,
+    learn: str = "assistant",
 ) -> tuple[list[int], list[int]]:
     """Token ids of a conversation and their labels: IGNORE outside the assistant's turns (`learn="all"`: none is).
 
@@ -68,7 +71,9 @@ def _parts(
         done = end
 
 
-def render(messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None, prompt: bool = False) -> str:
+def render(
+    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None, prompt: bool = False
+) -> str:
     """The conversation as text; with `prompt`, ready for the assistant's answer."""
     text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
     return str(text)

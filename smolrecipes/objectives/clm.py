@@ -24,7 +24,9 @@ class CLM(Objective, name="clm"):
 
     rows: ClassVar[tuple[str, ...]] = ("text",)
 
-    def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
+    def prepare(
+        self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> dict[str, Any] | None:
         """The document's tokens and its end; None for an empty document."""
         if tokenizer.eos_token_id is None:
             raise RecipeError("CLM needs a tokenizer with an eos token, which marks where a document ends")

@@ -12,6 +12,8 @@ from smolrecipes.kinds import Loss, Mean
 from smolrecipes.objectives.preference import PairwiseObjective, rewards
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from datasets import Dataset
     from torch import Tensor
     from torch.nn import Module
@@ -41,13 +43,19 @@ class DPO(PairwiseObjective, name="dpo"):
         if self.label_smoothing and self.variant != "robust":
             raise RecipeError(f"DPO: label_smoothing is read by variant='robust' alone, not by '{self.variant}'")
 
-    def precompute(self, examples: Dataset, model: PreTrainedModel, pad_id: int) -> Dataset:
+    def precompute(
+        self,
+        examples: Dataset,
+        model: PreTrainedModel,
+        pad_id: int,
+        keep: Callable[[Callable[[], Dataset]], Dataset],
+    ) -> Dataset:
         """Without an adapter, adds `reference_chosen` and `reference_rejected`, summed log-probabilities of each pair."""
-        if hasattr(model, "disable_adapter"):
+        if hasattr(model, "disable_adapter") or self.engine == "trl":
             return examples
         from smolrecipes.objectives.reference import add_reference
 
-        return add_reference(self, examples, model, pad_id)
+        return keep(lambda: add_reference(self, examples, model, pad_id))
 
     def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
         """The DPO loss of the pairs."""

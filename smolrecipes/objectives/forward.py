@@ -90,7 +90,9 @@ def _plain(causal: Any) -> bool:
     plain = bool(torch.allclose(ours, theirs, rtol=0, atol=1e-3 * float(ours.abs().max())))
     _plain_heads[causal] = plain
     if not plain:
-        print(f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower")
+        print(
+            f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower"
+        )
     return plain
 
 

@@ -44,7 +44,9 @@ class PairwiseObjective(Objective):
     rows: ClassVar[tuple[str, ...]] = ("preference",)
     learn_prompt: ClassVar[bool] = False
 
-    def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
+    def prepare(
+        self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> dict[str, Any] | None:
         """Ids of the prompt and both answers; answers are cut at `max_length`, None when nothing of one is left."""
         from smolrecipes.objectives.chat import continuation
 
@@ -97,9 +99,7 @@ class PairwiseObjective(Objective):
         answer = batch["answer"][batch["labels"] != IGNORE]
         sums = sequence_sums(logps * answer, rows, 2 * pairs)
         lengths = batch["answer"].sum(1)
-        return PairLogps(
-            sums[:pairs], sums[pairs:], lengths[:pairs], lengths[pairs:], -(logps * (rows < pairs)).sum()
-        )
+        return PairLogps(sums[:pairs], sums[pairs:], lengths[:pairs], lengths[pairs:], -(logps * (rows < pairs)).sum())
 
     @abstractmethod
     def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:

@@ -25,7 +25,9 @@ class SFT(Objective, name="sft"):
     engine: Literal["smolrecipes", "trl"] = option(default="smolrecipes")
     """trl trains with TRL's SFTTrainer, to compare."""
 
-    def prepare(self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any] | None:
+    def prepare(
+        self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> dict[str, Any] | None:
         """Ids and labels, cut at `max_length` tokens; None when no label is left."""
         from smolrecipes.objectives.chat import encode
         from smolrecipes.objectives.losses import IGNORE

@@ -31,7 +31,8 @@ def main() -> None:
     found: dict[str, Any] = {"machine": f"{platform.machine()}, {options.threads} threads", "versions": versions()}
     for objective in options.objectives:
         pairs = [
-            {engine: child(options, objective, engine) for engine in ("smolrecipes", "trl")} for _ in range(options.repeats)
+            {engine: child(options, objective, engine) for engine in ("smolrecipes", "trl")}
+            for _ in range(options.repeats)
         ]
         found[objective] = summary(pairs)
         print(objective, json.dumps(found[objective]))

@@ -43,11 +43,16 @@ def opposite(rng: Dice, language: Language) -> Question:
         other = word
     if language == "en":
         start = f"The opposite of {word.en} is"
-        return Question(f"What is the opposite of {word.en}?", f"{capital(right.en)}.", f"{start} {right.en}.",
-                        f"{start} {other.en}.")
+        return Question(
+            f"What is the opposite of {word.en}?",
+            f"{capital(right.en)}.",
+            f"{start} {right.en}.",
+            f"{start} {other.en}.",
+        )
     start = f"Il contrario di {word.it} è"
-    return Question(f"Qual è il contrario di {word.it}?", f"{capital(right.it)}.", f"{start} {right.it}.",
-                    f"{start} {other.it}.")
+    return Question(
+        f"Qual è il contrario di {word.it}?", f"{capital(right.it)}.", f"{start} {right.it}.", f"{start} {other.it}."
+    )
 
 
 def sound(rng: Dice, language: Language) -> Question:
@@ -105,8 +110,9 @@ def add_one(rng: Dice, language: Language) -> Question:
     right, wrong = words[number + 1], words[number + 2 if number < 10 else number - 1]
     if language == "en":
         start = f"After {words[number]} comes"
-        return Question(f"What comes after {words[number]}?", f"{capital(right)}.", f"{start} {right}.",
-                        f"{start} {wrong}.")
+        return Question(
+            f"What comes after {words[number]}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}."
+        )
     before, right, wrong = (definite(word, "m") + word for word in (words[number], right, wrong))
     start, digit = f"Dopo {before} viene", capital(words[number + 1])
     return Question(f"Che numero viene dopo {before}?", f"{digit}.", f"{start} {right}.", f"{start} {wrong}.")
@@ -126,28 +132,39 @@ def words_asked(rng: Dice, language: Language) -> Question:
     listed, task = ", ".join(words), rng.choice(("repeat", "first", "last", "count"))
     if task == "repeat":
         ask, start = ("Repeat", "You said") if language == "en" else ("Ripeti", "Hai detto")
-        return Question(f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.",
-                        f"{start}: {', '.join(words[::-1])}.")
+        return Question(
+            f"{ask}: {listed}.", f"{capital(listed)}.", f"{start}: {listed}.", f"{start}: {', '.join(words[::-1])}."
+        )
     if task == "count":
         ask, start, noun = "Quante parole", "Ci sono", "parole"
         if language == "en":
             ask, start, noun = "How many words", "There are", "words"
         right = NUMBERS[language][len(words)]
         wrong = NUMBERS[language][len(words) + rng.choice((-1, 1)) if len(words) > 2 else 3]
-        return Question(f"{ask}: {listed}?", f"{capital(right)}.", f"{start} {right} {noun}.",
-                        f"{start} {wrong} {noun}.")
+        return Question(
+            f"{ask}: {listed}?", f"{capital(right)}.", f"{start} {right} {noun}.", f"{start} {wrong} {noun}."
+        )
     right, wrong = (words[0], words[-1]) if task == "first" else (words[-1], words[0])
     if language == "en":
         start = f"The {task} word is"
-        return Question(f"Which is the {task} word: {listed}?", f"{capital(right)}.", f"{start} {right}.",
-                        f"{start} {wrong}.")
+        return Question(
+            f"Which is the {task} word: {listed}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}."
+        )
     which = "la prima parola" if task == "first" else "l'ultima parola"
     start = f"{capital(which)} è"
     return Question(f"Qual è {which}: {listed}?", f"{capital(right)}.", f"{start} {right}.", f"{start} {wrong}.")
 
 
-FINITE: tuple[Callable[[Dice, Language], Question], ...] = (opposite, sound, legs, translate, translate, tomorrow,
-                                                            add_one, my_name)
+FINITE: tuple[Callable[[Dice, Language], Question], ...] = (
+    opposite,
+    sound,
+    legs,
+    translate,
+    translate,
+    tomorrow,
+    add_one,
+    my_name,
+)
 """Questions of which there are few: somebody says something about themselves first."""
 
 
@@ -174,12 +191,14 @@ def greeting(rng: Dice, language: Language) -> Question:
     if language == "en":
         hello = rng.choice(("Hello", "Hi", "Good morning"))
         nice = "It is lovely to meet you."
-        return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}",
-                        hello=True)
+        return Question(
+            f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}", hello=True
+        )
     hello = rng.choice(("Ciao", "Buongiorno", "Salve"))
     nice = "Che bello conoscerti."
-    return Question(f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}",
-                    hello=True)
+    return Question(
+        f"{hello}! {said}", f"{hello}.", f"{hello}, {name}! {nice}", f"{hello}, {other}! {nice}", hello=True
+    )
 
 
 def recall(rng: Dice, language: Language) -> Question:
@@ -214,8 +233,11 @@ def conversation(rng: Dice, language: Language, turns: int) -> list[Question]:
     if rng.random() < 0.5:  # a scene, asked about more than once
         facts = scene(rng, language, 3)
         asked = rng.pick([question for fact in facts for question in fact.questions], turns)
-        first = Question(" ".join(f.text for f in facts) + " " + asked[0].text, asked[0].curt, asked[0].full,
-                         asked[0].wrong)
+        first = Question(
+            " ".join(f.text for f in facts) + " " + asked[0].text, asked[0].curt, asked[0].full, asked[0].wrong
+        )
         return [first, *asked[1:]]
-    return [greeting(rng, language),
-            *(rng.choice((*FINITE, words_asked, on_scene))(rng, language) for _ in range(turns - 1))]
+    return [
+        greeting(rng, language),
+        *(rng.choice((*FINITE, words_asked, on_scene))(rng, language) for _ in range(turns - 1)),
+    ]

@@ -79,8 +79,9 @@ def aspect(rng: Dice, language: Language, part: tuple[str, str, str], good: bool
                                                               "simply {}")).format(word.en))  # fmt: skip
     said, what = word.agree(gender), definite(it, gender) + it
     if denied:
-        return what + rng.choice((" non era affatto {}", " non era per niente {}",
-                                  " era tutt'altro che {}")).format(said)
+        return what + rng.choice((" non era affatto {}", " non era per niente {}", " era tutt'altro che {}")).format(
+            said
+        )
     return what + rng.choice((" era {}", " era davvero {}", " era proprio {}")).format(said)
 
 

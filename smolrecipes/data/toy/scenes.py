@@ -172,8 +172,15 @@ def feeling(rng: Dice, who: Cast, language: Language) -> Fact:
     ))  # fmt: skip
 
 
-FACTS: tuple[Callable[[Dice, Cast, Language], Fact], ...] = (possession, possession, position, position, presence,
-                                                             quantity, feeling)
+FACTS: tuple[Callable[[Dice, Cast, Language], Fact], ...] = (
+    possession,
+    possession,
+    position,
+    position,
+    presence,
+    quantity,
+    feeling,
+)
 
 
 def scene(rng: Dice, language: Language, size: int) -> list[Fact]:

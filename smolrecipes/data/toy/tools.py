@@ -46,11 +46,21 @@ def timer(rng: Dice, language: Language) -> Request:
     minutes = rng.randint(2, 60)
     done = {"started": True}
     if language == "en":
-        text = rng.choice((f"Set a timer for {minutes} minutes.", f"Call me in {minutes} minutes.",
-                           f"Start a {minutes} minute timer."))
+        text = rng.choice(
+            (
+                f"Set a timer for {minutes} minutes.",
+                f"Call me in {minutes} minutes.",
+                f"Start a {minutes} minute timer.",
+            )
+        )
         return Request(text, {"minutes": minutes}, done, f"The timer is set for {minutes} minutes.")
-    text = rng.choice((f"Imposta un timer di {minutes} minuti.", f"Avvisami tra {minutes} minuti.",
-                       f"Metti un timer da {minutes} minuti."))
+    text = rng.choice(
+        (
+            f"Imposta un timer di {minutes} minuti.",
+            f"Avvisami tra {minutes} minuti.",
+            f"Metti un timer da {minutes} minuti.",
+        )
+    )
     return Request(text, {"minutes": minutes}, done, f"Il timer è impostato su {minutes} minuti.")
 
 
@@ -59,10 +69,12 @@ def weather(rng: Dice, language: Language) -> Request:
     when = DAYS[language][day]
     result = {"sky": sky, "degrees": degrees}
     if language == "en":
-        text = rng.choice((f"What is the weather like in {city} on {when}?",
-                           f"How is the weather in {city} on {when}?"))
-        return Request(text, {"city": city, "day": when}, result,
-                       f"On {when} it is {sky} in {city}, with {degrees} degrees.")
+        text = rng.choice(
+            (f"What is the weather like in {city} on {when}?", f"How is the weather in {city} on {when}?")
+        )
+        return Request(
+            text, {"city": city, "day": when}, result, f"On {when} it is {sky} in {city}, with {degrees} degrees."
+        )
     town = CITIES[city]
     text = rng.choice((f"Che tempo fa a {town} {when}?", f"Com'è il tempo a {town} {when}?"))
     return Request(text, {"city": town, "day": when}, result, f"A {town} {when} {SKY[sky]}, con {degrees} gradi.")
@@ -72,8 +84,9 @@ def music(rng: Dice, language: Language) -> Request:
     style, volume = rng.choice(tuple(STYLES)), rng.randint(1, 10)
     arguments = {"style": style, "volume": volume}
     if language == "en":
-        text = rng.choice((f"Play some {style} music at volume {volume}.",
-                           f"I want to hear {style} music, volume {volume}."))
+        text = rng.choice(
+            (f"Play some {style} music at volume {volume}.", f"I want to hear {style} music, volume {volume}.")
+        )
         return Request(text, arguments, {"playing": True}, f"Playing {style} music at volume {volume}.")
     said = STYLES[style]
     text = rng.choice((f"Metti musica {said} a volume {volume}.", f"Vorrei sentire musica {said}, volume {volume}."))
@@ -85,11 +98,21 @@ def shopping(rng: Dice, language: Language) -> Request:
     item, many = bare(food, language, plural=True), NUMBERS[language][count]
     arguments, result = {"item": item, "count": count}, {"items": rng.randint(1, 9)}
     if language == "en":
-        text = rng.choice((f"Add {many} {item} to the shopping list.", f"I need {many} {item} from the shop.",
-                           f"Put {many} {item} on my list."))
+        text = rng.choice(
+            (
+                f"Add {many} {item} to the shopping list.",
+                f"I need {many} {item} from the shop.",
+                f"Put {many} {item} on my list.",
+            )
+        )
         return Request(text, arguments, result, f"I added {many} {item} to your list.")
-    text = rng.choice((f"Aggiungi {many} {item} alla lista della spesa.", f"Mi servono {many} {item}.",
-                       f"Metti {many} {item} nella lista."))
+    text = rng.choice(
+        (
+            f"Aggiungi {many} {item} alla lista della spesa.",
+            f"Mi servono {many} {item}.",
+            f"Metti {many} {item} nella lista.",
+        )
+    )
     return Request(text, arguments, result, f"Ho aggiunto {many} {item} alla tua lista.")
 
 
@@ -106,8 +129,9 @@ def lights(rng: Dice, language: Language) -> Request:
         text = rng.choice((f"Turn {state} the light in the {room}.", f"Switch the {room} light {state}, please."))
         return Request(text, arguments, {"state": state}, f"The light in the {room} is {state}.")
     at, of = ROOMS[room]
-    text = rng.choice((f"{'Accendi' if on else 'Spegni'} la luce {at}.",
-                       f"Puoi {'accendere' if on else 'spegnere'} la luce {of}?"))
+    text = rng.choice(
+        (f"{'Accendi' if on else 'Spegni'} la luce {at}.", f"Puoi {'accendere' if on else 'spegnere'} la luce {of}?")
+    )
     return Request(text, arguments, {"state": state}, f"La luce {of} è {'accesa' if on else 'spenta'}.")
 
 
@@ -149,10 +173,12 @@ def remind(rng: Dice, language: Language) -> Request:
     day, hour, thing = rng.choice(DAYS[language]), rng.randint(1, 12), rng.choice(THINGS)
     if language == "en":
         task = f"take the {thing.en}"
-        ask = rng.choice((f"Remind me to {task} on {day} at {hour}.",
-                          f"On {day} at {hour} I have to {task}: remind me."))
-        return Request(ask, {"task": task, "day": day, "hour": hour}, {"saved": True},
-                       f"I will remind you on {day} at {hour}.")
+        ask = rng.choice(
+            (f"Remind me to {task} on {day} at {hour}.", f"On {day} at {hour} I have to {task}: remind me.")
+        )
+        return Request(
+            ask, {"task": task, "day": day, "hour": hour}, {"saved": True}, f"I will remind you on {day} at {hour}."
+        )
     task, at = f"prendere {the(thing, 'it')}", "all'una" if hour == 1 else f"alle {hour}"
     ask = rng.choice((f"Ricordami di {task} {day} {at}.", f"{capital(day)} {at} devo {task}: ricordamelo."))
     return Request(ask, {"task": task, "day": day, "hour": hour}, {"saved": True}, f"Te lo ricorderò {day} {at}.")

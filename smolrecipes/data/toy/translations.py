@@ -56,8 +56,11 @@ VERBS = (
     Verb("looks for", "look for", "cerca", "cercano"), Verb("brings", "bring", "porta", "portano"),
     Verb("takes", "take", "prende", "prendono"), Verb("draws", "draw", "disegna", "disegnano"),
 )  # fmt: skip
-EATS = (Verb("eats", "eat", "mangia", "mangiano"), Verb("cuts", "cut", "taglia", "tagliano"),
-        Verb("washes", "wash", "lava", "lavano"))
+EATS = (
+    Verb("eats", "eat", "mangia", "mangiano"),
+    Verb("cuts", "cut", "taglia", "tagliano"),
+    Verb("washes", "wash", "lava", "lavano"),
+)
 GOES = Verb("goes", "go", "va", "vanno")
 
 
