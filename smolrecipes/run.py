@@ -205,6 +205,9 @@ def _set_aside(folder: Path) -> None:
 def _point_last(this: Run) -> None:
     """`runs/last`: a link to the newest run, or a file with its name where links are not allowed."""
     last = this.folder.parent / "last"
+    if last.is_dir() and not last.is_symlink():
+        say(f"{last} is a folder, so it does not point to this run")
+        return
     last.unlink(missing_ok=True)
     try:
         last.symlink_to(this.folder.name, target_is_directory=True)
