@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Lt
 
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
@@ -105,7 +105,7 @@ class Recipe(Component):
     """Numbers about the trained model."""
     exporters: tuple[Exporter, ...] = option(default=(), affects_weights=False)
     """Deliverables to make at the end."""
-    seed: int = 0
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 0
     """Every random choice follows from it."""
     title: str = option(default="", affects_weights=False)
     """The name of the run's folder; the recipe file's own when empty."""
