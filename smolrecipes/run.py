@@ -89,7 +89,7 @@ def place(recipe: Recipe, runs: Path) -> Run:
 def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     """The run of a recipe, trained now unless it already is."""
     from smolrecipes.assemble import assemble
-    from smolrecipes.summary import begin, reused
+    from smolrecipes.summary import bases, begin, reused
 
     this = place(recipe, runs)
     if fresh:
@@ -97,12 +97,22 @@ def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     if _agreed(this.finished):
         reused(this)
         return this
+    if any(not place(base, runs).finished for base in bases(recipe)):
+        _first_only(lambda: _foresee(recipe, this.folder))
     concrete = _bases(recipe, runs, command)
     _first_only(lambda: _open(this, command))
     assembly = assemble(concrete, this.folder, runs / ".cache")
     begin(this, assembly)
     _train(this, assembly)
     return this
+
+
+def _foresee(recipe: Recipe, folder: Path) -> None:
+    """Finds a mistake in a recipe's rows and options before minutes go into training what it builds on."""
+    from smolrecipes.assemble import load_rows, options
+
+    options(recipe, folder)
+    load_rows(recipe)
 
 
 def _bases(part: Part, runs: Path, command: str) -> Part:
