@@ -79,7 +79,9 @@ def cached(folder: Path, name: str, parts: list[str], make: Callable[[], Dataset
             made.save_to_disk(partial)
             partial.rename(target)
         except OSError as error:
-            raise RecipeError(f"{folder}: cannot write there ({error.strerror}); mend it, or name another with --runs") from None
+            raise RecipeError(
+                f"{folder}: cannot write there ({error.strerror}); mend it, or name another with --runs"
+            ) from None
     while not target.exists():  # the launcher ends this process if the first one fails
         time.sleep(0.2)
     return load_from_disk(target)

@@ -17,7 +17,7 @@ import pytest
 from smolrecipes.__main__ import main
 from smolrecipes.console import console
 
-WORDS = "one two three four five six seven eight".split()
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
 PAIRS = [{"prompt": f"say {word}", "chosen": word, "rejected": f"{word[::-1]}!"} for word in WORDS]
 RECIPE = """
 from smolrecipes import CLM, ORPO, ByteBPE, Decoding, Files, Llama, Recipe, Trained, Training
