@@ -27,7 +27,8 @@ def _status(arguments: Sequence[str]) -> int:
     from smolrecipes.cli.app import app
 
     try:
-        app()(args=_with_command(list(arguments)), prog_name="smolrecipes", standalone_mode=True)
+        words = _with_command(list(arguments))
+        app(words)(args=words, prog_name="smolrecipes", standalone_mode=True)
     except RecipeError as error:
         _tell(error)
         return error.code

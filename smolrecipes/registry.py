@@ -9,8 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluggy import HookImpl, PluginManager, PluginValidationError
 
@@ -18,6 +17,9 @@ from smolrecipes import hookspecs
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import KINDS
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PREFIX = "smolrecipes_register_"
 HEAVY = ("torch", "transformers", "datasets")
@@ -95,6 +97,8 @@ class Registry:
 @functools.cache
 def registry() -> Registry:
     """What the installed distributions bring, loaded at the first call."""
+    from importlib.metadata import version  # here, since it takes as long to import as this whole package
+
     loader = _Loader()
     core = loader.load("builtin", "smolrecipes", version("smolrecipes"), _builtin)
     return Registry([core, *map(loader.entry, _chosen())])
@@ -108,6 +112,8 @@ def _builtin() -> Any:
 
 def _chosen() -> list[EntryPoint]:
     """The entry points of our group, or those that SMOLRECIPES_PLUGINS names (by entry point or distribution)."""
+    from importlib.metadata import entry_points
+
     found = sorted(entry_points(group="smolrecipes"), key=lambda entry: (_distribution(entry)[0], entry.name))
     wanted = os.environ.get("SMOLRECIPES_PLUGINS")
     if wanted is None:

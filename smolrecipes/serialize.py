@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,8 @@ UNREGISTERED = "defined_in"
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON-ready data; components by name, with the versions of what brings them."""
+    from importlib.metadata import version
+
     owners = {registry().owner(type(part)) for part in _parts(recipe)}
     used = {owner.distribution: owner.version for owner in owners if owner and owner.distribution != "smolrecipes"}
     return {"smolrecipes": version("smolrecipes"), "plugins": dict(sorted(used.items())), **_encode(recipe)}

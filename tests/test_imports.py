@@ -189,7 +189,10 @@ def test_every_recipe_is_imported_without_torch() -> None:
 
 def test_help_and_list_import_no_more_than_they_need() -> None:
     """What makes a start slow: each of these costs a tenth of a second or more."""
-    slow = {"--help": {"pydantic", "rich.table", "rich.markdown", "asyncio"}, "list": {"rich.markdown", "asyncio"}}
+    slow = {
+        "--help": {"pydantic", "rich.table", "rich.markdown", "asyncio", "importlib.metadata"},
+        "list": {"pydantic", "rich.markdown", "asyncio"},
+    }
     for argument, modules in slow.items():
         code = f"import sys; sys.argv = ['smolrecipes', {argument!r}]\nfrom smolrecipes.__main__ import main\n"
         code += "try:\n    main()\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)"

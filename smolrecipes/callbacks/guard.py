@@ -155,7 +155,7 @@ def _told(step: int, watch: _Watch, norms: list[tuple[str, Tensor]], loader: Any
     else:
         what = "each gradient is finite, but their sum over micro-batches or processes is not"
     often = f", for {watch.overflows} steps in a row" if watch.overflows > 1 else ""
-    stepped = "DeepSpeed has taken this step already: go on from the checkpoint before it"
+    stepped = "DeepSpeed may have taken this step: go on from the last checkpoint"
     kept = "the weights are as before this step" if watch.held() else stepped
     return f"step {step}: {what}{often}{rows}; {kept}. {_advice(rows)}"
 

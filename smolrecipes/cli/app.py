@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import Any
 
 import typer
 
 from smolrecipes.cli import COMMANDS
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "list": {"options_metavar": "[KIND] [OPTIONS]", "context_settings": {"allow_extra_args": True}},
+}
+"""`list` finds KIND in its context: for a declared one typer imports pydantic, which takes as long as all the rest."""
+HELP = ["-h", "--help"]
 EPILOG = "A recipe alone runs it: smolrecipes orpo_lora objective.beta=0.2"
 
 
-def app() -> typer.Typer:
-    """All commands; plain help, since typer's rich help takes longer to import than everything else."""
+def app(arguments: list[str]) -> typer.Typer:
+    """All commands; plain help, since typer's rich help takes longer to import than everything else.
+
+    Where no help is asked for there is no option for it: typer imports pydantic to read it.
+    """
+    asked = [word for word in HELP if word in arguments]
     made = typer.Typer(
         help=f"Train small language models end to end. {EPILOG}",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
         no_args_is_help=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": HELP if asked else []},
     )
     made.callback()(_options)
     for name, summary in COMMANDS.items():
         module: Any = importlib.import_module(f"smolrecipes.cli.{name}")
-        made.command(name, short_help=summary)(module.command)
+        made.command(name, short_help=summary, **SETTINGS.get(name, {}))(module.command)
     return made
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"smolrecipes {version('smolrecipes')}")
         raise typer.Exit
 

@@ -21,7 +21,7 @@ def command(
     model: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a folder with a model.")] = "runs/last",
     system: Annotated[str, typer.Option(help="The system message.")] = "",
     temperature: Annotated[
-        float | None,  # noqa: UP045: typer evaluates it on Python 3.10 too
+        float | None,
         typer.Option(min=0, help="0 takes the likeliest token; by default as in the run's recipe."),
     ] = None,
     max_new_tokens: Annotated[
@@ -74,9 +74,14 @@ def _order(talk: Conversation, line: str) -> bool:
         print(f"there is no {word}; {HELP}")
     elif line:
         for piece in talk.answer(line):
-            print(piece, end="", flush=True)
+            print(_printable(piece), end="", flush=True)
         print()
     return True
+
+
+def _printable(text: str) -> str:
+    """Without what would steer the terminal: a barely trained model writes any byte."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _model_folder(path: Path) -> Path:

@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 
 def command(
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="objective, adapter, data, ..., or recipe.")] = "",
+    context: typer.Context,
     plugins: Annotated[bool, typer.Option("--plugins", help="The installed plugins and what each brings.")] = False,
 ) -> None:
-    """The components by kind, with their options and the plugin that brings them; the recipes; the plugins."""
+    """The components by kind, with their options and the plugin that brings them; the recipes; the plugins.
+
+    KIND shows one kind only: objective, adapter, data, ..., or recipe.
+    """
     from smolrecipes.console import say
     from smolrecipes.kinds import KINDS
     from smolrecipes.registry import registry
 
-    wanted = _singular(kind, [*KINDS, "recipe"])
+    if len(context.args) > 1:
+        raise RecipeError(f"list takes one kind, not {len(context.args)}: {', '.join(context.args)}")
+    wanted = _singular("".join(context.args), [*KINDS, "recipe"])
     if plugins:
         say(_plugins(registry()))
         return

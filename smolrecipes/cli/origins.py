@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import Component
+from smolrecipes.named import resolve
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class Row:
 
 def rows(loaded: Loaded, changed: Changed) -> list[Row]:
     """Every option of the recipe, components before what is in them; of base recipes only what they set."""
-    before = dict(_values(loaded.recipe, ""))
-    bases = {name: dict(_values(base, "")) for name, base in loaded.bases.items() if _derives(loaded.recipe, base)}
+    before = dict(_values(resolve(loaded.recipe), ""))
+    bases = {
+        name: dict(_values(resolve(base), "")) for name, base in loaded.bases.items() if _derives(loaded.recipe, base)
+    }
     found = []
     for path, value in _values(changed.recipe, ""):
         origin = _origin(path, value, changed, before, bases)
@@ -69,13 +72,9 @@ def _origin(path: str, value: Any, changed: Changed, before: dict[str, Any], bas
     if not same:
         return "command line" if changed.given else "recipe file"
     for name, values in bases.items():
-        if _same(values.get(path, MISSING), value):
+        if values.get(path, MISSING) == value:
             return f"base {name}"
     return "recipe file"
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other if isinstance(other, Component) else bool(one == other)
 
 
 def _under_given(path: str, changed: Changed) -> bool:

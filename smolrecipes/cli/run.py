@@ -10,7 +10,7 @@ import typer
 from smolrecipes.errors import RecipeError
 
 Overrides = Annotated[
-    list[str] | None,  # noqa: UP045: typer evaluates it on Python 3.10 too
+    list[str] | None,
     typer.Argument(metavar="[OPTION=VALUE]...", help="objective.beta=0.2, adapter=none, data=mine.jsonl"),
 ]
 Source = Annotated[

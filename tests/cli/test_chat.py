@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes.cli.chat import _decoding
+from smolrecipes.cli.chat import _decoding, _printable
 from smolrecipes.recipe import Decoding
 
 TEMPLATE = (
@@ -62,7 +62,7 @@ def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pyt
         ["new"],
         ["last"],
     ]
-    assert asked[1][1]["role"] == "assistant" and asked[1][1]["content"] in done.out
+    assert asked[1][1]["role"] == "assistant" and _printable(asked[1][1]["content"]) in done.out
 
 
 def test_an_unknown_order_is_not_sent_to_the_model(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
@@ -96,6 +96,10 @@ def test_the_pieces_are_the_answer_and_stopping_early_stops(model: Path) -> None
     assert talk.messages == []
     talk.template = False
     assert isinstance("".join(talk.answer("hello")), str)
+
+
+def test_a_model_cannot_steer_the_terminal() -> None:
+    assert _printable("città\n\tè \x1b[2J\x05") == "città\n\tè \ufffd[2J\ufffd"
 
 
 def test_the_run_s_own_decoding_is_taken(model: Path) -> None:

@@ -52,6 +52,13 @@ def test_values_of_base_recipes_are_theirs(cli: Any) -> None:
     assert found["model.recipe.seed"] == ("3", "command line")
 
 
+def test_a_bare_string_in_the_file_is_the_file_s(cli: Any) -> None:
+    Path("base.py").write_text(RECIPE.replace('Toy("stories")', '"toy:stories"'), encoding="utf-8")
+    Path("mine.py").write_text(DERIVED, encoding="utf-8")
+    assert origins(cli("show", "base.py").out)["data.task"] == ("stories", "recipe file")
+    assert origins(cli("show", "mine.py").out)["data.task"] == ("stories", "base base")
+
+
 def test_what_a_swap_did_is_told(cli: Any) -> None:
     Path("base.py").write_text(RECIPE, encoding="utf-8")
     assert "training.epochs: cleared, it was 3.0" in cli("show", "base.py", "training.steps=4").out
