@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Architecture, Callback, Data, Parts, Tokenizer
+from smolrecipes.kinds import Architecture, Callback, Data, Objective, Parts, Tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
