@@ -102,6 +102,8 @@ def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> lis
         return []
     chosen = random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows)))
     prompts = [prompt(rows, index) for index in chosen]
+    if not parts.tokenizer.chat_template:  # answers were learned right after the question
+        prompts = [asked if isinstance(asked, str) else "".join(m["content"] for m in asked) for asked in prompts]
     answers = generate(model, parts.tokenizer, prompts, decoding, text="text" in rows.column_names)
     return [(_shown(asked), answer.strip()) for asked, answer in zip(prompts, answers)]
 
