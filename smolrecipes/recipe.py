@@ -11,6 +11,8 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import Trainer
 
 Positive = Annotated[int, Gt(0)]
@@ -116,7 +118,7 @@ class Recipe(Component):
 
         return override(self, assignments)
 
-    def trainer(self, runs: str = "runs") -> Trainer:
+    def trainer(self, runs: str | Path = "runs") -> Trainer:
         """The plain trainer, ready to `train()`; base recipes are trained first."""
         from smolrecipes.run import ready
 
