@@ -6,7 +6,7 @@ from smolrecipes import SFT, Recipe, Toy, Trained, Training
 
 recipe = Recipe(
     model=Trained(pretrained),
-    data=Toy("chat", rows=6000),
+    data=Toy("chat", rows=4000),
     objective=SFT(),
     training=Training(epochs=1, global_batch_size=16, learning_rate=3e-3, max_length=256),
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from typing import Any
 
 from smolrecipes.errors import RecipeError
 
 
-def join() -> Any:
+def join(device: str = "auto") -> Any:
     """Joins the process group that the launcher made, if any, and returns accelerate's PartialState.
 
     DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
@@ -19,6 +20,7 @@ def join() -> Any:
     from accelerate import PartialState
     from transformers.utils import logging
 
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft's to mend
     datasets.disable_progress_bars()  # one progress line is enough
     logging.disable_progress_bar()
     if not torch.cuda.is_available():
@@ -31,7 +33,8 @@ def join() -> Any:
         )
     if deepspeed and "RANK" not in os.environ:
         os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=_free_port())
-    state = PartialState()
+    # without cpu=True accelerate sees one process where there is no GPU; with it, DeepSpeed is dropped
+    state = PartialState(cpu=not deepspeed and (device == "cpu" or not torch.cuda.is_available()))
     asked = int(os.environ.get("SMOLRECIPES_PROCESSES", state.num_processes))
     if asked != state.num_processes:
         raise RecipeError(

@@ -60,8 +60,8 @@ def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, comma
     from smolrecipes.override import resolve
     from smolrecipes.summary import summarise
 
-    join()
     recipe = resolve(recipe)
+    join(recipe.training.device)
     this = _finished(recipe, Path(runs), fresh, command)
     if is_first():
         _point_last(this)
@@ -75,8 +75,8 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     from smolrecipes.launch import join
     from smolrecipes.override import resolve
 
-    join()
     recipe = resolve(recipe)
+    join(recipe.training.device)
     concrete = _bases(recipe, Path(runs), "")
     return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
 

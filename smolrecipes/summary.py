@@ -50,19 +50,20 @@ def reused(this: Run) -> None:
 
 def summarise(this: Run) -> None:
     """The chain in a table, the answers, and what to run next."""
+    from rich import box
     from rich.table import Table
 
     runs = list(chain(this))
-    table = Table(title=f"What came of {this.folder.name}", title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("stage", "saw", "trained", "held-out loss", "reward accuracy"):
         table.add_column(name)
     for stage in runs:
         found = stage.results
-        saw = f"{found['rows']:,} of {found['of']:,} rows, {found['tokens'] / 1e6:.2f} M tokens"
+        saw = f"{found['rows']:,} of {found['of']:,} rows\n{found['tokens'] / 1e6:.2f} M tokens"
         share = found["trained_parameters"] / found["parameters"]
-        size = f", adapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
+        size = f"\nadapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
         numbers = (_change(found, ("loss",), "{:.3f}"), _change(found, ACCURACY, "{:.1%}"))
-        table.add_row(stage.folder.name, saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers)
+        table.add_row(stage.folder.name.rpartition("-")[0], saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers)
     say("", table, "")
     for question, answer in this.results["samples"]:
         say(f"> {question}", f"  {answer}")
