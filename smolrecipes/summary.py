@@ -63,7 +63,9 @@ def summarise(this: Run) -> None:
         share = found["trained_parameters"] / found["parameters"]
         size = f"\nadapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
         numbers = (_change(found, ("loss",), "{:.3f}"), _change(found, ACCURACY, "{:.1%}"))
-        table.add_row(stage.folder.name.rpartition("-")[0], saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers)
+        table.add_row(
+            stage.folder.name.rpartition("-")[0], saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers
+        )
     say("", table, "")
     for question, answer in this.results["samples"]:
         say(f"> {question}", f"  {answer}")

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ follow_imports = silent
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a project with the package `acme`, which is importable there."""
     folder = tmp_path / "project"
     (folder / "acme" / "recipes").mkdir(parents=True)
@@ -103,9 +103,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
+    yield folder
     for name in [name for name in sys.modules if name.split(".")[0] == "acme"]:
-        monkeypatch.delitem(sys.modules, name)
-    return folder
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -23,7 +23,13 @@ TINY = {
     "dpo_lora": ("data.rows=24", "adapter.r=2"),
 }
 """What makes each recipe's own stage small."""
-SHORT = ("training.steps=2", "training.global_batch_size=2", "training.max_length=256", "decoding.max_new_tokens=4")
+SHORT = (
+    "validation=4",
+    "training.steps=2",
+    "training.global_batch_size=2",
+    "training.max_length=256",
+    "decoding.max_new_tokens=4",
+)
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 LIGHT = "import sys; sys.modules['torch'] = sys.modules['transformers'] = None; import smolrecipes.recipes.{}"
 
