@@ -1,8 +1,7 @@
 """Align the small chat model on preference pairs: ORPO, training only a LoRA."""
 
-from smolrecipes.recipes.sft_chat import recipe as chat
-
 from smolrecipes import ORPO, LoRA, Recipe, Toy, Trained, Training
+from smolrecipes.recipes.sft_chat import recipe as chat
 
 recipe = Recipe(
     model=Trained(chat),

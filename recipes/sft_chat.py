@@ -1,8 +1,7 @@
 """Teach the pretrained model to chat: supervised fine-tuning on what the assistant says, in ChatML."""
 
-from smolrecipes.recipes.pretrain_clm import recipe as pretrained
-
 from smolrecipes import SFT, Recipe, Toy, Trained, Training
+from smolrecipes.recipes.pretrain_clm import recipe as pretrained
 
 recipe = Recipe(
     model=Trained(pretrained),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from smolrecipes.assemble import Assembly
 
 Part = TypeVar("Part", bound=Component)
+WORLD = int(os.environ.get("WORLD_SIZE", "1"))
+"""Processes that the launcher started."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, comma
 
     runs: the folder of all run directories. fresh: start over, keeping the old run aside. command: for the lineage.
     """
-    from smolrecipes.launch import join
     from smolrecipes.override import resolve
     from smolrecipes.summary import summarise
 
     recipe = resolve(recipe)
-    join(recipe.training.device)
+    if WORLD > 1:
+        _join(recipe)
     this = _finished(recipe, Path(runs), fresh, command)
     if is_first():
         _point_last(this)
@@ -72,11 +74,10 @@ def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, comma
 def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     """The recipe's trainer, before its first step; the recipes it builds on are trained first."""
     from smolrecipes.assemble import assemble
-    from smolrecipes.launch import join
     from smolrecipes.override import resolve
 
     recipe = resolve(recipe)
-    join(recipe.training.device)
+    _join(recipe)
     concrete = _bases(recipe, Path(runs), "")
     return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
 
@@ -88,7 +89,6 @@ def place(recipe: Recipe, runs: Path) -> Run:
 
 def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     """The run of a recipe, trained now unless it already is."""
-    from smolrecipes.assemble import assemble
     from smolrecipes.summary import bases, begin, reused
 
     this = place(recipe, runs)
@@ -97,10 +97,14 @@ def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     if _agreed(this.finished):
         reused(this)
         return this
-    if any(not place(base, runs).finished for base in bases(recipe)):
+    from smolrecipes.assemble import assemble
+
+    if _agreed(any(not place(base, runs).finished for base in bases(recipe))):
+        _join(recipe)
         _first_only(lambda: _foresee(recipe, this.folder))
     concrete = _bases(recipe, runs, command)
     _first_only(lambda: _open(this, command))
+    _join(recipe)
     assembly = assemble(concrete, this.folder, runs / ".cache")
     begin(this, assembly)
     _train(this, assembly)
@@ -113,6 +117,13 @@ def _foresee(recipe: Recipe, folder: Path) -> None:
 
     options(recipe, folder)
     load_rows(recipe)
+
+
+def _join(recipe: Recipe) -> None:
+    """Joins the other processes; late when there are none, since it imports torch and a finished run needs none."""
+    from smolrecipes.launch import join
+
+    join(recipe.training.device)
 
 
 def _bases(part: Part, runs: Path, command: str) -> Part:
@@ -227,15 +238,15 @@ def _point_last(this: Run) -> None:
 
 def _first_only(act: Any) -> None:
     """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
-    from accelerate.utils import broadcast_object_list
-
     problem: list[Any] = [None]
     if is_first():
         try:
             act()
         except RecipeError as error:
             problem = [error]
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if WORLD > 1:
+        from accelerate.utils import broadcast_object_list
+
         broadcast_object_list(problem)
     if problem[0] is not None:
         raise problem[0]
@@ -243,10 +254,10 @@ def _first_only(act: Any) -> None:
 
 def _agreed(value: bool) -> bool:
     """Rank 0's answer, on every rank."""
-    from accelerate.utils import broadcast_object_list
-
     answer = [value]
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if WORLD > 1:
+        from accelerate.utils import broadcast_object_list
+
         broadcast_object_list(answer)
     return answer[0]
 
