@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Architecture, Callback, Data, Parts, Tokenizer
+from smolrecipes.kinds import Architecture, Callback, Data, Objective, Parts, Tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -39,7 +39,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from smolrecipes.prepare import precomputed, prepare
 
     training, objective = recipe.training, recipe.objective
-    arguments = objective.arguments(options(recipe, folder))  # first: arms DeepSpeed ZeRO-3 before any weight exists
+    arguments = accepted(objective, options(recipe, folder))  # first: arms DeepSpeed ZeRO-3 before any weight exists
     set_seed(recipe.seed)
     rows, held_out, sentences = load_rows(recipe)
     tokenizer = build_tokenizer(recipe, rows)
@@ -107,25 +107,42 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
     return {**decided, **checked_hf(training.hf, decided)}
 
 
+def accepted(objective: Objective, decided: dict[str, Any]) -> TrainingArguments:
+    """The training arguments, or RecipeError with why transformers refuses a value or a combination."""
+    try:
+        return objective.arguments(decided)
+    except (TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise RecipeError(f"training: TrainingArguments refuses these options: {why[:300]}") from error
+
+
 FITTED = ("max_steps", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps", "warmup_steps")
 
 
 def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
     """`training.hf`, or RecipeError for a field that TrainingArguments lacks or that the recipe already decides."""
     import dataclasses
+    from typing import get_type_hints
 
+    from pydantic import TypeAdapter, ValidationError
     from transformers import TrainingArguments
 
     from smolrecipes.errors import nearest
 
     fields = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
-    for name in given:
+    types = get_type_hints(TrainingArguments)
+    for name, value in given.items():
         if name not in fields:
             raise RecipeError(f"training.hf: TrainingArguments has no field '{name}'{nearest(name, fields)}")
         if name in decided or name in FITTED:
             raise RecipeError(
                 f"training.hf: the recipe itself decides '{name}'; set the option of training that means it"
             )
+        try:
+            TypeAdapter(types[name]).validate_python(value)
+        except ValidationError as error:
+            why = error.errors()[0]["msg"].replace("Input should be", "should be")
+            raise RecipeError(f"training.hf.{name}: {why}, not {value!r}") from None
     return given
 
 

@@ -50,11 +50,6 @@ def prepare(
         str(max_length),
     ]
     tokens = cached(cache, "tokens", parts, lambda: _examples(rows, objective, tokenizer, max_length))
-    if not len(tokens):
-        raise RecipeError(
-            f"none of the {len(rows):,} rows is left to learn from at training.max_length={max_length}: "
-            "prompts fill it, or the rows are empty"
-        )
     examples = objective.arrange(tokens, max_length)
     cut = sum(1 for lost in tokens["cut"] if lost) if "cut" in tokens.column_names else 0
     return Prepared(examples, len(rows), len(rows) - len(tokens), cut)
@@ -79,9 +74,14 @@ def cached(folder: Path, name: str, parts: list[str], make: Callable[[], Dataset
 
     target = folder / f"{name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
     if not target.exists() and is_first():
-        partial = target.with_name(f"{target.name}.partial")
-        make().save_to_disk(partial)
-        partial.rename(target)
+        made, partial = make(), target.with_name(f"{target.name}.partial")
+        try:
+            made.save_to_disk(partial)
+            partial.rename(target)
+        except OSError as error:
+            raise RecipeError(
+                f"{folder}: cannot write there ({error.strerror}); mend it, or name another with --runs"
+            ) from None
     while not target.exists():  # the launcher ends this process if the first one fails
         time.sleep(0.2)
     return load_from_disk(target)
@@ -104,6 +104,8 @@ def tokenizer_text(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _examples(rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
+    from datasets import Dataset, concatenate_datasets
+
     def batch(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
         made: list[dict[str, Any]] = []
         for values in zip(*columns.values()):
@@ -116,11 +118,10 @@ def _examples(rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenize
                 made.append({**example, "origin": row["origin"]})
         return {name: [example[name] for example in made] for name in made[0]} if made else {}
 
-    return _mapped(rows, batch)
-
-
-def _mapped(rows: Dataset, batch: Callable[[dict[str, list[Any]]], dict[str, list[Any]]]) -> Dataset:
-    from datasets import Dataset, concatenate_datasets
-
     parts = [made for columns in rows.iter(1_000) if (made := batch(columns))]
-    return concatenate_datasets([Dataset.from_dict(part) for part in parts]) if parts else Dataset.from_dict({})
+    if not parts:
+        raise RecipeError(
+            f"none of the {len(rows):,} rows is left to learn from at training.max_length={max_length}: "
+            "prompts fill it, or the rows are empty"
+        )
+    return concatenate_datasets([Dataset.from_dict(part) for part in parts])

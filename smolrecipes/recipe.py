@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Lt
 
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import Trainer
 
 Positive = Annotated[int, Gt(0)]
@@ -105,7 +107,7 @@ class Recipe(Component):
     """Numbers about the trained model."""
     exporters: tuple[Exporter, ...] = option(default=(), affects_weights=False)
     """Deliverables to make at the end."""
-    seed: int = 0
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 0
     """Every random choice follows from it."""
     title: str = option(default="", affects_weights=False)
     """The name of the run's folder; the recipe file's own when empty."""
@@ -116,7 +118,7 @@ class Recipe(Component):
 
         return override(self, assignments)
 
-    def trainer(self, runs: str = "runs") -> Trainer:
+    def trainer(self, runs: str | Path = "runs") -> Trainer:
         """The plain trainer, ready to `train()`; base recipes are trained first."""
         from smolrecipes.run import ready
 

@@ -89,7 +89,7 @@ def place(recipe: Recipe, runs: Path) -> Run:
 
 def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     """The run of a recipe, trained now unless it already is."""
-    from smolrecipes.summary import begin, reused
+    from smolrecipes.summary import bases, begin, reused
 
     this = place(recipe, runs)
     if fresh:
@@ -99,6 +99,9 @@ def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
         return this
     from smolrecipes.assemble import assemble
 
+    if _agreed(any(not place(base, runs).finished for base in bases(recipe))):
+        _join(recipe)
+        _first_only(lambda: _foresee(recipe, this.folder))
     concrete = _bases(recipe, runs, command)
     _first_only(lambda: _open(this, command))
     _join(recipe)
@@ -106,6 +109,14 @@ def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     begin(this, assembly)
     _train(this, assembly)
     return this
+
+
+def _foresee(recipe: Recipe, folder: Path) -> None:
+    """Finds a mistake in a recipe's rows and options before minutes go into training what it builds on."""
+    from smolrecipes.assemble import load_rows, options
+
+    options(recipe, folder)
+    load_rows(recipe)
 
 
 def _join(recipe: Recipe) -> None:
@@ -215,6 +226,9 @@ def _set_aside(folder: Path) -> None:
 def _point_last(this: Run) -> None:
     """`runs/last`: a link to the newest run, or a file with its name where links are not allowed."""
     last = this.folder.parent / "last"
+    if last.is_dir() and not last.is_symlink():
+        say(f"{last} is a folder, so it does not point to this run")
+        return
     last.unlink(missing_ok=True)
     try:
         last.symlink_to(this.folder.name, target_is_directory=True)

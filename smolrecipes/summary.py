@@ -63,7 +63,9 @@ def summarise(this: Run) -> None:
         share = found["trained_parameters"] / found["parameters"]
         size = f"\nadapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
         numbers = (_change(found, ("loss",), "{:.3f}"), _change(found, ACCURACY, "{:.1%}"))
-        table.add_row(stage.folder.name.rpartition("-")[0], saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers)
+        table.add_row(
+            stage.folder.name.rpartition("-")[0], saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers
+        )
     say("", table, "")
     for question, answer in this.results["samples"]:
         say(f"> {question}", f"  {answer}")
@@ -103,6 +105,8 @@ def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> lis
         return []
     chosen = random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows)))
     prompts = [prompt(rows, index) for index in chosen]
+    if not parts.tokenizer.chat_template:  # answers were learned right after the question
+        prompts = [asked if isinstance(asked, str) else "".join(m["content"] for m in asked) for asked in prompts]
     answers = generate(model, parts.tokenizer, prompts, decoding, text="text" in rows.column_names)
     return [(_shown(asked), answer.strip()) for asked, answer in zip(prompts, answers)]
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smolrecipes.registry import registry
 
 Install = Callable[..., Path]
+Python = Callable[..., "subprocess.CompletedProcess[str]"]
+CHECKOUT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Python:
+    """Another Python, in the test's folder, with this very checkout: `python("-m", "smolrecipes", "list")`."""
+    found = [str(CHECKOUT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(found), "PYTHONUTF8": "1", "COLUMNS": "200"}
+
+    def call(*words: str, cwd: Path = tmp_path, **more: str) -> subprocess.CompletedProcess[str]:
+        given: Any = {"cwd": cwd, "env": {**env, **more}, "encoding": "utf-8", "timeout": 300}
+        return subprocess.run([sys.executable, *words], capture_output=True, text=True, **given)
+
+    return call
 
 
 @pytest.fixture

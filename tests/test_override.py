@@ -207,7 +207,7 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
         ("seed.x=5", "seed.x: seed is 0, which has no options inside"),
         (
             "seed=1.5",
-            "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int)",
+            "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int >= 0 < 4294967296)",
         ),
         ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
         ("training.precision=half", "not 'half' (expected: auto or float32 or bfloat16 or float16)"),

@@ -63,7 +63,7 @@ recipes = st.builds(
         hf=st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers())),
     ),
     decoding=st.builds(Decoding, temperature=st.floats(0, 9), max_new_tokens=st.integers(1, 9)),
-    seed=st.integers(),
+    seed=st.integers(0, 2**32 - 1),
     title=st.text(),
 )
 

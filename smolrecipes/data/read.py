@@ -114,7 +114,7 @@ def _decoded(data: bytes, name: str, line: int) -> str:
 def _json_lines(lines: Iterator[tuple[int, str]], name: str) -> Iterator[tuple[int, Row]]:
     for number, line in lines:
         if line.strip():
-            yield number, _object(_parsed(line, name, number), f"{name}:{number}")
+            yield number, _object(_parsed(line.rstrip(), name, number), f"{name}:{number}")
 
 
 def _json(text: str, name: str) -> Iterator[tuple[int, Row]]:

@@ -83,8 +83,10 @@ def _plain(messages: list[Message], tokenizer: PreTrainedTokenizerBase, first: i
     """Without a template, a single question and answer are joined as they are, ended by eos."""
     if len(messages) > 2 or any(message.get("tool_calls") for message in messages):
         raise RecipeError(
-            "the tokenizer has no chat template, which turns and tool calls need: "
-            "give one with tokenizer.chat_template=chatml"
+            "the tokenizer has no chat template, which turns and tool calls need; give it one: "
+            f"tokenizer={tokenizer.name_or_path or 'byte_bpe'} tokenizer.chat_template=chatml"
         )
+    if tokenizer.eos_token is None:
+        raise RecipeError("the tokenizer has neither a chat template nor an eos token, so an answer would have no end")
     yield "".join(m["content"] for m in messages[:-1]), False
     yield messages[-1]["content"] + str(tokenizer.eos_token), True

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes import hub
 from smolrecipes.component import option
 from smolrecipes.kinds import Tokenizer
+from smolrecipes.tokenizers.byte_bpe import TURN_END, TURN_START, template
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 NEEDS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "*.model")
+TURNS = (TURN_START, TURN_END)
 
 
 class PretrainedTokenizer(Tokenizer, name="pretrained"):
-    """A tokenizer from a folder or from the hub, as it is."""
+    """A tokenizer from a folder or from the hub, as it is, or with a chat template."""
 
     path: str = option(kw_only=False)
     """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
     revision: str | None = None
     """A branch, tag or commit on the hub; its main branch when not given."""
+    chat_template: Literal["chatml"] | None = None
+    """Write messages in this way; None keeps what the tokenizer does. ChatML's two tokens are added if it lacks them."""
 
     def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
         where = hub.folder(self.path, NEEDS)
@@ -34,13 +38,17 @@ class PretrainedTokenizer(Tokenizer, name="pretrained"):
             found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
                 name, revision=commit, trust_remote_code=False
             )
+        if self.chat_template:
+            found.chat_template = template(self.chat_template)
+            found.add_tokens([token for token in TURNS if token not in found.get_vocab()], special_tokens=True)
         return found
 
     def identity(self) -> Any:
+        known = {"use": f"{self.kind}:{self.name}", "chat_template": self.chat_template}
         where = hub.folder(self.path, NEEDS)
         if where:
-            return {"use": f"{self.kind}:{self.name}", "content": hub.content(where, hub.TOKENIZER_FILES)}
-        return {"use": f"{self.kind}:{self.name}", "hub": self.path, "commit": self._commit()}
+            return {**known, "content": hub.content(where, hub.TOKENIZER_FILES)}
+        return {**known, "hub": self.path, "commit": self._commit()}
 
     def _commit(self) -> str:
         return hub.commit(self.path, self.revision, ("tokenizer_config.json", "tokenizer.json", "config.json"))
