@@ -18,7 +18,7 @@ from typing import Any
 
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
-from smolrecipes.named import run_folder
+from smolrecipes.named import run_at
 from smolrecipes.override import override
 from smolrecipes.recipe import Recipe
 from smolrecipes.registry import registry
@@ -51,7 +51,7 @@ def load(source: str | Path) -> Loaded:
     path = Path(text).expanduser()
     if path.suffix == ".py":
         return _from_file(path)
-    folder = run_folder(path)
+    folder = run_at(path)
     if folder.is_dir() or path.suffix == ".json":
         return _from_json(folder / "recipe.json" if folder.is_dir() else path)
     if text in registry().recipes():

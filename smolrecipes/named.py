@@ -61,7 +61,7 @@ def named(kind: str, text: str, where: str) -> Named:
     raise RecipeError(_nothing_found(kind, text, where))
 
 
-def run_folder(path: Path) -> Path:
+def run_at(path: Path) -> Path:
     """The folder of a run: `path`, unless it is the file `last` that names it where links are not allowed."""
     if path.name != "last" or not path.is_file():
         return path
@@ -159,7 +159,7 @@ def _path(kind: str, text: str, where: str) -> Named:
         return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")
     if not path.exists():
         raise RecipeError(f"{where}: there is no folder '{shown}'{nearest(path.name, _beside(path, kind))}")
-    path = run_folder(path)
+    path = run_at(path)
     if (path / "recipe.json").is_file() and (path / "model").is_dir():
         return _made(kind, BARE[kind][0], (path / "model").as_posix(), f"{shown} is a run; its model is taken")
     return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")

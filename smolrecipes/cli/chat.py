@@ -87,9 +87,9 @@ def _printable(text: str) -> str:
 
 def _model_folder(path: Path) -> Path:
     """The folder with the model of a run, or the folder itself."""
-    from smolrecipes.named import run_folder
+    from smolrecipes.named import run_at
 
-    for where in map(run_folder, (path, Path("runs") / path)):
+    for where in map(run_at, (path, Path("runs") / path)):
         for folder in (where / "model", where):
             if (folder / "config.json").is_file():
                 return folder
