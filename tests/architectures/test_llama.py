@@ -78,7 +78,10 @@ def test_a_head_that_scores() -> None:
     ("given", "sentence"),
     [
         ({"hidden": 100, "heads": 3}, "Llama: hidden=100 over heads=3 is 33.3333 per head; rotary positions need"),
-        ({"hidden": 12, "heads": 4}, "Llama: hidden=12 over heads=4 is 3 per head; rotary positions need a whole, even"),
+        (
+            {"hidden": 12, "heads": 4},
+            "Llama: hidden=12 over heads=4 is 3 per head; rotary positions need a whole, even",
+        ),
         ({"hidden": 48, "heads": 6, "kv_heads": 4}, "Llama: heads=6 is not a multiple of kv_heads=4"),
         ({"layers": 0}, "Llama.layers: should be greater than 0, not 0"),
         ({"hiden": 3}, "Llama has no option 'hiden'; did you mean 'hidden'?"),

@@ -14,7 +14,11 @@ from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
 from smolrecipes.tokenizers.byte_bpe import SPECIAL, ByteBPE, sample
 
-TEXTS = ["Anna lost a red key in the garden.", "Il gatto è tornato a casa, perché aveva fame.", "one two three four"] * 9
+TEXTS = [
+    "Anna lost a red key in the garden.",
+    "Il gatto è tornato a casa, perché aveva fame.",
+    "one two three four",
+] * 9
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": "How warm is it in Roma?"}
 CALL = {"type": "function", "function": {"name": "weather", "arguments": {"city": "Forlì", "days": 2}}}
