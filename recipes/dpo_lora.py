@@ -3,4 +3,4 @@
 from smolrecipes import DPO
 from smolrecipes.recipes.orpo_lora import recipe as orpo
 
-recipe = orpo.replace(objective=DPO(beta=0.1), title="")
+recipe = orpo.replace(objective=DPO(beta=0.1))

@@ -91,9 +91,10 @@ class _Rows:
 
 
 def lengths(examples: Any) -> list[int]:
-    """Tokens of each example: the lengths of its lists of ids, added up."""
+    """Positions that each example takes: its ids, and of a pair both answers, each with the prompt."""
     import pyarrow.compute as pc
 
-    names = [name for name in ("input_ids", "prompt", "chosen", "rejected") if name in examples.column_names]
-    columns = [pc.list_value_length(examples.with_format("arrow")[:][name]).to_pylist() for name in names]
+    pair = ("prompt", "prompt", "chosen", "rejected")
+    names = pair if "chosen" in examples.column_names else ("input_ids",)
+    columns = [pc.list_value_length(examples.data.column(name)).to_pylist() for name in names]
     return [sum(values) for values in zip(*columns)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import hashlib
 import inspect
 import json
+import sys
 from abc import ABC
 from collections.abc import Callable
 from pathlib import Path
@@ -196,7 +198,6 @@ def _sentence(error: Any, value: Any) -> str:
 
 @functools.cache
 def _help(cls: type[Component]) -> dict[str, str]:
-    import ast
     import textwrap
 
     found: dict[str, str] = {}
@@ -225,11 +226,24 @@ def _identity(value: Any) -> Any:
 
 @functools.cache
 def _source(cls: type[Component]) -> dict[str, str]:
-    """The hash of a class that smolrecipes does not ship: its code is part of what the weights depend on."""
-    if cls.__module__.split(".")[0] == "smolrecipes":
+    """The hash of the code of a class that smolrecipes does not ship: the weights depend on it.
+
+    It covers the modules of the class and of its own parents, comments and `recipe = Recipe(...)` left out.
+    """
+    modules = {parent.__module__ for parent in cls.__mro__ if issubclass(parent, Component)}
+    foreign = sorted(name for name in modules if name.split(".")[0] != "smolrecipes")
+    if not foreign:
         return {}
-    try:
-        text = inspect.getsource(cls)
-    except (OSError, TypeError):
-        text = cls.__qualname__
+    text = "".join(_code(sys.modules[name]) if name in sys.modules else cls.__qualname__ for name in foreign)
     return {"source": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def _code(module: Any) -> str:
+    try:
+        body = ast.parse(inspect.getsource(module)).body
+    except (OSError, TypeError):  # defined interactively: there is no source to read
+        return str(module.__name__)
+    named = (ast.Assign, ast.AnnAssign)
+    return "".join(
+        ast.dump(part) for part in body if not (isinstance(part, named) and isinstance(part.value, ast.Call))
+    )

@@ -127,11 +127,12 @@ class Objective(Component, kind="objective"):
         examples: Dataset,
         model: PreTrainedModel,
         pad_id: int,
+        rows: int,
         keep: Callable[[Callable[[], Dataset]], Dataset],
     ) -> Dataset:
         """The examples with what is computed once before training, such as DPO's reference log-probabilities.
 
-        `keep(make)` returns what `make()` makes, from the cache when these examples and this model were here before.
+        `rows` is as many as one forward pass may take; `keep(make)` returns what `make()` makes, from the cache when these examples and this model were here before.
         """
         return examples
 

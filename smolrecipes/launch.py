@@ -7,6 +7,7 @@ import socket
 import warnings
 from typing import Any
 
+from smolrecipes.console import say
 from smolrecipes.errors import RecipeError
 
 
@@ -26,6 +27,10 @@ def join(device: str = "auto") -> Any:
     if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # DeepSpeed would guess the same, with a warning
     deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
+    if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3" or os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        raise RecipeError(
+            "ZeRO-3 and FSDP shard the weights, which saving here does not gather; take --zero_stage 2 or DDP"
+        )
     if deepspeed and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
         raise RecipeError(
             "accelerate launch: --cpu makes accelerate drop DeepSpeed without a word; leave --cpu out "
@@ -56,15 +61,56 @@ def device_options(device: str) -> dict[str, Any]:
     return {"use_cpu": device == "cpu" or not (there["cuda"] or there["mps"])}
 
 
-def precision_options(precision: str) -> dict[str, bool]:
-    """The TrainingArguments that choose the precision; auto is bfloat16 on a GPU that has it, float32 elsewhere."""
+LAUNCHED = {"bf16": "bfloat16", "fp16": "float16"}
+"""What accelerate's --mixed_precision calls the precisions."""
+
+
+def precision_options(precision: str, cuda: bool) -> dict[str, bool]:
+    """The TrainingArguments that choose the precision.
+
+    auto is what the launcher was asked for, else bfloat16 on a GPU that has it, else float32.
+    """
     import torch
 
+    asked = LAUNCHED.get(os.environ.get("ACCELERATE_MIXED_PRECISION", "no"))
     if precision == "auto":
-        precision = "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported(False) else "float32"
-    if precision == "float16" and not torch.cuda.is_available():
-        raise RecipeError("training.precision=float16 needs a cuda device; here take float32 or bfloat16")
+        precision = asked or ("bfloat16" if cuda and torch.cuda.is_bf16_supported(False) else "float32")
+    elif asked and asked != precision:
+        raise RecipeError(f"accelerate launches in {asked}, but training.precision={precision}; make them agree")
+    if precision == "float16" and not cuda:
+        raise RecipeError("float16 needs a cuda device; here take training.precision=float32 or bfloat16")
     return {"bf16": precision == "bfloat16", "fp16": precision == "float16"}
+
+
+def one_gpu(arguments: Any) -> None:
+    """One process takes one GPU: transformers would split each batch over all of them with DataParallel."""
+    if arguments.n_gpu > 1:
+        say(f"uses 1 of {arguments.n_gpu} GPUs; --processes {arguments.n_gpu} uses them all")
+        arguments._n_gpu = 1
+
+
+def use_cores(asked: int | None) -> None:
+    """CPU threads of this process: as asked, else its share of the cores.
+
+    `accelerate launch` sets OMP_NUM_THREADS=1 where nobody did, and one core then does all the work.
+    """
+    import torch
+
+    launched = "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"
+    if asked or launched or "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        torch.set_num_threads(asked or max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def agreed(value: Any) -> Any:
+    """Rank 0's value, on every rank."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    answer = [value]
+    broadcast_object_list(answer)
+    return answer[0]
 
 
 def verify(trainer: Any) -> None:
@@ -74,6 +120,9 @@ def verify(trainer: Any) -> None:
         raise RecipeError(f"DeepSpeed was asked for, but the model runs as {wrapped}")
     if os.environ.get("ACCELERATE_USE_FSDP") == "true" and "FSDP" not in wrapped and "FullyShard" not in wrapped:
         raise RecipeError(f"FSDP was asked for, but the model runs as {wrapped}: accelerate has no FSDP on this device")
+    mixed = trainer.accelerator.mixed_precision
+    if mixed != ("bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "no"):
+        raise RecipeError(f"the recipe's precision is not what runs: accelerate computes in {mixed}")
     if (world := int(os.environ.get("WORLD_SIZE", "1"))) != trainer.args.world_size:
         raise RecipeError(f"{world} processes were launched, but the trainer counts {trainer.args.world_size}")
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import time
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first
 from smolrecipes.errors import RecipeError
+from smolrecipes.launch import agreed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,29 +59,38 @@ def prepare(
     return Prepared(examples, len(rows), len(rows) - len(tokens), cut)
 
 
-def precomputed(examples: Dataset, *, objective: Objective, model: Any, pad_id: int, base: str, cache: Path) -> Dataset:
+def precomputed(
+    examples: Dataset, objective: Objective, model: Any, pad_id: int, rows: int, base: str, cache: Path
+) -> Dataset:
     """The examples with what the objective computes once before training; it may keep it under the content of all parts.
 
-    base: what identifies the model's weights.
+    rows: as many as one forward pass may take. base: what identifies the model's weights.
     """
 
     def keep(make: Callable[[], Dataset]) -> Dataset:
         parts = [content(examples), json.dumps(objective.identity(), sort_keys=True), base]
         return cached(cache, "precomputed", parts, make)
 
-    return objective.precompute(examples, model, pad_id, keep)
+    return objective.precompute(examples, model, pad_id, rows, keep)
 
 
 def cached(folder: Path, name: str, parts: list[str], make: Callable[[], Dataset]) -> Dataset:
-    """What `make` makes, kept under the hash of `parts`. The first process makes it, the others wait for the files."""
+    """What `make` makes, kept under the hash of `parts` and of the code that makes it.
+
+    The first process makes it under the name that all agree on; the others wait for the files.
+    """
     from datasets import load_from_disk
 
-    target = folder / f"{name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+    key = hashlib.sha256(chr(0).join([*parts, code()]).encode()).hexdigest()[:16]
+    target = folder / agreed(f"{name}-{key}")
     if not target.exists() and is_first():
-        made, partial = make(), target.with_name(f"{target.name}.partial")
+        made = make()
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
             made.save_to_disk(partial)
-            partial.rename(target)
+            if not target.exists():  # another run may have made the same meanwhile
+                partial.rename(target)
         except OSError as error:
             raise RecipeError(
                 f"{folder}: cannot write there ({error.strerror}); mend it, or name another with --runs"
@@ -85,6 +98,15 @@ def cached(folder: Path, name: str, parts: list[str], make: Callable[[], Dataset
     while not target.exists():  # the launcher ends this process if the first one fails
         time.sleep(0.2)
     return load_from_disk(target)
+
+
+@lru_cache(maxsize=1)
+def code() -> str:
+    """The hash of what turns rows into examples: our objectives, and the versions of the tokenizers below them."""
+    digest = hashlib.sha256(f"{version('transformers')} {version('tokenizers')}".encode())
+    for file in sorted((Path(__file__).parent / "objectives").glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def content(rows: Dataset) -> str:

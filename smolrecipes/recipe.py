@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
@@ -37,7 +37,7 @@ class Training(Component):
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
     """How the rate falls after warm-up; wsd is warm-up, stable, decay over the last fifth (arXiv:2404.06395)."""
-    warmup: Annotated[float, Ge(0)] = 0.05
+    warmup: Annotated[float, Ge(0), Le(1)] = 0.05
     """Share of the steps in which the rate rises from 0."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
     """Decoupled weight decay, not on biases and norms."""
@@ -47,6 +47,8 @@ class Training(Component):
     """auto is bfloat16 where the GPU has it, float32 elsewhere."""
     device: Literal["auto", "cpu", "cuda", "mps"] = option(default="auto", affects_weights=False)
     """auto takes cuda, then mps, then cpu; what was chosen is printed."""
+    threads: Positive | None = option(default=None, affects_weights=False)
+    """CPU threads of each process; its share of the cores when None and OMP_NUM_THREADS is not set."""
     gradient_checkpointing: bool = option(default=False, affects_weights=False)
     """Recompute activations in the backward pass: less memory, about a third slower."""
     log_every: Positive = option(default=10, affects_weights=False)
@@ -74,7 +76,7 @@ class Decoding(Component):
     """Tokens to generate at most."""
     temperature: Annotated[float, Ge(0)] = 0.0
     """0 takes the likeliest token; otherwise logits are divided by it and sampled."""
-    top_p: Annotated[float, Gt(0)] = 1.0
+    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
     """Sample from the smallest set of tokens with at least this probability (arXiv:1904.09751)."""
     top_k: Annotated[int, Ge(0)] = 0
     """Sample from this many likeliest tokens; 0 from all."""

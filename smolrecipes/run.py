@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Evaluator
+from smolrecipes.launch import agreed
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -64,9 +66,10 @@ def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, comma
     recipe = resolve(recipe)
     if WORLD > 1:
         _join(recipe)
-    this = _finished(recipe, Path(runs), fresh, command)
+    this = trained(recipe, Path(runs), fresh, command)
     if is_first():
         _point_last(this)
+        _deliver(this)
     summarise(this)
     return this
 
@@ -83,23 +86,27 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
 
 
 def place(recipe: Recipe, runs: Path) -> Run:
-    """Where a recipe's run lies: `<runs>/<title>-<8 digits of the fingerprint>`."""
-    return Run(runs / f"{recipe.title or recipe.objective.name}-{recipe.fingerprint()[:8]}", recipe)
+    """Where a recipe's run lies, found by its fingerprint; else `<runs>/<title>-<8 digits of the fingerprint>`."""
+    fingerprint = recipe.fingerprint()
+    for found in sorted(runs.glob(f"*-{fingerprint[:8]}/lineage.json")):
+        if json.loads(found.read_text(encoding="utf-8"))["fingerprint"] == fingerprint:
+            return Run(found.parent, recipe)
+    return Run(runs / f"{recipe.title or recipe.objective.name}-{fingerprint[:8]}", recipe)
 
 
-def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
-    """The run of a recipe, trained now unless it already is."""
+def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
+    """The finished run of a recipe, trained now unless it already is."""
     from smolrecipes.summary import bases, begin, reused
 
     this = place(recipe, runs)
     if fresh:
         _first_only(lambda: _set_aside(this.folder))
-    if _agreed(this.finished):
+    if agreed(this.finished):
         reused(this)
         return this
     from smolrecipes.assemble import assemble
 
-    if _agreed(any(not place(base, runs).finished for base in bases(recipe))):
+    if agreed(any(not place(base, runs).finished for base in bases(recipe))):
         _join(recipe)
         _first_only(lambda: _foresee(recipe, this.folder))
     concrete = _bases(recipe, runs, command)
@@ -113,7 +120,8 @@ def _finished(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
 
 def _foresee(recipe: Recipe, folder: Path) -> None:
     """Finds a mistake in a recipe's rows and options before minutes go into training what it builds on."""
-    from smolrecipes.assemble import load_rows, options
+    from smolrecipes.arguments import options
+    from smolrecipes.assemble import load_rows
 
     options(recipe, folder)
     load_rows(recipe)
@@ -133,7 +141,7 @@ def _bases(part: Part, runs: Path, command: str) -> Part:
 
     def settle(value: Any) -> Any:
         if isinstance(value, Trained):
-            return Pretrained(str(_finished(value.recipe, runs, False, command).model))
+            return Pretrained(str(trained(value.recipe, runs, False, command).model))
         if isinstance(value, Component):
             return _bases(value, runs, command)
         return tuple(map(settle, value)) if isinstance(value, tuple) else value
@@ -168,7 +176,7 @@ def _plain(entry: dict[str, float]) -> dict[str, float]:
 
 def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
     """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
-    from smolrecipes.adapters.lora import merged, share
+    from smolrecipes.adapters.merge import merged, share
     from smolrecipes.summary import samples
 
     trainer, parts = assembly.trainer, assembly.parts
@@ -223,6 +231,18 @@ def _set_aside(folder: Path) -> None:
         say(f"the old run is kept as {old}")
 
 
+def _deliver(this: Run) -> None:
+    """Runs the recipe's evaluators and exporters that this run has no result of yet."""
+    results = this.results
+    for what, parts in (("evaluations", this.recipe.evaluators), ("exports", this.recipe.exporters)):
+        done = results.setdefault(what, {})
+        for part in parts:
+            if repr(part) not in done:
+                done[repr(part)] = part.evaluate(this) if isinstance(part, Evaluator) else str(part.export(this))
+                say(f"{part!r}: {done[repr(part)]}")
+    (this.folder / "results.json").write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
 def _point_last(this: Run) -> None:
     """`runs/last`: a link to the newest run, or a file with its name where links are not allowed."""
     last = this.folder.parent / "last"
@@ -238,28 +258,14 @@ def _point_last(this: Run) -> None:
 
 def _first_only(act: Any) -> None:
     """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
-    problem: list[Any] = [None]
+    problem: RecipeError | None = None
     if is_first():
         try:
             act()
         except RecipeError as error:
-            problem = [error]
-    if WORLD > 1:
-        from accelerate.utils import broadcast_object_list
-
-        broadcast_object_list(problem)
-    if problem[0] is not None:
-        raise problem[0]
-
-
-def _agreed(value: bool) -> bool:
-    """Rank 0's answer, on every rank."""
-    answer = [value]
-    if WORLD > 1:
-        from accelerate.utils import broadcast_object_list
-
-        broadcast_object_list(answer)
-    return answer[0]
+            problem = error
+    if (found := agreed(problem)) is not None:
+        raise found
 
 
 def command_line() -> str:

@@ -16,6 +16,10 @@ class Tally:
     """What an objective reported since the last reset: a sum for each term and metric, a count for each unit."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything."""
         self.sums: dict[str, torch.Tensor] = {}
         self.units: dict[str, tuple[str, float | None]] = {}
         self.counts: dict[str, int] = {}
@@ -24,7 +28,7 @@ class Tally:
         """One micro-batch; an empty one adds nothing but makes every rank know the same names."""
         for group, weighed in ((loss.terms, True), (loss.metrics, False)):
             for name, mean in group.items():
-                value = mean.sum.detach().double() * (not empty)
+                value = precise(mean.sum.detach()) * (not empty)
                 self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
                 self.units[name] = (mean.over, mean.weight if weighed else None)
         for unit, count in counts.items():
@@ -34,16 +38,16 @@ class Tally:
         """Each term's and metric's mean over all ranks, and `loss`, the weighted sum of the terms; resets the tally."""
         if not self.sums:
             return {}
-        values = torch.stack(
-            [
-                *self.sums.values(),
-                *(torch.tensor(float(c)).to(next(iter(self.sums.values()))) for c in self.counts.values()),
-            ]
-        )
-        total = dict(
-            zip([*self.sums, *(f"count of {unit}" for unit in self.counts)], accelerator.reduce(values).tolist())
-        )
-        found = {name: total[name] / max(1.0, total[f"count of {unit}"]) for name, (unit, _) in self.units.items()}
+        sums = torch.stack(list(self.sums.values()))
+        counts = torch.tensor(list(self.counts.values()), dtype=sums.dtype, device=sums.device)
+        totals = accelerator.reduce(torch.cat([sums, counts])).tolist()
+        count = dict(zip(self.counts, totals[len(sums) :]))
+        found = {n: total / max(1.0, count[self.units[n][0]]) for n, total in zip(self.sums, totals)}
         loss = sum(found[name] * weight for name, (_, weight) in self.units.items() if weight is not None)
-        self.__init__()  # type: ignore[misc]
+        self.reset()
         return {"loss": loss, **found}
+
+
+def precise(value: torch.Tensor) -> torch.Tensor:
+    """In float64, where the device has it."""
+    return value.float() if value.device.type == "mps" else value.double()

@@ -12,7 +12,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from smolrecipes.batches import Batches, Loader, lengths
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
-from smolrecipes.tally import Tally
+from smolrecipes.tally import Tally, precise
 
 
 class RecipeTrainer(Trainer):  # type: ignore[misc]
@@ -58,7 +58,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             found = {**self.objective.counts(batch), "input": int(batch["attention_mask"].sum())}
             for unit, count in found.items():
                 counts[unit] = counts.get(unit, 0) + (count if batch["origins"] else 0)
-        sums = self.accelerator.reduce(torch.tensor(list(counts.values()), dtype=torch.float64, device=device)).tolist()
+        sums = self.accelerator.reduce(precise(torch.tensor(list(counts.values()), device=device))).tolist()
         totals = dict(zip(counts, sums))
         self.state.num_input_tokens_seen += int(totals.get("input", 0))
         self.callback_handler.train_dataloader.seen = [origin for batch in batches for origin in batch["origins"]]

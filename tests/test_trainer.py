@@ -92,7 +92,7 @@ OBJECTIVES = [CLM(), SFT(), ORPO(), ORPO(learn="prompt+answer"), DPO()]
 def made(objective: Objective, folder: Path, micro: int, **options: Any) -> RecipeTrainer:
     built = trainer(objective, folder, micro, **options)
     if isinstance(objective, DPO):
-        rows = objective.precompute(built.parts.train, built.model, 0, lambda make: make())
+        rows = objective.precompute(built.parts.train, built.model, 0, 4, lambda make: make())
         object.__setattr__(built.parts, "train", rows)
         object.__setattr__(built.parts, "validation", rows)
     return built

@@ -97,16 +97,3 @@ def _task(model: PreTrainedModel) -> str | None:
     if model.config.is_encoder_decoder:
         return "SEQ_2_SEQ_LM"
     return "CAUSAL_LM" if model.can_generate() else None
-
-
-def merged(model: Any) -> PreTrainedModel:
-    """The plain model with the updates added to its weights, in place; save the adapter first, if it is wanted."""
-    plain: PreTrainedModel = model.merge_and_unload(safe_merge=True)
-    plain.tie_weights()
-    return plain
-
-
-def share(model: Module) -> tuple[int, int]:
-    """How many weights are trained, and how many there are; a tied weight counts once."""
-    sizes = [(getattr(weight, "ds_numel", weight.numel()), weight.requires_grad) for weight in model.parameters()]
-    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)

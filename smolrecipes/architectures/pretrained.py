@@ -65,7 +65,7 @@ class Pretrained(Architecture):
         known = {"use": f"{self.kind}:{self.name}", "dtype": self.dtype}
         where = hub.folder(self.path, NEEDS)
         if where:
-            return {**known, "content": hub.content(where, hub.MODEL_FILES)}
+            return {**known, "content": hub.content(where, (*hub.MODEL_FILES, *hub.TOKENIZER_FILES))}
         return {**known, "hub": self.path, "commit": self._commit()}
 
     def _commit(self) -> str:

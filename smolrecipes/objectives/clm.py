@@ -42,10 +42,11 @@ class CLM(Objective, name="clm"):
         stream, starts = lists.flatten().to_numpy(), np.asarray(lists.offsets)
         cuts = range(0, len(stream) - 1, max_length)
         first = np.searchsorted(starts, list(cuts), side="right") - 1
+        origins = examples.data.column("origin").to_pylist()
         return Dataset.from_dict(
             {
                 "input_ids": [stream[cut : cut + max_length + 1] for cut in cuts],
-                "origin": [examples[int(row)]["origin"] for row in first],
+                "origin": [origins[row] for row in first],
             },
             features=examples.features,
         )

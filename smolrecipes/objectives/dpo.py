@@ -48,6 +48,7 @@ class DPO(PairwiseObjective, name="dpo"):
         examples: Dataset,
         model: PreTrainedModel,
         pad_id: int,
+        rows: int,
         keep: Callable[[Callable[[], Dataset]], Dataset],
     ) -> Dataset:
         """Without an adapter, adds `reference_chosen` and `reference_rejected`, summed log-probabilities of each pair."""
@@ -55,7 +56,7 @@ class DPO(PairwiseObjective, name="dpo"):
             return examples
         from smolrecipes.objectives.reference import add_reference
 
-        return keep(lambda: add_reference(self, examples, model, pad_id))
+        return keep(lambda: add_reference(self, examples, model, pad_id, rows))
 
     def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
         """The DPO loss of the pairs."""

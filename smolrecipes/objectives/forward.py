@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from smolrecipes.console import say
 from smolrecipes.objectives.losses import IGNORE, label_logps
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ def _plain(causal: Any) -> bool:
     plain = bool(torch.allclose(ours, theirs, rtol=0, atol=1e-3 * float(ours.abs().max())))
     _plain_heads[causal] = plain
     if not plain:
-        print(
-            f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower"
-        )
+        say(f"{type(causal).__name__} changes its logits after the head, so every logit is computed: exact, but slower")
     return plain
 
 

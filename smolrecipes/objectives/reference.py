@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def add_reference(objective: PairwiseObjective, examples: Dataset, model: PreTrainedModel, pad_id: int) -> Dataset:
-    """`examples` with `reference_chosen` and `reference_rejected`: sums over the answers, dropout off."""
+def add_reference(
+    objective: PairwiseObjective, examples: Dataset, model: PreTrainedModel, pad_id: int, pairs: int
+) -> Dataset:
+    """`examples` with `reference_chosen` and `reference_rejected`: sums over the answers, dropout off, `pairs` at a time."""
     chosen: list[float] = []
     rejected: list[float] = []
     training = model.training
     model.eval()
-    for start in range(0, len(examples), 16):
-        rows = [examples[i] for i in range(start, min(start + 16, len(examples)))]
+    for start in range(0, len(examples), pairs):
+        rows = [examples[i] for i in range(start, min(start + pairs, len(examples)))]
         batch = {name: tensor.to(model.device) for name, tensor in objective.collate(rows, pad_id).items()}
         pair = objective.logps(model, batch)
         chosen += pair.chosen.tolist()

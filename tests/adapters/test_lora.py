@@ -17,7 +17,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from smolrecipes.adapters.lora import LoRA, merged, share
+from smolrecipes.adapters.lora import LoRA
+from smolrecipes.adapters.merge import merged, share
 from smolrecipes.errors import RecipeError
 
 SIZES = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

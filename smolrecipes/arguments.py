@@ -1,0 +1,132 @@
+"""What a recipe's Training becomes: transformers' TrainingArguments, with batches and steps fitted to the data."""
+
+from __future__ import annotations
+
+import os
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import TrainingArguments
+
+    from smolrecipes.kinds import Objective
+    from smolrecipes.prepare import Prepared
+    from smolrecipes.recipe import Recipe
+
+TRACKERS = ("report_to", "run_name")
+"""Fields that change nothing about the weights and may be set freely."""
+
+_OWN_LOADER = "rows are read, ordered and batched by the recipe's own loader"
+_FITTED = "it follows from training.global_batch_size, the processes and the data"
+REFUSED = {
+    **dict.fromkeys(("max_steps", "num_train_epochs"), "set training.steps, epochs or tokens"),
+    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size"), "set training.micro_batch_size"),
+    **dict.fromkeys(("gradient_accumulation_steps", "auto_find_batch_size"), _FITTED),
+    **dict.fromkeys(("warmup_steps", "warmup_ratio"), "set training.warmup, a share of the steps"),
+    **dict.fromkeys(("save_steps", "save_strategy"), "set training.save_every"),
+    **dict.fromkeys(("dataloader_num_workers", "dataloader_drop_last", "dataloader_prefetch_factor"), _OWN_LOADER),
+    **dict.fromkeys(("data_seed", "train_sampling_strategy", "group_by_length", "length_column_name"), _OWN_LOADER),
+    "label_smoothing_factor": "the loss is the objective's own",
+    "gradient_checkpointing": "set training.gradient_checkpointing",
+    "resume_from_checkpoint": "an interrupted run resumes by itself",
+    "eval_on_start": "held-out numbers always come before the first and after the last step",
+    "load_best_model_at_end": "the run keeps the last weights",
+    "deepspeed": "launch with accelerate launch --use_deepspeed --zero_stage 2",
+    "fsdp": "launch DDP or DeepSpeed ZeRO-2",
+}
+"""Fields of TrainingArguments that nothing here would read, or that the recipe decides, and what to do instead."""
+
+
+def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """What the recipe decides of TrainingArguments; `training.hf` may add to it, not contradict it."""
+    import torch
+
+    from smolrecipes.launch import device_options, precision_options
+
+    training = recipe.training
+    cpu = device_options(training.device)["use_cpu"]
+    decided = {
+        "output_dir": str(folder / "checkpoints"),
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": {"constant": "constant_with_warmup", "wsd": "warmup_stable_decay"}.get(
+            training.schedule, training.schedule
+        ),
+        "weight_decay": training.weight_decay,
+        "max_grad_norm": training.max_grad_norm,
+        "activation_checkpointing": training.gradient_checkpointing,
+        "logging_steps": training.log_every,
+        "eval_strategy": "steps" if training.evaluate_every else "no",
+        "eval_steps": training.evaluate_every,
+        "save_total_limit": training.keep_checkpoints,
+        "seed": recipe.seed,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "logging_nan_inf_filter": False,  # it would show a loss of 0.0 for NaN
+        "dataloader_pin_memory": False,
+        "use_cpu": cpu,
+        **precision_options(training.precision, cuda=not cpu and torch.cuda.is_available()),
+    }
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if decided["bf16"] else "fp16" if decided["fp16"] else "no"
+    return {**decided, **checked_hf(training.hf, decided)}
+
+
+def accepted(objective: Objective, decided: dict[str, Any]) -> TrainingArguments:
+    """The training arguments, or RecipeError with why transformers refuses a value or a combination."""
+    try:
+        return objective.arguments(decided)
+    except (TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise RecipeError(f"training: TrainingArguments refuses these options: {why[:300]}") from error
+
+
+def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
+    """`training.hf`, or RecipeError for a field that TrainingArguments lacks or that the recipe already decides."""
+    import dataclasses
+    from typing import get_type_hints
+
+    from pydantic import TypeAdapter, ValidationError
+    from transformers import TrainingArguments
+
+    from smolrecipes.errors import nearest
+
+    fields = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    types = get_type_hints(TrainingArguments)
+    for name, value in given.items():
+        if name not in fields:
+            raise RecipeError(f"training.hf: TrainingArguments has no field '{name}'{nearest(name, fields)}")
+        if why := REFUSED.get(name) or ("the recipe decides it" if name in decided and name not in TRACKERS else ""):
+            raise RecipeError(f"training.hf: '{name}' would not be used: {why}")
+        try:
+            TypeAdapter(types[name]).validate_python(value)
+        except ValidationError as error:
+            why = error.errors()[0]["msg"].replace("Input should be", "should be")
+            raise RecipeError(f"training.hf.{name}: {why}, not {value!r}") from None
+    return given
+
+
+def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared) -> TrainingArguments:
+    """Micro-batch, accumulation and steps, derived from the global batch, the processes and the data."""
+    from smolrecipes.batches import lengths
+
+    training, count = recipe.training, len(train.examples)
+    share = ceil(training.global_batch_size / arguments.world_size)
+    most = training.micro_batch_size or max(1, 16_384 // training.max_length)
+    accumulation = ceil(share / most)
+    arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
+    arguments.gradient_accumulation_steps = accumulation
+    per_epoch = ceil(count / training.global_batch_size)
+    steps = training.steps or ceil((training.epochs or 1) * per_epoch)
+    if training.tokens:
+        per_row = sum(lengths(train.examples)) / count
+        steps = ceil(training.tokens / (per_row * training.global_batch_size))
+    arguments.max_steps = steps
+    arguments.warmup_steps = round(training.warmup * steps)
+    arguments.save_steps = training.save_every or max(50, ceil(steps / 10))
+    if training.schedule == "wsd":
+        arguments.lr_scheduler_kwargs = {"num_decay_steps": ceil(steps / 5)}
+    return arguments
