@@ -9,9 +9,10 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from smolrecipes.cli import COMMANDS, REPORT
-from smolrecipes.errors import RecipeError
+from smolrecipes.errors import RecipeError, nearest
 
 OTHERS_WAIT = 3.0
 """Seconds that other ranks wait before they speak: when rank 0 fails too, the launcher has ended them by then."""
@@ -24,19 +25,48 @@ def main() -> None:
 
 
 def _status(arguments: Sequence[str]) -> int:
-    from smolrecipes.cli.app import app
-
     try:
-        words = _with_command(list(arguments))
-        app(words)(args=words, prog_name="smolrecipes", standalone_mode=True)
+        return _called(_with_command(list(arguments)))
     except RecipeError as error:
         _tell(error)
         return error.code
-    except SystemExit as done:  # typer's own: help, usage errors, an interrupt
-        return done.code if isinstance(done.code, int) else 0
+    except SystemExit as done:  # what a script or a library that we call ends by
+        if isinstance(done.code, str):
+            _tell(RecipeError(done.code))
+            return RecipeError.code
+        return done.code or 0
     except KeyboardInterrupt:
         return 130
-    return 0
+
+
+def _called(words: list[str]) -> int:
+    """The exit code of a command; what typer calls wrong usage is a RecipeError."""
+    from typer import Abort
+
+    from smolrecipes.cli.app import app
+
+    try:
+        code = app(words)(args=words, prog_name="smolrecipes", standalone_mode=False)
+    except Abort:
+        return 1
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own mistakes, whose class has moved from click to typer
+            raise
+        raise RecipeError(_usage(error, words)) from None
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any, words: list[str]) -> str:
+    """One sentence for typer's usage block."""
+    context = getattr(error, "ctx", None)
+    name = words[0] if words[0] in COMMANDS else ""
+    wrong = getattr(error, "option_name", "")
+    ask = f"; 'smolrecipes {name} --help' shows how" if name else "; 'smolrecipes --help' shows how"
+    if type(error).__name__ != "NoSuchOption" or context is None:
+        what = " ".join(str(error.format_message()).split()).rstrip(".")
+        return f"{f'{name}: ' if name else ''}{what[0].lower()}{what[1:]}{ask}"
+    known = [word for parameter in context.command.params for word in parameter.opts if word.startswith("--")]
+    return f"{name or 'smolrecipes'} has no option '{wrong}'{nearest(wrong, [*known, '--help']) or ask}"
 
 
 def _with_command(arguments: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ def join(device: str = "auto") -> Any:
             "(add training.device=cpu where there is a GPU that should not be used)"
         )
     if deepspeed and "RANK" not in os.environ:
-        os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=_free_port())
+        os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=free_port())
     # without cpu=True accelerate sees one process where there is no GPU; with it, DeepSpeed is dropped
     state = PartialState(cpu=not deepspeed and (device == "cpu" or not torch.cuda.is_available()))
     asked = int(os.environ.get("SMOLRECIPES_PROCESSES", state.num_processes))
@@ -127,7 +127,8 @@ def verify(trainer: Any) -> None:
         raise RecipeError(f"{world} processes were launched, but the trainer counts {trainer.args.world_size}")
 
 
-def _free_port() -> str:
+def free_port() -> str:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])

@@ -18,6 +18,7 @@ from typing import Any
 
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.named import run_at
 from smolrecipes.override import override
 from smolrecipes.recipe import Recipe
 from smolrecipes.registry import registry
@@ -50,8 +51,9 @@ def load(source: str | Path) -> Loaded:
     path = Path(text).expanduser()
     if path.suffix == ".py":
         return _from_file(path)
-    if path.is_dir() or path.suffix == ".json":
-        return _from_json(path / "recipe.json" if path.is_dir() else path)
+    folder = run_at(path)
+    if folder.is_dir() or path.suffix == ".json":
+        return _from_json(folder / "recipe.json" if folder.is_dir() else path)
     if text in registry().recipes():
         return _from_module(registry().recipes()[text], "recipe", text)
     module, _, attribute = text.partition(":")
@@ -77,7 +79,7 @@ def _from_module(name: str, attribute: str, shown: str) -> Loaded:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise RecipeError(f"{shown}: there is no module '{error.name}'{_nearest_module(name)}") from None
         raise RecipeError(f"{shown}: {_located(error, None)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RecipeError(f"{shown}: {_located(error, None)}") from error
     return _taken(module, attribute, shown, name.rpartition(".")[2])
 
@@ -102,7 +104,7 @@ def _from_file(path: Path) -> Loaded:
     try:
         with _importable(path.parent):
             spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise RecipeError(_located(error, path)) from error
     _warn_of_shadows(path)
@@ -191,7 +193,9 @@ def _located(error: BaseException, path: Path | None) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_recipe_file(frame.filename, path)]
     where = f"{_short_path(Path(frames[-1].filename))}:{frames[-1].lineno}: " if frames else ""
     what = " ".join(str(error).split())
-    if isinstance(error, RecipeError):
+    if isinstance(error, SystemExit) and not isinstance(error.code, str):
+        return f"{where}it ends by sys.exit({'' if error.code is None else error.code}) before there is a recipe"
+    if isinstance(error, (RecipeError, SystemExit)):
         return f"{where}{what}"
     return f"{where}{type(error).__name__}: {what}{_nearest_import(error)}"
 
@@ -228,7 +232,7 @@ def _recipe_files(folder: Path) -> list[str]:
 
 def _warn_of_shadows(path: Path) -> None:
     """A shipped recipe that is imported although an edited copy lies beside the file: the copy would have no effect."""
-    for name in sorted(_shipped_imports(path)):
+    for name in sorted({name for name, _ in shipped_imports(path.read_text(encoding="utf-8"))}):
         beside = path.parent / f"{name}.py"
         shipped = Path(sys.modules[SHIPPED + name].__file__ or "") if SHIPPED + name in sys.modules else None
         if shipped and beside.is_file() and beside != shipped.resolve() and beside.read_bytes() != shipped.read_bytes():
@@ -236,12 +240,15 @@ def _warn_of_shadows(path: Path) -> None:
             warnings.warn(f"{text}; write 'from {name} import recipe' to use that one", stacklevel=2)
 
 
-def _shipped_imports(path: Path) -> set[str]:
-    """The X of every `smolrecipes.recipes.X` that the file imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+def shipped_imports(text: str) -> list[tuple[str, ast.Import | ast.ImportFrom]]:
+    """The X of every `smolrecipes.recipes.X` that a file's text imports, with the statement."""
+    found: list[tuple[str, ast.Import | ast.ImportFrom]] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}." == SHIPPED:
+            found += [(alias.name, node) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(SHIPPED):
+            found.append((str(node.module)[len(SHIPPED) :].split(".")[0], node))
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return {name[len(SHIPPED) :].split(".")[0] for name in found if name.startswith(SHIPPED)}
+            names = [alias.name for alias in node.names if alias.name.startswith(SHIPPED)]
+            found += [(name[len(SHIPPED) :].split(".")[0], node) for name in names]
+    return found

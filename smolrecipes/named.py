@@ -61,6 +61,16 @@ def named(kind: str, text: str, where: str) -> Named:
     raise RecipeError(_nothing_found(kind, text, where))
 
 
+def run_at(path: Path) -> Path:
+    """The folder of a run: `path`, unless it is the file `last` that names it where links are not allowed."""
+    if path.name != "last" or not path.is_file():
+        return path
+    folder = path.parent / path.read_text(encoding="utf-8").strip()
+    if not folder.is_dir():
+        raise RecipeError(f"{path}: the run that it names, {folder}, is gone; name another")
+    return folder
+
+
 def resolve(recipe: Recipe, notes: list[str] | None = None) -> Recipe:
     """The recipe with every bare string replaced by what it names, base recipes included.
 
@@ -149,6 +159,7 @@ def _path(kind: str, text: str, where: str) -> Named:
         return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")
     if not path.exists():
         raise RecipeError(f"{where}: there is no folder '{shown}'{nearest(path.name, _beside(path, kind))}")
+    path = run_at(path)
     if (path / "recipe.json").is_file() and (path / "model").is_dir():
         return _made(kind, BARE[kind][0], (path / "model").as_posix(), f"{shown} is a run; its model is taken")
     return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")

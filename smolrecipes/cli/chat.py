@@ -58,6 +58,8 @@ def _terminal(talk: Conversation) -> None:
                 return
         except KeyboardInterrupt:
             print(" (stopped)")
+        except RecipeError as error:  # such as a conversation that has become too long: /reset mends it
+            print(error)
 
 
 def _order(talk: Conversation, line: str) -> bool:
@@ -68,8 +70,7 @@ def _order(talk: Conversation, line: str) -> bool:
     if word == "/reset":
         talk.reset()
     elif word == "/system":
-        talk.system = rest
-        talk.reset()
+        talk.begin(rest)
     elif word.startswith("/") and word[1:].isalpha():
         print(f"there is no {word}; {HELP}")
     elif line:
@@ -86,9 +87,9 @@ def _printable(text: str) -> str:
 
 def _model_folder(path: Path) -> Path:
     """The folder with the model of a run, or the folder itself."""
-    for where in (path, Path("runs") / path):
-        if where.is_file():  # runs/last where links are not allowed: a file with the run's name
-            where = where.parent / where.read_text(encoding="utf-8").strip()
+    from smolrecipes.named import run_at
+
+    for where in map(run_at, (path, Path("runs") / path)):
         for folder in (where / "model", where):
             if (folder / "config.json").is_file():
                 return folder

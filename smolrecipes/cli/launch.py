@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from smolrecipes.cli import REPORT
+from smolrecipes.launch import free_port
 
 
 def launch(processes: int, arguments: list[str]) -> int:
@@ -40,7 +40,7 @@ def launch(processes: int, arguments: list[str]) -> int:
 def _command(processes: int, arguments: list[str]) -> list[str]:
     """`--multi_gpu` also on CPU: with `--cpu` accelerate starts a single process without a word."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"]
-    options = ["--num_processes", str(processes), "--main_process_port", _free_port()]
+    options = ["--num_processes", str(processes), "--main_process_port", free_port()]
     plain = ["--mixed_precision", "no", "--dynamo_backend", "no"]
     return [*launcher, *options, *plain, "-m", "smolrecipes", "run", *arguments]
 
@@ -50,9 +50,3 @@ def _pass_on(stream: IO[bytes], report: Path) -> None:
         if not report.exists():
             sys.stderr.buffer.write(chunk)
             sys.stderr.flush()
-
-
-def _free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])

@@ -11,8 +11,6 @@ import typer
 
 from smolrecipes.errors import RecipeError, nearest
 
-SHIPPED = "smolrecipes.recipes"
-
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new file: mine, or mine.py.")],
@@ -33,6 +31,8 @@ def command(
 
 def _copies(source: str, target: Path) -> dict[Path, str]:
     """The text of every file to write, the new one first."""
+    from smolrecipes.load import SHIPPED
+
     copies = {target: _local(_text(_module(source)))}
     waiting = _builds_on(_text(_module(source)))
     while waiting:
@@ -43,7 +43,7 @@ def _copies(source: str, target: Path) -> dict[Path, str]:
                 f"{target}: {source} builds on the recipe {name}, which is copied beside it; take another name"
             )
         if path not in copies:
-            text = _text(f"{SHIPPED}.{name}")
+            text = _text(f"{SHIPPED}{name}")
             copies[path] = _local(text)
             waiting += _builds_on(text)
     return copies
@@ -79,20 +79,19 @@ def _text(module: str) -> str:
     return Path(spec.origin).read_text(encoding="utf-8")
 
 
-def _imports(text: str) -> list[ast.ImportFrom]:
-    """The `from smolrecipes.recipes.X import ...` lines."""
-    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module]
-    return [node for node in found if str(node.module).startswith(f"{SHIPPED}.")]
-
-
 def _builds_on(text: str) -> list[str]:
-    return [str(node.module)[len(SHIPPED) + 1 :] for node in _imports(text)]
+    from smolrecipes.load import shipped_imports
+
+    return [name for name, node in shipped_imports(text) if isinstance(node, ast.ImportFrom)]
 
 
 def _local(text: str) -> str:
     """The text with the shipped recipes it imports replaced by the copies beside it."""
+    from smolrecipes.load import SHIPPED, shipped_imports
+
     lines = text.splitlines(keepends=True)
-    for node in _imports(text):
+    for _, node in shipped_imports(text):
         line = lines[node.lineno - 1]
-        lines[node.lineno - 1] = line.replace(f"from {SHIPPED}.", "from ", 1)
+        line = line.replace(f"from {SHIPPED}", "from ", 1)
+        lines[node.lineno - 1] = line.replace(f"from {SHIPPED[:-1]} import ", "import ", 1)
     return "".join(lines)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smolrecipes import generate
 from smolrecipes.cli.chat import _decoding, _printable
 from smolrecipes.recipe import Decoding
 
@@ -46,13 +48,14 @@ def _say(cli: Any, monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) 
 
 
 def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
-    from smolrecipes.cli.conversation import Conversation
-
     asked: list[Any] = []
-    original = Conversation._encoded
-    monkeypatch.setattr(
-        Conversation, "_encoded", lambda self, messages, text: asked.append(messages) or original(self, messages, text)
-    )
+    original = generate.stream
+
+    def stream(model: Any, tokenizer: Any, messages: Any, decoding: Any) -> Any:
+        asked.append(messages)
+        return original(model, tokenizer, messages, decoding)
+
+    monkeypatch.setattr(generate, "stream", stream)
     script = "hello\n\nagain\n/reset\nnew\n/system be brief\nlast\n/quit\nnever\n"
     done = _say(cli, monkeypatch, script, str(model.parent), "--max-new-tokens", "4")
     assert (done.code, done.err) == (0, "")
@@ -62,6 +65,7 @@ def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pyt
         ["new"],
         ["last"],
     ]
+    assert asked[3][0] == {"role": "system", "content": "be brief"}
     assert asked[1][1]["role"] == "assistant" and _printable(asked[1][1]["content"]) in done.out
 
 
@@ -73,9 +77,12 @@ def test_an_unknown_order_is_not_sent_to_the_model(cli: Any, monkeypatch: pytest
 def test_what_fails_while_generating_is_not_swallowed(model: Path) -> None:
     from smolrecipes.cli.conversation import Conversation
 
+    def fail(*_: Any) -> None:
+        raise FloatingPointError("as it happens")
+
     talk = Conversation(model, Decoding(max_new_tokens=4))
-    talk.settings["no_such_argument"] = 1
-    with pytest.raises(ValueError, match="no_such_argument"):
+    talk.model.model.layers[0].register_forward_hook(fail)
+    with pytest.raises(FloatingPointError, match="as it happens"):
         list(talk.answer("hello"))
     assert talk.messages == []
 
@@ -84,18 +91,45 @@ def test_the_pieces_are_the_answer_and_stopping_early_stops(model: Path) -> None
     from smolrecipes.cli.conversation import Conversation
 
     talk = Conversation(model, Decoding(max_new_tokens=12), system="be brief")
+    system = {"role": "system", "content": "be brief"}
     said = "".join(talk.answer("hello"))
+    assert said and talk.messages == [system, {"role": "user", "content": "hello"}, talk.messages[-1]]
     assert talk.messages[-1] == {"role": "assistant", "content": said}
-    assert "<system>be brief\n<user>x" in talk.tokenizer.decode(
-        talk._encoded([{"role": "user", "content": "x"}], "x")["input_ids"][0]
-    )
+    asked = [system, {"role": "user", "content": "hello"}]
+    assert generate.generate(talk.model, talk.tokenizer, [asked], Decoding(max_new_tokens=12)) == [said]
     talk.reset()
     pieces = talk.answer("hello")
     next(pieces)
     pieces.close()
-    assert talk.messages == []
-    talk.template = False
-    assert isinstance("".join(talk.answer("hello")), str)
+    assert talk.messages == [system]
+
+
+def test_without_a_template_texts_are_continued_and_there_is_no_system_message(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(model, tmp_path / "plain")
+    (folder / "chat_template.jinja").unlink()
+    assert _say(cli, monkeypatch, "once upon\n", str(folder), "--max-new-tokens", "4").code == 0
+    for text, arguments in (("/system be brief\n", []), ("", ["--system", "be brief"])):
+        done = _say(cli, monkeypatch, text, str(folder), *arguments)
+        assert done.code == 2 and "there is no place for a system message" in done.err
+
+
+def test_in_a_terminal_a_conversation_that_is_too_long_goes_on_after_a_sentence(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{'long ' * 20}\nhi\n/quit\n"))
+    folder = shutil.copytree(model, Path("short"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 40}))
+    done = cli("chat", str(folder))
+    assert (done.code, done.err) == (0, "")
+    assert "/quit ends" in done.out and "the model reads 40 at most" in done.out
+    assert len(done.out.split("at most, its answer included")[1]) > 10  # the second line was answered
 
 
 def test_a_model_cannot_steer_the_terminal() -> None:
@@ -115,5 +149,7 @@ def test_runs_are_found_by_name_and_the_last_by_default(cli: Any, monkeypatch: p
     for arguments in ([], ["mine-1234"], ["runs/mine-1234"]):
         assert _say(cli, monkeypatch, "/quit\n", *arguments).code == 0
     assert "did you mean 'mine-1234'?" in _say(cli, monkeypatch, "", "mine-123").err
+    Path("runs/last").write_text("gone-1234", encoding="utf-8")
+    assert "the run that it names, runs/gone-1234, is gone" in _say(cli, monkeypatch, "").err
     Path("runs/unfinished").mkdir()
     assert "there is no trained model in it" in _say(cli, monkeypatch, "", "runs/unfinished").err

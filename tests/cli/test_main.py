@@ -55,6 +55,15 @@ def test_a_recipe_alone_is_run_with_its_overrides(cli: Any, runs: list[Any]) -> 
     ("arguments", "sentence"),
     [
         (["gone.py"], "error: gone.py: there is no such file"),
+        (["ends.py"], "error: ends.py:1: no licence"),
+        (["exits.py"], "error: exits.py:2: it ends by sys.exit(0) before there is a recipe"),
+        (["orpo_lora", "--frsh"], "error: run has no option '--frsh'; did you mean '--fresh'?"),
+        (["show", "orpo_lora", "--jsn"], "error: show has no option '--jsn'; did you mean '--json'?"),
+        (["--versoin"], "error: smolrecipes has no option '--versoin'; did you mean '--version'?"),
+        (["run", "x", "--zzz"], "error: run has no option '--zzz'; 'smolrecipes run --help' shows how"),
+        (["run"], "error: run: missing argument 'RECIPE'; 'smolrecipes run --help' shows how"),
+        (["run", "x", "--processes", "0"], "error: run: invalid value for '--processes'"),
+        (["run", "x", "--runs"], "error: run: option '--runs' requires an argument"),
         (["broken.py"], "error: broken.py:1: '(' was never closed"),
         (["empty.py"], "error: empty.py: there is no `recipe` in it"),
         (["orpo_lor"], "error: no recipe named 'orpo_lor'; did you mean 'orpo_lora'?"),
@@ -74,6 +83,8 @@ def test_a_recipe_alone_is_run_with_its_overrides(cli: Any, runs: list[Any]) -> 
 def test_a_mistake_is_one_sentence_and_exit_2(cli: Any, runs: list[Any], arguments: list[str], sentence: str) -> None:
     Path("broken.py").write_text("recipe = (", encoding="utf-8")
     Path("empty.py").touch()
+    Path("ends.py").write_text("raise SystemExit('no licence')", encoding="utf-8")
+    Path("exits.py").write_text("import sys\nsys.exit(0)", encoding="utf-8")
     done = cli(*arguments)
     assert done.code == 2
     assert done.err.startswith(sentence)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from smolrecipes.cli.new import _builds_on, _local
 from smolrecipes.load import load_recipe
 
 
@@ -48,3 +49,11 @@ def test_what_new_refuses(cli: Any, arguments: list[str], sentence: str) -> None
     done = cli("new", *arguments)
     assert done.code == 2 and done.err.startswith(sentence) and done.err.count("\n") == 1
     assert [path.name for path in Path().glob("*.py")] == ["there.py"]
+
+
+def test_both_ways_to_import_a_shipped_recipe_are_read_and_rewritten() -> None:
+    text = (
+        "from smolrecipes.recipes import orpo_lora as o\nfrom smolrecipes.recipes.sft_chat import recipe\nimport ast\n"
+    )
+    assert _builds_on(text) == ["orpo_lora", "sft_chat"]
+    assert _local(text) == "import orpo_lora as o\nfrom sft_chat import recipe\nimport ast\n"

@@ -1,0 +1,164 @@
+"""The documents are true: their recipes load, their commands parse, their names exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import smolrecipes
+from smolrecipes import Recipe, hookspecs, run
+from smolrecipes.__main__ import main
+from smolrecipes.load import load_recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAIR = '{"prompt": "Say one.", "chosen": "one", "rejected": "two"}\n'
+RUN = importlib.import_module("smolrecipes.run")
+
+
+def blocks(language: str) -> list[Any]:
+    """Every fenced block of a language, named by its page and line."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in FENCE.finditer(text):
+            line = text[: block.start()].count("\n") + 1
+            if block[1] == language:
+                found.append(pytest.param(block[2], id=f"{page.name}:{line}"))
+    return found
+
+
+def commands() -> list[Any]:
+    """The words of every `smolrecipes ...` and `accelerate launch ... -m smolrecipes ...` of the bash blocks."""
+    found: dict[str, list[str]] = {}
+    for block in blocks("bash"):
+        for line in block.values[0].replace("\\\n", " ").splitlines():
+            for command in line.split("&&"):
+                words = shlex.split(command, comments=True)
+                if words[:1] == ["smolrecipes"] or (words[:2] == ["accelerate", "launch"] and "smolrecipes" in words):
+                    found[" ".join(words)] = words
+    return [pytest.param(words, id=text) for text, words in found.items()]
+
+
+def ours(words: list[str]) -> list[str]:
+    """What smolrecipes gets of a command; accelerate's own options are read by accelerate."""
+    if words[0] == "smolrecipes":
+        return words[1:]
+    from accelerate.commands.launch import launch_command_parser
+
+    parsed = launch_command_parser().parse_args(words[2:])
+    assert parsed.module and parsed.training_script == "smolrecipes"
+    return list(parsed.training_script_args)
+
+
+def loaded(text: str, folder: Path) -> ModuleType:
+    """A python block as a module of its own: the annotations of its classes are looked up there."""
+    path = folder / "block.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("block_of_a_document", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[spec.name]
+    return module
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(blocks("python")) >= 4 and len(commands()) >= 10
+
+
+def test_the_readme_s_recipe_is_the_file() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("\n## A recipe\n")[2]
+    block = FENCE.search(section)
+    assert block and block[2] == (ROOT / "recipes" / "orpo_lora.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_what_a_block_imports_exists(text: str) -> None:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "smolrecipes":
+            module = importlib.import_module(str(node.module))
+            for alias in node.names:
+                assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_a_block_runs(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the training itself."""
+    asked: list[Recipe] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(smolrecipes, "run", lambda recipe, **_: asked.append(recipe))
+    monkeypatch.setattr(Recipe, "trainer", lambda recipe, **_: asked.append(recipe))
+    module = loaded(text, tmp_path)
+    assert isinstance(getattr(module, "recipe", None), Recipe) or not hasattr(module, "recipe")
+    assert len(asked) == text.count(" run(") + text.count(".trainer(")
+
+
+@pytest.mark.parametrize("words", commands())
+def test_a_command_is_understood(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Really run, with only the training left out, beside the shipped recipes and with files of the names given."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "recipes", "recipes", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in re.findall(r"=(\w+\.jsonl)", " ".join(words)):
+        Path(name).write_text(PAIR * 20, encoding="utf-8")
+    asked: list[Recipe] = []
+    monkeypatch.setattr(RUN, "run", lambda recipe, **_: asked.append(recipe))
+    arguments = ours(words)
+    monkeypatch.setattr(sys, "argv", ["smolrecipes", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capfd.readouterr()
+    if arguments[0] == "chat":
+        assert said.err.startswith("error: runs/last: there is no such run")
+        return
+    assert (ended.value.code, said.err) == (0, "")
+    if arguments[0] in ("show", "list", "new"):
+        assert said.out and not asked
+        return
+    recipe, *changes = [word for word in arguments if word != "run" and not word.startswith("-")]
+    plain = load_recipe(recipe)
+    assert [one.title for one in asked] == [plain.title]
+    assert (asked[0] != plain) is bool(changes)
+
+
+def test_every_hook_is_described_with_its_signature() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    tree = ast.parse(Path(hookspecs.__file__).read_text(encoding="utf-8"))
+    hooks = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert len(hooks) == 10
+    for hook in hooks:
+        assert f"\ndef {hook.name}({ast.unparse(hook.args)}) -> {ast.unparse(hook.returns or hook)}: ..." in page
+        assert f"\n| `{hook.name.removeprefix('smolrecipes_register_')}` |" in page
+
+
+def test_the_objective_of_the_page_on_plugins_trains(tmp_path: Path) -> None:
+    """As written, but small; in micro-batches of any size it is the same."""
+    (text,) = [block.values[0] for block in blocks("python") if "class Completion" in block.values[0]]
+    (tmp_path / "completion.py").write_text(text, encoding="utf-8")
+    small = ["model.hidden=32", "model.layers=1", "tokenizer.vocab_size=300", "data.rows=24", "validation=4"]
+    short = ["training.epochs=none", "training.steps=4", "training.global_batch_size=8", "training.log_every=1"]
+    found = []
+    for micro in (8, 3):
+        rest = [f"training.micro_batch_size={micro}", "training.device=cpu", "training.max_length=128"]
+        recipe = load_recipe(tmp_path / "completion.py", [*small, *short, *rest, "decoding.max_new_tokens=2"])
+        found.append(run(recipe, runs=tmp_path / f"runs-{micro}").results)
+    assert found[0]["after"]["loss"] < found[0]["before"]["loss"] - 0.1
+    assert found[1]["after"] == pytest.approx(found[0]["after"], rel=1e-3)
+    assert {"nll", "z", "accuracy"} <= found[0]["after"].keys()
