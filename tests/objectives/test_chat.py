@@ -10,6 +10,7 @@ import trl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from smolrecipes.data.preference import explicit, implicit
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode
 from smolrecipes.objectives.chat import continuation, encode
@@ -84,6 +85,100 @@ def test_what_is_learned_with_every_template_of_trl(name):
         assert found and END.fullmatch(end), piece
         assert "ANSWER" not in before and "QUESTION" not in piece
         assert "user" not in piece.lower().replace("to=user", "") or name == "glm4moe_training", piece
-    assert "".join(tokenizer.decode([i]) for i in encode(CHAT, tokenizer)[0]) in tokenizer.apply_chat_template(
-        CHAT, tokenize=False
-    )
+    whole = tokenizer.apply_chat_template(CHAT, tokenize=False)
+    assert whole.startswith(tokenizer.decode(encode(CHAT, tokenizer)[0]))
+
+
+CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"type": "function", "function": {"name": "clock", "arguments": {}}}],
+}
+TOOL = {
+    "type": "function",
+    "function": {"name": "clock", "description": "", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+@pytest.mark.parametrize("name", ["qwen3", "qwen3_5_think", "qwen2_5", "qwen3_training", "qwen3_instruct_2507"])
+def test_tool_calls_are_learned_in_earlier_turns_too(name):
+    chat = [CHAT[0], CALL, {"role": "tool", "content": "NOON"}, *CHAT[1:4]]
+    call, *rest = learned(chat, written(SHIPPED[name]), [TOOL])
+    assert "clock" in call and call.endswith("<|im_end|>") and "NOON" not in call
+    assert [("ANSWER ONE" in one, "ANSWER TWO" in one) for one in rest] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("name", ["qwen3", "qwen3_5_think", "qwen3_8"])
+def test_thoughts_that_the_template_leaves_out_of_earlier_turns(name):
+    thought = {"role": "assistant", "content": "<think>\nTHOUGHT\n</think>\n\nANSWER ONE"}
+    first, last = learned([CHAT[0], thought, *CHAT[2:4]], written(SHIPPED[name]))
+    assert "ANSWER ONE<|im_end|>" in first and "QUESTION" not in first
+    assert last.endswith("ANSWER TWO<|im_end|>")
+    only = learned([CHAT[0], thought], written(SHIPPED[name]))
+    assert "THOUGHT" in only[0] and only[0].endswith("ANSWER ONE<|im_end|>")
+
+
+def test_generation_reads_what_training_reads_before_the_answer():
+    plain = [{"role": "user", "content": "Why? "}, {"role": "assistant", "content": "So."}]
+    for tokenizer in (bytewise(bos=True), bytewise()):
+        ids, labels = encode(plain, tokenizer)
+        asked = _encode(tokenizer, "Why? ", None, None)
+        assert ids[: labels.count(-100)] == asked and ids[len(asked) :] == labels[len(asked) :]
+        assert tokenizer.decode(ids[len(asked) :]) == "So.<eos>"
+        assert continuation(plain[:1], plain[1:], tokenizer) == (asked, ids[len(asked) :])
+        assert encode(plain[1:], tokenizer)[0][:1] == _encode(tokenizer, "", None, None) == [1]
+    chat = bytewise(template("chatml"), bos=True, special=("<|im_start|>", "<|im_end|>"))
+    ids, labels = encode(plain, chat)
+    assert ids[: labels.index(ids[-1]) - len("So.")] == _encode(chat, "Why? ", None, None)
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (CHAT[:1], "the turns of this one are user"),
+        (CHAT[1:3], "the turns of this one are assistant and user"),
+        ([CHAT[1], CHAT[3]], "assistant and assistant"),
+        (CHAT[:4], "no chat template"),
+        ([], "none"),
+    ],
+)
+def test_without_a_template_only_a_question_and_its_answer_are_learned(messages, said):
+    with pytest.raises(RecipeError, match=said):
+        encode(messages, bytewise())
+
+
+def test_without_an_end_nothing_is_learned():
+    with pytest.raises(RecipeError, match="nor an eos token"):
+        encode(CHAT[:2], bytewise(eos=None))
+    with pytest.raises(RecipeError, match="nothing that ends an answer"):
+        encode(CHAT[:2], bytewise("{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
+                                  "{% if add_generation_prompt %}assistant: {% endif %}"))  # fmt: skip
+
+
+def pair(**changed):
+    row = {"prompt": CHAT[:1], "chosen": [CHAT[1]], "rejected": [CHAT[3]], "tools": None, **changed}
+    return DPO().prepare(row, bytewise(template("chatml"), special=("<|im_start|>", "<|im_end|>")), 500)
+
+
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+@pytest.mark.parametrize("answer", [CHAT[2:4], [], CHAT[:1], CHAT[1:4]])
+def test_an_answer_is_one_message_of_the_assistant(side, answer):
+    with pytest.raises(RecipeError, match=f"{side} should be one message of the assistant"):
+        pair(**{side: answer})
+
+
+def test_pairs_without_a_prompt_begin_with_the_assistants_header():
+    tokenizer = bytewise(template("chatml"), special=("<|im_start|>", "<|im_end|>"))
+    found = pair(prompt=[])
+    assert tokenizer.decode(found["prompt"]) == "<|im_start|>assistant\n"
+    assert tokenizer.decode(found["chosen"]) == "ANSWER ONE<|im_end|>"
+
+
+def test_a_row_whose_answers_do_not_begin_with_the_assistant_is_named():
+    other = {"role": "user", "content": "ANOTHER"}
+    with pytest.raises(RecipeError, match="x:3: after the turns .* chosen goes on with the user"):
+        implicit(CHAT[:2], [other, CHAT[1]], "x:3")
+    with pytest.raises(RecipeError, match="x:3"):
+        explicit("QUESTION ONE", "yes", CHAT[:2], "x:3")
+    with pytest.raises(RecipeError, match="x:3: .* rejected goes on with the user"):
+        explicit(CHAT[:1], CHAT[:2], [CHAT[0], other, CHAT[1]], "x:3")
