@@ -126,7 +126,7 @@ def _repeated(said: str, rest: str, message: Message) -> int | None:
     found = min(said.rfind(word) for word in (_answer(message), *calls))
     if found < 0:
         raise RecipeError(f"the chat template does not write what the assistant says ({_answer(message)!r}); {REMEDY}")
-    return next((len(said) - cut for cut in range(found + 1) if rest.startswith(said[cut:])), None)
+    return next((len(said) - cut for cut in range(found + 1) if said[cut:] and rest.startswith(said[cut:])), None)
 
 
 def _around(
@@ -158,7 +158,9 @@ def _closing(rest: str, tail: str, message: Message, tokenizer: PreTrainedTokeni
 
 def _check(piece: str, message: Message) -> None:
     """That there is something after the answer that ends it, else a model would learn never to stop."""
-    if not message.get("tool_calls") and not piece[piece.rfind(_answer(message)) + len(_answer(message)) :].strip():
+    answer = _answer(message)
+    end = piece.rpartition(answer)[2] if answer else piece
+    if not message.get("tool_calls") and not end.strip():
         raise RecipeError(f"the chat template writes nothing that ends an answer; {REMEDY}")
 
 

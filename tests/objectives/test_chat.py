@@ -155,6 +155,13 @@ def test_without_an_end_nothing_is_learned():
                                   "{% if add_generation_prompt %}assistant: {% endif %}"))  # fmt: skip
 
 
+def test_an_empty_answer_is_its_end():
+    nothing = {"role": "assistant", "content": ""}
+    for name in ("qwen2_5", "qwen3", "phi3"):
+        pieces = learned([CHAT[0], nothing, *CHAT[2:4]], written(SHIPPED[name]))
+        assert END.fullmatch(pieces[0]) and "ANSWER TWO" in pieces[1]
+
+
 def pair(**changed):
     row = {"prompt": CHAT[:1], "chosen": [CHAT[1]], "rejected": [CHAT[3]], "tools": None, **changed}
     return DPO().prepare(row, bytewise(template("chatml"), special=("<|im_start|>", "<|im_end|>")), 500)
