@@ -62,8 +62,7 @@ class Component(ABC):
         cls.name = name if name is not None else cls.__name__.lower()
         if reserved := {"kind", "name"} & set(cls.__dict__.get("__annotations__", {})):
             raise RecipeError(f"{cls.__name__}: '{reserved.pop()}' is a reserved name; call the option something else")
-        dataclasses.dataclass(frozen=True, kw_only=True, repr=False)(cls)
-        cls.__hash__ = Component.__hash__  # type: ignore[method-assign]
+        dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)(cls)
         cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
@@ -129,6 +128,11 @@ class Component(ABC):
     def fingerprint(self) -> str:
         """16 hex digits that change exactly when something changes that the weights depend on."""
         return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.options())
 
     def __hash__(self) -> int:
         return hash(repr(self))

@@ -136,7 +136,9 @@ def _encode(
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
-    rendered = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
+    from smolrecipes.objectives.chat import render
+
+    rendered = render(messages, tokenizer, tools, prompt=True)
     return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
 
@@ -145,15 +147,9 @@ def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any) 
         raise RecipeError(
             "the tokenizer has no chat template, so this model only continues text; give it a plain string"
         )
-    ids = list(tokenizer(prompt)["input_ids"])
-    while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
-        ids.pop()
-    if not ids:
-        start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        if start is None:
-            raise RecipeError("an empty prompt needs a token to start from, and the tokenizer has neither bos nor eos")
-        ids = [start]
-    return ids
+    from smolrecipes.objectives.chat import opening
+
+    return opening(prompt, tokenizer)
 
 
 def _limit(model: PreTrainedModel) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import Component
 from smolrecipes.console import say
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -97,18 +99,27 @@ def bases(part: Component) -> Iterator[Recipe]:
 
 
 def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> list[tuple[str, str]]:
-    """Held-out prompts and what the model makes of them."""
+    """Held-out prompts and what the model makes of them; of one that it cannot be asked, why."""
+    from jinja2 import TemplateError
+
     from smolrecipes.generate import generate
 
     rows = parts.validation_rows if parts.validation_rows is not None else parts.train_rows
     if not hasattr(model, "generate") or not model.can_generate():
         return []
-    chosen = random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows)))
-    prompts = [prompt(rows, index) for index in chosen]
-    if not parts.tokenizer.chat_template:  # answers were learned right after the question
-        prompts = [asked if isinstance(asked, str) else "".join(m["content"] for m in asked) for asked in prompts]
-    answers = generate(model, parts.tokenizer, prompts, decoding, text="text" in rows.column_names)
-    return [(_shown(asked), answer.strip()) for asked, answer in zip(prompts, answers)]
+    found: list[tuple[str, str]] = []
+    for index in random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows))):
+        asked, tools = prompt(rows, index), rows[index].get("tools")
+        said = asked
+        if not parts.tokenizer.chat_template and not isinstance(asked, str):
+            said = "".join(str(m.get("content") or "") for m in asked)  # answers were learned right after the question
+        try:
+            text = "text" in rows.column_names
+            answer = generate(model, parts.tokenizer, [said], decoding, tools=tools, text=text)[0].strip()
+        except (RecipeError, TemplateError) as error:  # the training is over and good: what came of it must be kept
+            answer = f"(not asked: {error})"
+        found.append((_shown(asked), answer))
+    return found
 
 
 def prompt(rows: Dataset, index: int) -> Any:
@@ -120,11 +131,12 @@ def prompt(rows: Dataset, index: int) -> Any:
         turns = [message["role"] for message in row["messages"]]
         return row["messages"][: turns.index("assistant")] if "assistant" in turns else row["messages"]
     text = str(row.get("source") or row.get("text") or "")
-    return text if "source" in row else text[: text.find(" ", 40)]
+    border = re.search(r"\s", text[40:200])  # between words, where there is such a place
+    return text if "source" in row else text[: 40 + border.start() if border else 200]
 
 
 def _shown(asked: Any) -> str:
-    text = asked if isinstance(asked, str) else " / ".join(str(m.get("content")) for m in asked)
+    text = asked if isinstance(asked, str) else " / ".join(str(m.get("content") or "") for m in asked)
     return " ".join(text.split())
 
 

@@ -16,14 +16,14 @@ def explicit(prompt: Any, chosen: Any, rejected: Any, where: str) -> dict[str, l
     asked = turns(prompt, "user", f"{where}: prompt")
     better, worse = turns(chosen, "assistant", f"{where}: chosen"), turns(rejected, "assistant", f"{where}: rejected")
     size = _shared(better, worse)
-    if better[0]["role"] == "assistant" or worse[0]["role"] == "assistant":
+    if better[0]["role"] == worse[0]["role"] == "assistant":
         return {"prompt": asked, "chosen": better, "rejected": worse}
     said = [turn["content"].strip() for turn in better[:size]]
     if any(turn["content"].strip() not in said for turn in asked):
         raise RecipeError(
             f"{where}: chosen and rejected do not begin with the prompt's turns; mend it, or drop the column prompt"
         )
-    return {"prompt": better[:size], "chosen": better[size:], "rejected": worse[size:]}
+    return _parted(better, worse, size, where)
 
 
 def implicit(chosen: Any, rejected: Any, where: str) -> dict[str, list[Message]]:
@@ -34,7 +34,7 @@ def implicit(chosen: Any, rejected: Any, where: str) -> dict[str, list[Message]]
             turns(rejected, "assistant", f"{where}: rejected"),
         )
         size = _shared(better, worse)
-        return {"prompt": better[:size], "chosen": better[size:], "rejected": worse[size:]}
+        return _parted(better, worse, size, where)
     if _SPEAKER.match(chosen) and _SPEAKER.match(rejected):
         return implicit(dialogue(chosen), dialogue(rejected), where)
     size = border(chosen, rejected)
@@ -81,6 +81,17 @@ def _shared(one: list[Message], other: list[Message]) -> int:
     """How many first turns are equal, leaving each at least one."""
     size = min(len(one), len(other)) - 1
     return next((i for i in range(size) if one[i] != other[i]), size)
+
+
+def _parted(better: list[Message], worse: list[Message], size: int, where: str) -> dict[str, list[Message]]:
+    """The row whose prompt is the first `size` turns; after it the assistant speaks."""
+    for side, said in (("chosen", better), ("rejected", worse)):
+        if said[size]["role"] != "assistant":
+            raise RecipeError(
+                f"{where}: after the turns that chosen and rejected share, {side} goes on with the {said[size]['role']}, "
+                "not with the assistant's answer; mend the row, or leave it out"
+            )
+    return {"prompt": better[:size], "chosen": better[size:], "rejected": worse[size:]}
 
 
 def _answer(text: str) -> list[Message]:

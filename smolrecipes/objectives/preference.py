@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Mean, Objective
 
 if TYPE_CHECKING:
@@ -50,8 +51,15 @@ class PairwiseObjective(Objective):
         """Ids of the prompt and both answers; answers are cut at `max_length`, None when nothing of one is left."""
         from smolrecipes.objectives.chat import continuation
 
+        for side in ("chosen", "rejected"):
+            _check_answer(side, row[side])
         prompt, chosen = continuation(row["prompt"], row["chosen"], tokenizer, row["tools"])
-        _, rejected = continuation(row["prompt"], row["rejected"], tokenizer, row["tools"])
+        before, rejected = continuation(row["prompt"], row["rejected"], tokenizer, row["tools"])
+        if before != prompt:
+            raise RecipeError(
+                "the chat template writes the prompt differently before chosen than before rejected; "
+                "use another template, as in tokenizer.chat_template=chatml"
+            )
         room = max_length - len(prompt)
         if room < 1 or not prompt or not chosen or not rejected:
             return None
@@ -104,6 +112,16 @@ class PairwiseObjective(Objective):
     @abstractmethod
     def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
         """The loss on one micro-batch, as sums over `pairs` or `tokens`."""
+
+
+def _check_answer(side: str, answer: list[dict[str, Any]]) -> None:
+    """That an answer is one message of the assistant: all of its tokens count, and only the assistant's may."""
+    roles = [message["role"] for message in answer]
+    if roles != ["assistant"]:
+        raise RecipeError(
+            f"{side} should be one message of the assistant after the prompt, and it is {', '.join(roles) or 'empty'}; "
+            "move the turns that both answers share into prompt, or leave the row out"
+        )
 
 
 def rewards(chosen: Tensor, rejected: Tensor) -> dict[str, Mean]:
