@@ -33,6 +33,10 @@ class Interrupted(Exception):
     """What the power cut of these tests raises."""
 
 
+SEEN: list[int] = []
+"""The steps that `PowerCut` saw being taken."""
+
+
 class PowerCut(Callback):
     """Ends the process, as it were, after some steps."""
 
@@ -40,6 +44,7 @@ class PowerCut(Callback):
     """Steps."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        SEEN.append(state.global_step)
         if state.global_step == self.after:
             raise Interrupted
 
@@ -68,6 +73,7 @@ def whole(runs: Path) -> Run:
 def test_interrupted_and_run_again_it_is_the_same_model(
     whole: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    SEEN.clear()
     cut = RECIPE.replace(callbacks=(PowerCut(),))
     with pytest.raises(Interrupted):
         run(cut, runs=tmp_path)
@@ -75,7 +81,9 @@ def test_interrupted_and_run_again_it_is_the_same_model(
     assert not Run(folder, RECIPE).finished and not (folder / "model").exists()
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["checkpoint-2", "checkpoint-4"]
     capsys.readouterr()
-    done = run(RECIPE, runs=tmp_path)
+    assert SEEN == [1, 2, 3, 4, 5]
+    done = run(RECIPE.replace(callbacks=(PowerCut(after=7),)), runs=tmp_path)
+    assert SEEN[5:] == [5, 6]
     assert done.folder == folder and done.finished and done.results["steps"] == 6
     assert f"resumes from {folder / 'checkpoints' / 'checkpoint-4'}" in capsys.readouterr().out.replace("\n", "")
     expected, found = weights(whole), weights(done)
@@ -88,15 +96,15 @@ def test_interrupted_and_run_again_it_is_the_same_model(
 def test_a_finished_run_is_found_and_fresh_keeps_it_aside(
     whole: Run, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written = (whole.folder / "results.json").stat().st_mtime_ns
+    written = (whole.model / "model.safetensors").stat().st_mtime_ns
     assert run(RECIPE, runs=runs) == whole
-    assert (whole.folder / "results.json").stat().st_mtime_ns == written
+    assert (whole.model / "model.safetensors").stat().st_mtime_ns == written
     assert "already trained, nothing to do" in capsys.readouterr().out
     before = weights(whole)
     again = run(RECIPE, runs=runs, fresh=True)
     (old,) = runs.glob(f"{whole.folder.name}.*")
-    assert again.folder == whole.folder and (old / "results.json").stat().st_mtime_ns == written
-    assert (again.folder / "results.json").stat().st_mtime_ns > written
+    assert again.folder == whole.folder and (old / "model" / "model.safetensors").stat().st_mtime_ns == written
+    assert (again.model / "model.safetensors").stat().st_mtime_ns > written
     assert all(torch.equal(before[name], value) for name, value in weights(again).items())
     assert f"the old run is kept as {old}" in capsys.readouterr().out.replace("\n", "")
 
