@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import json
 import sys
-from abc import ABC
+from abc import ABCMeta
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
@@ -45,8 +45,18 @@ def option(
     )
 
 
+class _Named(ABCMeta):
+    """Takes `kind` and `name` in a class statement, which Python 3.10's own ABCMeta cannot."""
+
+    def __new__(
+        mcls, cls: str, bases: tuple[type, ...], body: dict[str, Any], /, kind: str | None = None, name: str | None = None
+    ) -> Any:
+        given = {key: value for key, value in (("kind", kind), ("name", name)) if value is not None}
+        return super().__new__(mcls, cls, bases, {**body, **given})
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, dataclasses.field))
-class Component(ABC):
+class Component(metaclass=_Named):
     """A named, typed, serialisable choice. Subclassing makes the class a frozen dataclass.
 
     Unknown options and values of the wrong type raise RecipeError when the component is made.
@@ -55,11 +65,10 @@ class Component(ABC):
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, kind: str | None = None, name: str | None = None) -> None:
+    def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if kind is not None:
-            cls.kind = kind
-        cls.name = name if name is not None else cls.__name__.lower()
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__.lower()
         if reserved := {"kind", "name"} & set(cls.__dict__.get("__annotations__", {})):
             raise RecipeError(f"{cls.__name__}: '{reserved.pop()}' is a reserved name; call the option something else")
         dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)(cls)
