@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -26,7 +27,11 @@ def bare(hint: Any) -> Any:
 def component_classes(hint: Any) -> list[type[Component]]:
     """The component classes among the alternatives."""
     found = (bare(member) for member in members(hint))
-    return [member for member in found if isinstance(member, type) and issubclass(member, Component)]
+    return [
+        member
+        for member in found
+        if inspect.isclass(member) and get_origin(member) is None and issubclass(member, Component)
+    ]
 
 
 def optional(hint: Any) -> bool:
@@ -62,7 +67,7 @@ def _spoken(hint: Any) -> str:
 
 
 def _is_component(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Component)
+    return inspect.isclass(hint) and get_origin(hint) is None and issubclass(hint, Component)
 
 
 def _name(hint: Any) -> str:

@@ -49,7 +49,13 @@ class _Named(ABCMeta):
     """Takes `kind` and `name` in a class statement, which Python 3.10's own ABCMeta cannot."""
 
     def __new__(
-        mcls, cls: str, bases: tuple[type, ...], body: dict[str, Any], /, kind: str | None = None, name: str | None = None
+        mcls,
+        cls: str,
+        bases: tuple[type, ...],
+        body: dict[str, Any],
+        /,
+        kind: str | None = None,
+        name: str | None = None,
     ) -> Any:
         given = {key: value for key, value in (("kind", kind), ("name", name)) if value is not None}
         return super().__new__(mcls, cls, bases, {**body, **given})

@@ -204,8 +204,7 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
             "samples": samples(model, parts, this.recipe.decoding),
             "sentences": assembly.sentences,
         }
-        text = json.dumps({**numbers, **facts}, indent=2, ensure_ascii=False)
-        (this.folder / "results.json").write_text(text, encoding="utf-8")
+        _write_results(this, {**numbers, **facts})
     trainer.accelerator.wait_for_everyone()
 
 
@@ -233,14 +232,22 @@ def _set_aside(folder: Path) -> None:
 
 def _deliver(this: Run) -> None:
     """Runs the recipe's evaluators and exporters that this run has no result of yet."""
-    results = this.results
+    results, before = this.results, this.results
     for what, parts in (("evaluations", this.recipe.evaluators), ("exports", this.recipe.exporters)):
         done = results.setdefault(what, {})
         for part in parts:
             if repr(part) not in done:
                 done[repr(part)] = part.evaluate(this) if isinstance(part, Evaluator) else str(part.export(this))
                 say(f"{part!r}: {done[repr(part)]}")
-    (this.folder / "results.json").write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
+    if results != before:
+        _write_results(this, results)
+
+
+def _write_results(this: Run, results: dict[str, Any]) -> None:
+    """Whole or not at all: the file says that the run is finished."""
+    partial = this.folder / "results.json.partial"
+    partial.write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.replace(this.folder / "results.json")
 
 
 def _point_last(this: Run) -> None:

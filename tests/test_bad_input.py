@@ -91,7 +91,7 @@ OPTIONS = [
     ("tokenizer=none", r"tokenizer: Llama is built from scratch and brings none; add one"),
     ("adapter=lora adapter.targets=q_prj,", r"(adapter|LoRA)\.targets: .*'q_prj'"),
     ("training.hf.learnin_rate=1", r"training\.hf: .* no field 'learnin_rate'; did you mean 'learning_rate'\?"),
-    ("training.hf.learning_rate=1", r"training\.hf: the recipe itself decides 'learning_rate'"),
+    ("training.hf.learning_rate=1", r"training\.hf: 'learning_rate' would not be used: the recipe decides it"),
     ("training.hf.adam_beta1=x", r"training\.hf\.adam_beta1: should be a valid number"),
     ("training.hf.optim=adammw", r"training: TrainingArguments refuses these options: adammw is not a valid"),
     ("--runs a_file", r"--runs a_file: it is a file; name a folder"),
