@@ -142,7 +142,7 @@ class Component(metaclass=_Named):
 
     def fingerprint(self) -> str:
         """16 hex digits that change exactly when something changes that the weights depend on."""
-        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

@@ -226,7 +226,10 @@ def _open(this: Run, command: str) -> None:
 def _set_aside(folder: Path) -> None:
     if folder.exists():
         old = folder.with_name(f"{folder.name}.{time.strftime('%Y%m%d-%H%M%S')}")
-        folder.rename(old)
+        try:
+            folder.rename(old)
+        except OSError as error:
+            raise RecipeError(f"{folder}: cannot be set aside ({error.strerror})") from None
         say(f"the old run is kept as {old}")
 
 

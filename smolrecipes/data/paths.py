@@ -47,9 +47,12 @@ def content_hash(file: Path) -> str:
 @functools.cache
 def _hashed(path: str, size: int, changed: int) -> str:
     found = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            found.update(block)
+    try:
+        with open(path, "rb") as stream:
+            while block := stream.read(1 << 20):
+                found.update(block)
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     return found.hexdigest()
 
 

@@ -147,4 +147,8 @@ def _last_number(text: str) -> float | None:
 
 
 def _code(function: Callable[..., Any]) -> str:
-    return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16]
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):  # built into Python, or made by exec: there is no source
+        raise RecipeError(f"GRPO.reward: {function!r} has no Python source; write a function in a module") from None
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
