@@ -228,7 +228,7 @@ def test_dpo_with_a_reference_computed_beforehand(variant, tmp_path):
     rows, objective = examples("prompt", "chosen", "rejected"), VARIANTS[variant]
     one, other, exact = policy(), policy(), policy().double()
     base = copy.deepcopy(exact)
-    known = objective.precompute(rows, one, PAD)
+    known = objective.precompute(rows, one, PAD, 4, lambda make: make())
     disturb(one)
     loss = ours(objective, one, known)
     torch.testing.assert_close(loss, theirs(objective, other, rows, tmp_path, after=disturb), **TERMS)
