@@ -68,6 +68,7 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "remove_unused_columns": False,
         "logging_nan_inf_filter": False,  # it would show a loss of 0.0 for NaN
         "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,
         "use_cpu": cpu,
         **precision_options(training.precision, cuda=not cpu and torch.cuda.is_available()),
     }

@@ -71,7 +71,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     )
     use_cores(training.threads)
     torch.manual_seed(recipe.seed)
-    return Assembly(objective.trainer(parts), parts, train, (*sentences, *filter(None, [train.sentence])))
+    said = (*sentences, train.sentence, doubtful(recipe))
+    return Assembly(objective.trainer(parts), parts, train, tuple(filter(None, said)))
 
 
 def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
@@ -109,6 +110,14 @@ def build_tokenizer(recipe: Recipe, rows: Dataset) -> PreTrainedTokenizerBase:
         )
     assert isinstance(chosen, Tokenizer)
     return chosen.build(rows)
+
+
+def doubtful(recipe: Recipe) -> str:
+    """What is allowed and hardly meant, or nothing."""
+    assert isinstance(recipe.model, Architecture)
+    if recipe.adapter and recipe.model.tokenizer() is None:
+        return "adapter: the model starts from random weights, and an adapter trains only a small part of them"
+    return ""
 
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:

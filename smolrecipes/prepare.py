@@ -40,7 +40,9 @@ class Prepared:
     def sentence(self) -> str:
         """What was lost, or nothing."""
         lost = [f"{self.dropped:,} rows dropped: nothing left to learn"] if self.dropped else []
-        return "; ".join(lost + ([f"{self.cut:,} rows cut at max_length"] if self.cut else []))
+        return "; ".join(
+            lost + ([f"{self.cut:,} of {self.rows:,} rows cut at training.max_length"] if self.cut else [])
+        )
 
 
 def prepare(
@@ -143,7 +145,7 @@ def _examples(rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenize
     parts = [made for columns in rows.iter(1_000) if (made := batch(columns))]
     if not parts:
         raise RecipeError(
-            f"none of the {len(rows):,} rows is left to learn from at training.max_length={max_length}: "
-            "prompts fill it, or the rows are empty"
+            f"none of the {len(rows):,} rows is left to learn from at training.max_length={max_length}: the prompts "
+            f"fill it, so give more room (training.max_length={4 * max_length}), or the rows are empty"
         )
     return concatenate_datasets([Dataset.from_dict(part) for part in parts])

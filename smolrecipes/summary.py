@@ -30,6 +30,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
     tokens = _tokens(parts) * seen / rows
+    unit = "rows" if rows == assembly.train.rows - assembly.train.dropped else "blocks"
     passes = f"{seen / rows:.3g} times" if seen >= rows + parts.batch else "once" if seen >= rows else ""
     trained = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     total = sum(p.numel() for p in parts.model.parameters())
@@ -38,7 +39,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     for sentence in assembly.sentences:
         say(f"  {sentence}")
     say(
-        f"  sees {min(seen, rows):,} of {rows:,} rows {passes}".rstrip() + f", about {tokens / 1e6:.2g} M tokens, "
+        f"  sees {min(seen, rows):,} of {rows:,} {unit} {passes}".rstrip() + f", about {tokens / 1e6:.2g} M tokens, "
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )

@@ -110,13 +110,13 @@ def test_rows_that_are_dropped_or_cut_are_counted(tokenizer: Any, tmp_path: Path
     assert (whole.dropped, whole.cut, whole.sentence) == (0, 0, "")
     longest = len(whole.examples[0]["input_ids"])
     some = prepare(rows, SFT(), tokenizer, longest, tmp_path)
-    assert (some.dropped, some.cut, some.sentence) == (0, 2, "2 rows cut at max_length")
+    assert (some.dropped, some.cut, some.sentence) == (0, 2, f"2 of {some.rows} rows cut at training.max_length")
     assert {len(ids) for ids in some.examples["input_ids"]} == {longest}
     user = {"role": "user", "content": "?" * 80}
     long = [{"messages": [user, {"role": "assistant", "content": "a"}], "tools": None, "origin": "chat:9"}]
     both = make("messages", [*({k: row[k] for k in ("messages", "tools", "origin")} for row in rows), *long])
     found = prepare(both, SFT(), tokenizer, longest, tmp_path)
-    assert found.sentence == "1 rows dropped: nothing left to learn; 2 rows cut at max_length"
+    assert found.sentence == f"1 rows dropped: nothing left to learn; 2 of {found.rows} rows cut at training.max_length"
     with pytest.raises(RecipeError, match="none of the 4 rows is left to learn from at training.max_length=3"):
         prepare(rows, SFT(), tokenizer, 3, tmp_path)
 

@@ -60,6 +60,7 @@ class Progress(Callback):
             line.live.update(line.live.task_ids[0], completed=state.global_step, told=_told(line.shown))
         else:
             line.console.print(f"step {state.global_step}/{state.max_steps}  {_told(line.shown)}", soft_wrap=True)
+            line.shown.pop("held-out", None)  # repeated on later lines it would read as a number that does not move
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -25,7 +25,7 @@ def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dat
         groups.setdefault(prompt_key(row), []).append(index)
     if len(groups) < 2:
         raise RecipeError(
-            f"validation: the {len(rows)} rows all have one prompt or text, so none can be held out; "
+            f"validation: every row ({len(rows)} in all) has the same prompt or text, so none can be held out; "
             "give validation data of its own, or validation=0"
         )
     held = set(_held(groups, target, seed))
