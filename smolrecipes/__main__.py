@@ -36,7 +36,7 @@ def _status(arguments: Sequence[str]) -> int:
             return RecipeError.code
         return done.code or 0
     except KeyboardInterrupt:
-        return 130
+        return _interrupted()
 
 
 def _called(words: list[str]) -> int:
@@ -53,7 +53,17 @@ def _called(words: list[str]) -> int:
         if not hasattr(error, "format_message"):  # typer's own mistakes, whose class has moved from click to typer
             raise
         raise RecipeError(_usage(error, words)) from None
+    if code == 130:  # typer's own for an interrupt
+        return _interrupted()
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    if os.environ.get("RANK", "0") == "0":
+        print(
+            "stopped; a run goes on from its newest checkpoint, if one was saved, by the same command", file=sys.stderr
+        )
+    return 130
 
 
 def _usage(error: Any, words: list[str]) -> str:

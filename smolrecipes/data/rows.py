@@ -78,9 +78,10 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
             return rows.select_columns(["text", "origin"]), "labelled rows are read as text; the labels are not used"
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"
     needs = ", or ".join(_NEEDS[kind][0] for kind in wanted)
+    read = f" (it was read so: {rows.info.description})" if rows.info.description else ""
     raise RecipeError(
         f"{name} holds {have} rows; {who} needs {needs}; "
-        f"map columns with data.columns={_NEEDS[wanted[0]][1]}, or take other data"
+        f"map columns with data.columns={_NEEDS[wanted[0]][1]}, or take other data{read}"
     )
 
 

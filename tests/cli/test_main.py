@@ -120,7 +120,9 @@ def test_the_code_is_the_error_s_own(cli: Any, monkeypatch: pytest.MonkeyPatch, 
 
 def test_an_interrupt_is_130(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RUN, "run", _raising(KeyboardInterrupt()))
-    assert cli("orpo_lora").code == 130
+    stopped = cli("orpo_lora")
+    assert stopped.code == 130
+    assert "by the same command" in stopped.err
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:

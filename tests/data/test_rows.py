@@ -114,7 +114,7 @@ def test_split_hits_the_target_and_depends_on_the_seed_not_on_the_order():
 def test_split_of_nothing_and_refusals():
     train, held = split(text_rows("aab"), 0, 0)
     assert (len(train), len(held)) == (3, 0)
-    for found, share, part in (("aaa", 0.5, "one prompt"), ("abc", 3, "leaves none"), ("abc", 1.5, "whole number")):
+    for found, share, part in (("aaa", 0.5, "same prompt"), ("abc", 3, "leaves none"), ("abc", 1.5, "whole number")):
         with pytest.raises(RecipeError, match=part):
             split(text_rows(found), share, 0)
 
