@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from smolrecipes.data.read import COMPRESSED, FORMATS
 from smolrecipes.errors import RecipeError, nearest
@@ -117,7 +118,8 @@ def _downloaded(url: str) -> str:
     return str(target)
 
 
-def _stream(url: str):  # type: ignore[no-untyped-def]  # a binary stream, of whichever library opens it
+def _stream(url: str) -> Any:
+    """A binary stream, of whichever library opens it."""
     if url.startswith(("http://", "https://")):  # fsspec would need aiohttp for these
         from urllib.request import urlopen
 
