@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import warnings
 from typing import Any
 
@@ -129,6 +128,8 @@ def verify(trainer: Any) -> None:
 
 def free_port() -> str:
     """A port of this machine that nobody listens on."""
+    import socket
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge
-
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data, Tokenizer
+from smolrecipes.limits import Ge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
