@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from smolrecipes.console import say
+from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
 
 
@@ -110,6 +111,18 @@ def agreed(value: Any) -> Any:
     answer = [value]
     broadcast_object_list(answer)
     return answer[0]
+
+
+def first_only(act: Callable[[], None]) -> None:
+    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
+    problem: RecipeError | None = None
+    if is_first():
+        try:
+            act()
+        except RecipeError as error:
+            problem = error
+    if (found := agreed(problem)) is not None:
+        raise found
 
 
 def verify(trainer: Any) -> None:
