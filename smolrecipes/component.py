@@ -87,8 +87,10 @@ class Component(metaclass=_Named):
         dataclasses.dataclass(init=False, kw_only=True, repr=False, eq=False)(cls)
 
     def __init__(self, *args: Any, **given: Any) -> None:
-        for name, value in _options(type(self), args, given).items():
-            object.__setattr__(self, name, value)
+        asked = _asked(type(self), args, given)
+        for name, spec in self.options().items():
+            object.__setattr__(self, name, asked[name] if name in asked else _default(spec))
+        self.__dict__["_given"] = frozenset(asked)
         self.__post_init__()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -134,8 +136,10 @@ class Component(metaclass=_Named):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some options changed; unknown names raise RecipeError with the nearest."""
-        given = {name: getattr(self, name) for name in self.options()}
-        return type(self)(**{**given, **changes})
+        options = {name: getattr(self, name) for name in self.options()}
+        copy = type(self)(**{**options, **changes})
+        copy.__dict__["_given"] = self.given() | changes.keys()
+        return copy
 
     def children(self) -> Iterator[tuple[str, Component]]:
         """The components directly inside, each with its option path: `adapter`, `callbacks.0`."""
@@ -149,6 +153,11 @@ class Component(metaclass=_Named):
     def changed(self) -> dict[str, Any]:
         """The options whose value is not the default."""
         return {n: getattr(self, n) for n, spec in self.options().items() if getattr(self, n) != _default(spec)}
+
+    def given(self) -> frozenset[str]:
+        """The options that were written down, here or in what this is a copy of, also those with their default value."""
+        found: frozenset[str] = self.__dict__.get("_given", frozenset())
+        return found
 
     def identity(self) -> Any:
         """What the trained weights depend on, as JSON-ready data. Data sources add a hash of their content."""
@@ -183,8 +192,8 @@ class Component(metaclass=_Named):
         return f"{type(self).__name__}(\n    {body},\n)"
 
 
-def _options(cls: type[Component], args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """The value of every option, given or default; unknown and missing options are sentences."""
+def _asked(cls: type[Component], args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """The options that are given, by name; unknown and missing ones are sentences."""
     options = cls.options()
     for name in given:
         if name not in options:
@@ -196,20 +205,23 @@ def _options(cls: type[Component], args: tuple[Any, ...], given: dict[str, Any])
     if twice := placed.keys() & given.keys():
         raise RecipeError(f"{cls.__name__}: '{twice.pop()}' is given twice, with its name and without")
     asked = placed | given
-    values = {name: asked[name] if name in asked else _default(spec) for name, spec in options.items()}
-    if missing := [name for name, value in values.items() if value is dataclasses.MISSING]:
+    if missing := [name for name, spec in options.items() if name not in asked and _is_required(spec)]:
         raise RecipeError(f"{cls.__name__} needs '{missing[0]}': {cls.help().get(missing[0], 'it has no default')}")
-    return values
+    return asked
 
 
 def _parameter(spec: dataclasses.Field[Any]) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY if spec.kw_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
-    default = inspect.Parameter.empty if _default(spec) is dataclasses.MISSING else _default(spec)
+    default = inspect.Parameter.empty if _is_required(spec) else _default(spec)
     return inspect.Parameter(spec.name, kind, default=default, annotation=spec.type)
 
 
 def _known(cls: type[Component]) -> str:
     return f" (it has: {', '.join(cls.options()) or 'none'})"
+
+
+def _is_required(spec: dataclasses.Field[Any]) -> bool:
+    return spec.default is spec.default_factory is dataclasses.MISSING
 
 
 def _default(spec: dataclasses.Field[Any]) -> Any:

@@ -74,6 +74,14 @@ def test_each_part_has_its_own_default() -> None:
     assert Part().extra == {}
 
 
+def test_what_was_given_is_known_apart_from_what_it_is() -> None:
+    assert Part("a", size=4).given() == {"path", "size"}
+    assert Part(size=4).replace(seen=0).given() == {"size", "seen"}
+    assert copy.copy(Part(size=4)).given() == {"size"}
+    assert Part(size=4) == Part() and repr(Part(size=4)) == "Part()"
+    assert Part(size=4).fingerprint() == Part().fingerprint()
+
+
 def test_its_signature_is_its_options() -> None:
     assert list(inspect.signature(Larger).parameters) == ["path", "size", "names", "extra", "seen", "times"]
     parameters = inspect.signature(Larger).parameters
