@@ -19,10 +19,10 @@ BARE = {
     "data": ("files", "hub"),
 }
 """The kinds that a bare string can stand for, and the component for a path and for a hub id."""
-SUFFIXES = (
-    *(".arrow", ".csv", ".htm", ".html", ".json", ".jsonl", ".md", ".ndjson", ".parquet", ".text", ".tsv", ".txt"),
-    *(".bz2", ".gz", ".xz", ".zip", ".zst", ".bin", ".gguf", ".pt", ".safetensors", ".py", ".xml", ".yaml", ".yml"),
-)
+TEXTS = (".md", ".text", ".txt")
+DATA = (*TEXTS, *(".arrow", ".csv", ".jsonl", ".ndjson", ".parquet", ".tsv", ".bz2", ".gz", ".xz", ".zip", ".zst"))
+"""What ends the name of a file that can only be data."""
+SUFFIXES = (*DATA, ".bin", ".gguf", ".htm", ".html", ".json", ".pt", ".py", ".safetensors", ".xml", ".yaml", ".yml")
 """What ends a path rather than a hub id (`org/model-1.5` is one)."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
