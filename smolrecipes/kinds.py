@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         TrainingArguments,
     )
 
+    from smolrecipes.objectives.layout import Layout
     from smolrecipes.run import Run
 
 
@@ -44,6 +45,13 @@ class Architecture(Component, kind="architecture"):
     @abstractmethod
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         """The model with the head that the objective asks for (`causal`, `sequence-classification`, ...)."""
+
+    def packs(self, model: PreTrainedModel) -> bool:
+        """Whether its attention is exact when sequences lie side by side without padding (`smolrecipes.attention`).
+
+        It is for a plain softmax over the keys, with or without a window, and positions taken from `position_ids`.
+        """
+        return False
 
     def tokenizer(self) -> Tokenizer | None:
         """The tokenizer that comes with the weights; None when it is built from scratch."""
@@ -100,8 +108,11 @@ class Parts:
     callbacks: Sequence[Any]
     batch: int
     """Rows of a global batch."""
+    batch_tokens: int | None
+    """Or its tokens, when given."""
     max_length: int
     seed: int
+    layout: Layout
 
 
 class Objective(Component, kind="objective"):
@@ -126,7 +137,7 @@ class Objective(Component, kind="objective"):
         self,
         examples: Dataset,
         model: PreTrainedModel,
-        pad_id: int,
+        layout: Layout,
         rows: int,
         keep: Callable[[Callable[[], Dataset]], Dataset],
     ) -> Dataset:
@@ -137,15 +148,15 @@ class Objective(Component, kind="objective"):
         return examples
 
     @abstractmethod
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-        """A batch of tensors."""
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
+        """A batch: what `layout` makes of the examples' sequences, or tensors of its own."""
 
     @abstractmethod
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """How many tokens, pairs, rows the terms of the loss are sums over, from the batch alone."""
 
     @abstractmethod
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """The loss on one micro-batch, as sums. `model` may be wrapped (DDP, DeepSpeed)."""
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:

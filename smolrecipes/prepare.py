@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from smolrecipes.kinds import Objective
+    from smolrecipes.objectives.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def prepare(
 
 
 def precomputed(
-    examples: Dataset, objective: Objective, model: Any, pad_id: int, rows: int, base: str, cache: Path
+    examples: Dataset, objective: Objective, model: Any, layout: Layout, rows: int, base: str, cache: Path
 ) -> Dataset:
     """The examples with what the objective computes once before training; it may keep it under the content of all parts.
 
@@ -73,7 +74,7 @@ def precomputed(
         parts = [content(examples), json.dumps(objective.identity(), sort_keys=True), base]
         return cached(cache, "precomputed", parts, make)
 
-    return objective.precompute(examples, model, pad_id, rows, keep)
+    return objective.precompute(examples, model, layout, rows, keep)
 
 
 def cached(folder: Path, name: str, parts: list[str], make: Callable[[], Dataset]) -> Dataset:

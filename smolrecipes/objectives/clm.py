@@ -9,9 +9,10 @@ from smolrecipes.kinds import Loss, Mean, Objective
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from torch import Tensor
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
+
+    from smolrecipes.objectives.layout import Layout
 
 
 class CLM(Objective, name="clm"):
@@ -51,19 +52,17 @@ class CLM(Objective, name="clm"):
             features=examples.features,
         )
 
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-        """`input_ids`, `attention_mask`, `labels` of shape (blocks, positions); labels are the next tokens."""
-        from smolrecipes.objectives.batch import stack
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
+        """Every next token is a label."""
+        from smolrecipes.objectives.layout import Sequence
 
-        return stack([(e["input_ids"], e["input_ids"]) for e in examples], pad_id)
+        return layout([Sequence(e["input_ids"], e["input_ids"]) for e in examples])
 
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`tokens`: the predicted ones."""
-        from smolrecipes.objectives.batch import labelled
+        return {"tokens": len(batch["labels"])}
 
-        return {"tokens": labelled(batch)}
-
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Negative log-likelihood, in nats per token."""
         from smolrecipes.objectives.forward import token_logps
 

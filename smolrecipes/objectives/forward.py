@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from smolrecipes.console import say
-from smolrecipes.objectives.losses import IGNORE, label_logps
+from smolrecipes.objectives.losses import label_logps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,25 +20,30 @@ if TYPE_CHECKING:
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
-def token_logps(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of the labels, (labelled,) in float32, and the row each belongs to, (labelled,).
+def token_logps(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of a `Layout`'s labels, (labelled,) in float32, and the sequence each belongs to, (labelled,).
 
     No logit is computed that no label needs. Where head(hidden) is not what the model answers (a soft cap or a scale
     after the head, found by a probe once per model), the model itself computes every logit, and that is said.
     """
-    labels = batch["labels"]
-    rows, positions = (labels != IGNORE).nonzero(as_tuple=True)
-    wanted = labels[rows, positions]
-    inputs = {"input_ids": batch["input_ids"]}
-    if not bool(batch["attention_mask"].all()):
-        inputs["attention_mask"] = batch["attention_mask"]
-    causal = unwrap(model)
+    at, labels = batch["at"], batch["labels"]
+    inputs, causal = _inputs(batch), unwrap(model)
     if not _plain(causal):
-        return _all_logits(model(**inputs, use_cache=False).logits[rows, positions], wanted), rows
+        return _all_logits(model(**inputs, use_cache=False).logits.flatten(0, 1)[at], labels), batch["rows"]
     captured: list[Tensor] = []
     with _hooked(causal.get_decoder(), lambda module, args, output: captured.append(output[0])):
         model(**inputs, use_cache=False, **_one_position(causal))
-    return _project(causal.get_output_embeddings(), captured[0][rows, positions], wanted), rows
+    return _project(causal.get_output_embeddings(), captured[0].flatten(0, 1)[at], labels), batch["rows"]
+
+
+def _inputs(batch: dict[str, Any]) -> dict[str, Any]:
+    """What of a batch the model reads. Packed rows come with a mask that has four dimensions, which models hand on as
+    it is instead of building one of the whole row; the attention that reads `spans` needs none."""
+    found: dict[str, Any] = {n: batch[n] for n in ("input_ids", "attention_mask", "position_ids") if n in batch}
+    if "spans" in batch:
+        ids = found["input_ids"]
+        found |= {"spans": batch["spans"].to(ids.device), "attention_mask": ids.new_empty((1, 1, 1, 1))}
+    return found
 
 
 def unwrap(model: nn.Module) -> Any:

@@ -25,6 +25,7 @@ from smolrecipes.kinds import Parts
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO, exact_match, numeric_match
 from smolrecipes.objectives.kto import KTO, unpaired
+from smolrecipes.objectives.layout import Layout
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
@@ -118,6 +119,8 @@ def ready(objective, folder, *, adapter=False, max_length=96, **more):
         batch=4,
         max_length=max_length,
         seed=3,
+        batch_tokens=None,
+        layout=Layout(),
     )
     return objective.trainer(parts), parts
 
