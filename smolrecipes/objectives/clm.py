@@ -64,7 +64,6 @@ class CLM(Objective, name="clm"):
 
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Negative log-likelihood, in nats per token."""
-        from smolrecipes.objectives.forward import token_logps
+        from smolrecipes.objectives.forward import token_nll
 
-        logps, _ = token_logps(model, batch)
-        return Loss({"nll": Mean(-logps.sum(), "tokens")})
+        return Loss({"nll": Mean(token_nll(model, batch), "tokens")})

@@ -50,10 +50,9 @@ class SFT(Objective, name="sft"):
 
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Negative log-likelihood, in nats per learned token."""
-        from smolrecipes.objectives.forward import token_logps
+        from smolrecipes.objectives.forward import token_nll
 
-        logps, _ = token_logps(model, batch)
-        return Loss({"nll": Mean(-logps.sum(), "tokens")})
+        return Loss({"nll": Mean(token_nll(model, batch), "tokens")})
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
         """TRL's SFTConfig with engine=trl."""
