@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase, Trainer
 
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout
     from smolrecipes.prepare import Prepared
     from smolrecipes.recipe import Recipe
 
@@ -142,7 +142,7 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
 def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
     """How batches are laid out; where the architecture packs, the model's attention is told to."""
     from smolrecipes import attention
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout
 
     assert isinstance(recipe.model, Architecture)
     plain = getattr(model, "get_base_model", lambda: model)()

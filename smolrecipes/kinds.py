@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         TrainingArguments,
     )
 
-    from smolrecipes.objectives.layout import Layout
     from smolrecipes.run import Run
 
 
@@ -94,6 +93,29 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How the sequences of a batch become tensors: side by side where the architecture packs, else padded."""
+
+    pad_id: int = 0
+    packed: bool = False
+    """Whether the model's attention takes sequences side by side."""
+
+    def __call__(self, sequences: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+        """A batch of sequences, each (ids, labels) or (ids, labels, shares), lists of one length.
+
+        Labels are aligned with the ids, -100 where nothing is learned; that of a token is predicted at the one before
+        it. `shares=(i, n)`: the first n ids are those of sequence i, which packing does not compute again.
+        Returns `input_ids`, (1, tokens) packed or (sequences, longest) padded, with what the model needs beside them
+        (`position_ids` and `spans`, or `attention_mask` when there is padding); `at`, `labels`, `rows`, (labelled,)
+        each: where in the flattened positions a label is predicted, which, and of which sequence it is; `sequences`,
+        their number; and `input_tokens`, their tokens, every sequence counted whole.
+        """
+        from smolrecipes.objectives.layout import lay_out
+
+        return lay_out(sequences, self)
+
+
+@dataclass(frozen=True)
 class Parts:
     """What a trainer is made of, once everything is built."""
 
@@ -158,6 +180,13 @@ class Objective(Component, kind="objective"):
     @abstractmethod
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """The loss on one micro-batch, as sums. `model` may be wrapped (DDP, DeepSpeed)."""
+
+    def token_logps(self, model: Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Of a decoder and a batch that `layout` made: the labels' log-probabilities, (labelled,) in float32, and the
+        sequence each belongs to, (labelled,). No logit is computed that no label needs."""
+        from smolrecipes.objectives.forward import token_logps
+
+        return token_logps(model, batch)
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
         """The training arguments of its trainer, made of the recipe's options."""

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Objective
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout, Objective
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from smolrecipes.architectures.pretrained import PACKS
 from smolrecipes.attention import NAME, Span, Spans, packed_attention
+from smolrecipes.kinds import Layout
 from smolrecipes.objectives.forward import token_logps
-from smolrecipes.objectives.layout import Layout, Sequence
+from smolrecipes.objectives.layout import Sequence
 
 SIZES: dict[str, Any] = {
     "vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from smolrecipes.component import option
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Layout
 from smolrecipes.objectives.clm import CLM
-from smolrecipes.objectives.layout import Layout
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.prepare import prepare
 from smolrecipes.tokenizers.byte_bpe import ByteBPE

@@ -13,10 +13,9 @@ from datasets import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
 
 from smolrecipes import attention
-from smolrecipes.kinds import Objective, Parts
+from smolrecipes.kinds import Layout, Objective, Parts
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
-from smolrecipes.objectives.layout import Layout
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.trainer import RecipeTrainer

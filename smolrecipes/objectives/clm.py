@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
 
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout
 
 
 class CLM(Objective, name="clm"):

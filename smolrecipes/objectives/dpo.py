@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedModel, Trainer, TrainingArguments
 
-    from smolrecipes.kinds import Parts
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout, Parts
 
 
 class DPO(PairwiseObjective, name="dpo"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from smolrecipes.kinds import Layout
+
 
 class Sequence(NamedTuple):
     """Tokens that attend to each other, and what is learned of them."""
@@ -26,40 +27,32 @@ class Sequence(NamedTuple):
     """(i, n): the first n tokens are those of sequence i of the batch and need not be computed again."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the sequences of a batch become tensors."""
+def lay_out(given: Several[tuple[Any, ...]], layout: Layout) -> dict[str, Any]:
+    """A batch of sequences, whose last tokens are only ever labels, so that no forward pass is spent on them.
 
-    pad_id: int = 0
-    packed: bool = False
-    """Whether the model's attention takes sequences side by side."""
+    See `kinds.Layout`, which calls it.
+    """
+    sequences = [Sequence(*one) for one in given]
+    sizes = [len(sequence.ids) - 1 for sequence in sequences]
+    level = len(set(sizes)) == 1 and not any(sequence.shares[1] for sequence in sequences)
+    packed = layout.packed and not level
+    batch, starts = _pack(sequences, sizes) if packed else _pad(sequences, sizes, layout.pad_id)
+    learned = [_learned(sequence, starts, row, packed) for row, sequence in enumerate(sequences)]
+    at, labels = (torch.from_numpy(np.concatenate(part)) for part in zip(*learned))
+    rows = torch.arange(len(sequences)).repeat_interleave(torch.tensor([len(found) for found, _ in learned]))
+    facts = {"sequences": len(sizes), "input_tokens": sum(sizes)}
+    return {**batch, "at": at, "labels": labels, "rows": rows, **facts}
 
-    def __call__(self, sequences: list[Sequence]) -> dict[str, Any]:
-        """A batch, whose last tokens are only ever labels, so that no forward pass is spent on them.
 
-        Returns `input_ids`, (1, tokens) packed or (sequences, longest) padded, with what the model needs beside them
-        (`position_ids` and `spans`, or `attention_mask` when there is padding); `at`, `labels`, `rows`, (labelled,)
-        each: where in the flattened positions a label is predicted, which, and of which sequence it is; and
-        `input_tokens`, their number with every sequence counted whole.
-        """
-        sizes = [len(sequence.ids) - 1 for sequence in sequences]
-        level = len(set(sizes)) == 1 and not any(n for _, n in (sequence.shares for sequence in sequences))
-        side_by_side = self.packed and not level
-        batch, starts = (_pack if side_by_side else self._pad)(sequences, sizes)
-        learned = [_learned(s, starts, row, side_by_side) for row, s in enumerate(sequences)]
-        at, labels = (torch.from_numpy(np.concatenate(part)) for part in zip(*learned))
-        rows = torch.arange(len(sequences)).repeat_interleave(torch.tensor([len(found) for found, _ in learned]))
-        return {**batch, "at": at, "labels": labels, "rows": rows, "input_tokens": sum(sizes)}
-
-    def _pad(self, sequences: list[Sequence], sizes: list[int]) -> tuple[dict[str, Any], NDArray[np.int64]]:
-        longest = max(sizes)
-        inputs = np.full((len(sequences), longest), self.pad_id, dtype=np.int64)
-        for row, (sequence, size) in enumerate(zip(sequences, sizes)):
-            inputs[row, :size] = sequence.ids[:-1]
-        batch = {"input_ids": torch.from_numpy(inputs)}
-        if min(sizes) < longest:
-            batch["attention_mask"] = (torch.arange(longest) < torch.tensor(sizes)[:, None]).long()
-        return batch, np.arange(len(sequences)) * longest
+def _pad(sequences: list[Sequence], sizes: list[int], pad_id: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    longest = max(sizes)
+    inputs = np.full((len(sequences), longest), pad_id, dtype=np.int64)
+    for row, (sequence, size) in enumerate(zip(sequences, sizes)):
+        inputs[row, :size] = sequence.ids[:-1]
+    batch = {"input_ids": torch.from_numpy(inputs)}
+    if min(sizes) < longest:
+        batch["attention_mask"] = (torch.arange(longest) < torch.tensor(sizes)[:, None]).long()
+    return batch, np.arange(len(sequences)) * longest
 
 
 def _pack(sequences: list[Sequence], sizes: list[int]) -> tuple[dict[str, Any], NDArray[np.int64]]:
@@ -88,8 +81,3 @@ def _learned(
     (found,) = np.nonzero(labels != IGNORE)
     base, shared = sequence.shares if packed else (row, 0)
     return np.where(found < shared, starts[base] + found, starts[row] + found - shared), labels[found]
-
-
-def labelled(batch: dict[str, Any]) -> int:
-    """How many labels a batch has."""
-    return len(batch["labels"])

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Loss
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout, Loss
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ class PairwiseObjective(Objective):
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """First all chosen, then all rejected sequences, which share their prompts.
 
-        Beside what `layout` makes: `pairs`, their number; `answer`, (labelled,), whether a label belongs to an answer;
-        `answer_tokens`, (2 pairs,). Numbers per pair, such as DPO's `reference_chosen`, join.
+        Beside what `layout` makes: `answer`, (labelled,), whether a label belongs to an answer; `answer_tokens`,
+        (2 pairs,). Numbers per pair, such as DPO's `reference_chosen`, join.
         """
         import torch
 
@@ -88,8 +87,7 @@ class PairwiseObjective(Objective):
                 sequences.append(Sequence(prompt + said, labels, shares))
                 answer += [False] * (learned * (len(prompt) - 1)) + [True] * len(said)
                 tokens.append(len(said))
-        batch = {**layout(sequences), "pairs": len(examples)}
-        batch |= {"answer": torch.tensor(answer), "answer_tokens": torch.tensor(tokens)}
+        batch = {**layout(sequences), "answer": torch.tensor(answer), "answer_tokens": torch.tensor(tokens)}
         for name in examples[0]:
             if name.startswith("reference_"):
                 batch[name] = torch.tensor([example[name] for example in examples])
@@ -97,15 +95,15 @@ class PairwiseObjective(Objective):
 
     def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`pairs`, and `tokens`: the learned ones of the chosen sequences."""
-        return {"pairs": batch["pairs"], "tokens": int((batch["rows"] < batch["pairs"]).sum())}
+        pairs = batch["sequences"] // 2
+        return {"pairs": pairs, "tokens": int((batch["rows"] < pairs).sum())}
 
     def logps(self, model: Module, batch: dict[str, Any]) -> PairLogps:
         """The log-probabilities of a batch of pairs, from one forward pass."""
-        from smolrecipes.objectives.forward import token_logps
         from smolrecipes.objectives.losses import sequence_sums
 
-        logps, rows = token_logps(model, batch)
-        pairs, lengths = batch["pairs"], batch["answer_tokens"]
+        logps, rows = self.token_logps(model, batch)
+        pairs, lengths = batch["sequences"] // 2, batch["answer_tokens"]
         sums = sequence_sums(logps * batch["answer"], rows, 2 * pairs)
         return PairLogps(sums[:pairs], sums[pairs:], lengths[:pairs], lengths[pairs:], -(logps * (rows < pairs)).sum())
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout
     from smolrecipes.objectives.preference import PairwiseObjective
 
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
-    from smolrecipes.kinds import Parts
-    from smolrecipes.objectives.layout import Layout
+    from smolrecipes.kinds import Layout, Parts
 
 
 class SFT(Objective, name="sft"):

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import Trainer, TrainingArguments
 
-    from smolrecipes.kinds import Loss, Parts
+    from smolrecipes.kinds import Layout, Loss, Parts
     from smolrecipes.objectives.dpo import DPO
-    from smolrecipes.objectives.layout import Layout
     from smolrecipes.objectives.orpo import ORPO
     from smolrecipes.objectives.sft import SFT
 

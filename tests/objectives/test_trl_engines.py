@@ -21,11 +21,10 @@ from transformers import (
 )
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Parts
+from smolrecipes.kinds import Layout, Parts
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO, exact_match, numeric_match
 from smolrecipes.objectives.kto import KTO, unpaired
-from smolrecipes.objectives.layout import Layout
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT

@@ -14,9 +14,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from smolrecipes import attention
-from smolrecipes.kinds import Parts
+from smolrecipes.kinds import Layout, Parts
 from smolrecipes.objectives.dpo import DPO
-from smolrecipes.objectives.layout import Layout
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.sft import SFT
 
