@@ -1,6 +1,7 @@
 """Train small language models end to end, with a Python recipe of about a dozen lines. Nothing heavy is imported here."""
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CLM",
     "DPO",
+    "GPT2",
     "GRPO",
     "KTO",
     "ORPO",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
@@ -36,7 +37,7 @@ def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
 
 @hookimpl
 def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
-    return [Llama, Pretrained, Trained]
+    return [GPT2, Llama, Pretrained, Trained]
 
 
 @hookimpl
