@@ -42,6 +42,7 @@ from smolrecipes.objectives.sft import SFT
 from smolrecipes.recipe import Decoding, Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.character import Characters
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "Architecture",
     "ByteBPE",
     "Callback",
+    "Characters",
     "Component",
     "Data",
     "Decoding",

@@ -27,12 +27,13 @@ from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.character import Characters
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
 
 @hookimpl
 def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
-    return [ByteBPE, PretrainedTokenizer]
+    return [ByteBPE, Characters, PretrainedTokenizer]
 
 
 @hookimpl
