@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Objective
     from smolrecipes.prepare import Prepared
-    from smolrecipes.recipe import Recipe
+    from smolrecipes.recipe import Recipe, Training
 
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
@@ -46,15 +46,15 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
     import torch
 
     from smolrecipes.launch import device_options, precision_options
+    from smolrecipes.optimizers import optimizer_options
 
     training = recipe.training
     cpu = device_options(training.device)["use_cpu"]
+    cuda = not cpu and torch.cuda.is_available()
     decided = {
         "output_dir": str(folder / "checkpoints"),
         "learning_rate": training.learning_rate,
-        "lr_scheduler_type": {"constant": "constant_with_warmup", "wsd": "warmup_stable_decay"}.get(
-            training.schedule, training.schedule
-        ),
+        **schedule(training),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
         "activation_checkpointing": training.gradient_checkpointing,
@@ -70,10 +70,26 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "dataloader_pin_memory": False,
         "ddp_find_unused_parameters": False,
         "use_cpu": cpu,
-        **precision_options(training.precision, cuda=not cpu and torch.cuda.is_available()),
+        **optimizer_options(training.optimizer, cuda),
+        **precision_options(training.precision, cuda),
     }
     os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if decided["bf16"] else "fp16" if decided["fp16"] else "no"
     return {**decided, **checked_hf(training.hf, decided)}
+
+
+def schedule(training: Training) -> dict[str, Any]:
+    """The TrainingArguments that say how the rate falls; wsd's own lengths follow in `fit`."""
+    floor = training.final_rate
+    if training.schedule == "wsd":
+        return {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"min_lr_ratio": floor}}
+    if training.schedule == "constant":
+        return {"lr_scheduler_type": "constant_with_warmup"}
+    if not floor:
+        return {"lr_scheduler_type": training.schedule}
+    if training.schedule == "cosine":
+        return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": floor}}
+    end = {"lr_end": floor * training.learning_rate, "power": 1.0}
+    return {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": end}
 
 
 def accepted(objective: Objective, decided: dict[str, Any]) -> TrainingArguments:
@@ -129,5 +145,5 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared) -> Traini
     arguments.warmup_steps = round(training.warmup * steps)
     arguments.save_steps = training.save_every or max(50, ceil(steps / 10))
     if training.schedule == "wsd":
-        arguments.lr_scheduler_kwargs = {"num_decay_steps": ceil(steps / 5)}
+        arguments.lr_scheduler_kwargs = {**arguments.lr_scheduler_kwargs, "num_decay_steps": ceil(steps / 5)}
     return arguments

@@ -89,6 +89,10 @@ def one_gpu(arguments: Any) -> None:
         arguments._n_gpu = 1
 
 
+BY_ACCELERATE = "ACCELERATE_MIXED_PRECISION" in os.environ
+"""Whether `accelerate launch` started this process; the recipe's arguments set the variable later on."""
+
+
 def use_cores(asked: int | None) -> None:
     """CPU threads of this process: as asked, else its share of the cores.
 
@@ -96,7 +100,7 @@ def use_cores(asked: int | None) -> None:
     """
     import torch
 
-    launched = "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"
+    launched = BY_ACCELERATE and os.environ.get("OMP_NUM_THREADS") == "1"
     if asked or launched or "OMP_NUM_THREADS" not in os.environ:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         torch.set_num_threads(asked or max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))

@@ -33,10 +33,15 @@ class Training(Component):
     """Rows per forward pass on one process; by default as many as fit 16,384 positions."""
     max_length: Positive = 512
     """Tokens per row or block; what is longer is cut, and counted."""
+    optimizer: Literal["adamw", "muon", "adamw_8bit"] = "adamw"
+    """muon orthogonalises the updates of hidden matrices at AdamW's own rates (arXiv:2502.16982), the rest stays with
+    AdamW; adamw_8bit holds AdamW's state in 8 bits (arXiv:2110.02861), on a GPU with bitsandbytes."""
     learning_rate: Annotated[float, Gt(0)] = 5e-4
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
     """How the rate falls after warm-up; wsd is warm-up, stable, decay over the last fifth (arXiv:2404.06395)."""
+    final_rate: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Where the rate ends, as a share of its peak; wsd rises from there as well."""
     warmup: Annotated[float, Ge(0), Le(1)] = 0.05
     """Share of the steps in which the rate rises from 0."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
@@ -67,6 +72,10 @@ class Training(Component):
         given = [name for name in ("epochs", "steps", "tokens") if getattr(self, name) is not None]
         if len(given) > 1:
             raise RecipeError(f"Training: give one of epochs, steps, tokens, not {' and '.join(given)}")
+        if self.final_rate and self.schedule == "constant":
+            raise RecipeError("Training: a constant schedule does not fall; leave final_rate out, or take another schedule")
+        if self.optimizer != "adamw" and "optim" in self.hf:
+            raise RecipeError(f"Training: give optimizer={self.optimizer} or hf's optim={self.hf['optim']}, not both")
 
 
 class Decoding(Component):
@@ -100,7 +109,10 @@ class Recipe(Component):
     training: Training = option(factory=Training)
     """How long, how fast, in which precision."""
     validation: Data | Annotated[float, Ge(0)] | str = 0.02
-    """Held-out rows: data, a share below 1, or a count; equal prompts and texts stay on one side."""
+    """Held-out rows: data, a share below 1, or a count."""
+    holdout: Literal["random", "last"] = "random"
+    """Which rows a share or count takes: drawn, equal prompts and texts on one side; or the last in order, text cut at
+    the character where a share begins."""
     decoding: Decoding = option(factory=Decoding, affects_weights=False)
     """How samples and answers are generated."""
     callbacks: tuple[Callback, ...] = option(default=(), affects_weights=False)
@@ -113,6 +125,11 @@ class Recipe(Component):
     """Every random choice follows from it."""
     title: str = option(default="", affects_weights=False)
     """The name of the run's folder; the recipe file's own when empty."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.holdout == "last" and isinstance(self.validation, (Data, str)):
+            raise RecipeError("Recipe: holdout=last takes a share or count of data, but validation is data of its own")
 
     def override(self, *assignments: str) -> Recipe:
         """A copy changed by `path=value` and `kind=name` assignments, as on the command line."""

@@ -66,6 +66,9 @@ def test_the_activation_is_gpt_2_s() -> None:
     x = torch.linspace(-6, 6, 101, dtype=torch.float64)
     gelu = 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     torch.testing.assert_close(model.transformer.h[0].mlp.act(x), gelu)
+    exact: Any = GPT2(layers=1, hidden=32, heads=2, activation="gelu").build(TOKENIZER)
+    normal = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+    torch.testing.assert_close(exact.transformer.h[0].mlp.act(x), x * normal)
 
 
 def test_dropout_is_off_unless_asked_for() -> None:
