@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
@@ -59,7 +59,7 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         **schedule(training),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        **checkpointing(training.gradient_checkpointing),
+        **checkpointing(training.gradient_checkpointing, cuda),
         "logging_steps": training.log_every,
         "eval_strategy": "steps" if training.evaluate_every else "no",
         "eval_steps": training.evaluate_every,
@@ -94,15 +94,20 @@ def schedule(training: Training) -> dict[str, Any]:
     return {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": end}
 
 
-def checkpointing(asked: bool | str) -> dict[str, Any]:
+def checkpointing(asked: bool | str, cuda: bool) -> dict[str, Any]:
     """The TrainingArguments that say what the backward pass recomputes."""
+    if asked == "offload" and not cuda:
+        raise RecipeError("training.gradient_checkpointing=offload moves a GPU's memory to the host; here take true")
     if asked == "selective":
         from smolrecipes.memory import selective
 
         more: dict[str, Any] = {"context_fn": selective}
     else:
         more = {"offload": True} if asked == "offload" else {}
-    return {"activation_checkpointing": bool(asked), "activation_checkpointing_kwargs": {"use_reentrant": False, **more}}
+    return {
+        "activation_checkpointing": bool(asked),
+        "activation_checkpointing_kwargs": {"use_reentrant": False, **more},
+    }
 
 
 def accepted(objective: Objective, decided: dict[str, Any]) -> TrainingArguments:
@@ -157,7 +162,10 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     rows = rows_per_batch(training, sizes)
     share = ceil(rows / arguments.world_size)
     longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
-    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else longest / MICRO_TOKENS)
+    limit = (
+        MICRO_TOKENS if arguments.device.type == "cpu" or not training.rehearse else inf
+    )  # a GPU's is found by trying
+    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
     arguments.gradient_accumulation_steps = accumulation
     steps = training.steps or ceil((training.epochs or 1) * per_epoch)

@@ -36,7 +36,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from transformers import set_seed
 
     from smolrecipes import optimizers
-    from smolrecipes.arguments import accepted, fit, options, rows_per_batch
+    from smolrecipes.arguments import MICRO_TOKENS, accepted, fit, options, rows_per_batch
     from smolrecipes.batches import lengths
     from smolrecipes.launch import one_gpu, use_cores
     from smolrecipes.prepare import precomputed, prepare
@@ -58,7 +58,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
 
     def complete(examples: Dataset) -> Dataset:
         base = json.dumps([recipe.model, recipe.seed, arguments.bf16], default=lambda part: part.identity())
-        rows = arguments.per_device_train_batch_size
+        rows = max(1, MICRO_TOKENS // training.max_length)
         with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
             return precomputed(examples, objective, model, layout, rows, base, cache)
 
@@ -163,7 +163,9 @@ def compile_blocks(model: Any) -> None:
     """Compiles each block by itself: one compilation serves all of them, and any number of tokens."""
     blocks = [part for part in model.modules() if type(part).__name__ in (model._no_split_modules or ())]
     if not blocks:
-        raise RecipeError(f"training.compile: transformers does not name the blocks of {type(model).__name__}; leave it out")
+        raise RecipeError(
+            f"training.compile: transformers does not name the blocks of {type(model).__name__}; leave it out"
+        )
     for block in blocks:
         block.compile(dynamic=True)
 

@@ -79,7 +79,11 @@ def precision_options(precision: str, cuda: bool) -> dict[str, bool | None]:
         raise RecipeError(f"accelerate launches in {asked}, but training.precision={precision}; make them agree")
     if precision in ("float16", "tf32") and not cuda:
         raise RecipeError(f"{precision} needs a cuda device; here take training.precision=float32 or bfloat16")
-    return {"bf16": precision == "bfloat16", "fp16": precision == "float16", "tf32": precision == "tf32" if cuda else None}
+    return {
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
+        "tf32": precision == "tf32" if cuda else None,
+    }
 
 
 def one_gpu(arguments: Any) -> None:

@@ -40,7 +40,9 @@ def use(name: str, trainer: Trainer) -> None:
     if name != "muon":
         return
     if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
-        raise RecipeError("training.optimizer=muon needs whole matrices, and ZeRO cuts them up flat; launch without DeepSpeed")
+        raise RecipeError(
+            "training.optimizer=muon needs whole matrices, and ZeRO cuts them up flat; launch without DeepSpeed"
+        )
 
     def make(model: nn.Module) -> Muon:
         args = trainer.args
@@ -55,7 +57,7 @@ def muon_groups(model: nn.Module, decayed: Iterable[str], weight_decay: float) -
 
     decayed: the names of the weights that decay. A LoRA's two factors count as hidden matrices.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner: Any = getattr(model, "get_base_model", lambda: model)()
     body = getattr(inner, "base_model", inner)
     tables = {id(weight) for part in body.modules() if isinstance(part, nn.Embedding) for weight in part.parameters()}
     hidden = {id(weight) for weight in body.parameters() if weight.dim() == 2} - tables
@@ -146,10 +148,9 @@ class Muon(Optimizer):
 def orthogonal(matrices: Tensor) -> Tensor:
     """(..., n, m) with singular values brought to about 1 (0.7 to 1.2), by five Newton-Schulz rounds.
 
-    In bfloat16 where the device multiplies in it, for which the rounds were made; in float32 on other processors.
+    In bfloat16 on a GPU, for which the rounds were made; in float32 elsewhere.
     """
-    fast = matrices.device.type == "cuda" or getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16")
-    x = matrices.to(torch.bfloat16) if fast else matrices.float()
+    x = matrices.to(torch.bfloat16) if matrices.device.type == "cuda" else matrices.float()
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)

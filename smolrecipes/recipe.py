@@ -63,6 +63,8 @@ class Training(Component):
     """torch.compile each block: a minute at the start, faster steps on a GPU; needs a C++ compiler on a CPU."""
     packing: bool = option(default=True, affects_weights=False)
     """Sequences lie side by side without padding, where the architecture is exact so; False pads them."""
+    rehearse: bool = option(default=True, affects_weights=False)
+    """Run the longest batch once before step one, to know the memory it takes; on a GPU it chooses the micro-batch."""
     log_every: Positive = option(default=10, affects_weights=False)
     """Steps between logged numbers."""
     evaluate_every: Positive | None = option(default=None, affects_weights=False)
@@ -87,7 +89,9 @@ class Training(Component):
                 f"least {2 * self.max_length} (two of max_length)"
             )
         if self.final_rate and self.schedule == "constant":
-            raise RecipeError("Training: a constant schedule does not fall; leave final_rate out, or take another schedule")
+            raise RecipeError(
+                "Training: a constant schedule does not fall; leave final_rate out, or take another schedule"
+            )
         if self.optimizer != "adamw" and "optim" in self.hf:
             raise RecipeError(f"Training: give optimizer={self.optimizer} or hf's optim={self.hf['optim']}, not both")
 

@@ -47,6 +47,9 @@ class GPT2(Architecture, name="gpt2"):
                 "it must be whole: change one of them"
             )
 
+    def packs(self, model: PreTrainedModel) -> bool:
+        return self.attention == "sdpa"
+
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         """A new model; vocabulary and special ids are the tokenizer's, weights follow torch's current seed."""
         from transformers import GPT2Config
