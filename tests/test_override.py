@@ -211,7 +211,7 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
             "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int >= 0 < 4294967296)",
         ),
         ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
-        ("training.precision=half", "not 'half' (expected: auto or float32 or bfloat16 or float16)"),
+        ("training.precision=half", "not 'half' (expected: auto or float32 or tf32 or bfloat16 or float16)"),
         ("validation=-1", "validation: should be"),
         ("training.hf=5", "training.hf: "),
         ("data.columns=a:b", "data.columns: write JSON, as in 'data.columns={\"key\": 1}', not 'a:b'"),
