@@ -73,7 +73,9 @@ class Training(Component):
         if len(given) > 1:
             raise RecipeError(f"Training: give one of epochs, steps, tokens, not {' and '.join(given)}")
         if self.final_rate and self.schedule == "constant":
-            raise RecipeError("Training: a constant schedule does not fall; leave final_rate out, or take another schedule")
+            raise RecipeError(
+                "Training: a constant schedule does not fall; leave final_rate out, or take another schedule"
+            )
         if self.optimizer != "adamw" and "optim" in self.hf:
             raise RecipeError(f"Training: give optimizer={self.optimizer} or hf's optim={self.hf['optim']}, not both")
 
@@ -130,6 +132,10 @@ class Recipe(Component):
         super().__post_init__()
         if self.holdout == "last" and isinstance(self.validation, (Data, str)):
             raise RecipeError("Recipe: holdout=last takes a share or count of data, but validation is data of its own")
+        if self.adapter and self.training.optimizer == "muon":
+            raise RecipeError(
+                "training.optimizer=muon is for whole matrices; the factors of an adapter learn better with adamw"
+            )
 
     def override(self, *assignments: str) -> Recipe:
         """A copy changed by `path=value` and `kind=name` assignments, as on the command line."""

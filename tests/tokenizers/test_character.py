@@ -67,7 +67,9 @@ def test_auto_tokenizer_reloads_it_identically(tokenizer: Any, tmp_path: Path) -
 def test_it_learns_from_its_own_data_or_the_recipe_s(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("abc")
     assert len(Characters(Files(str(tmp_path / "a.txt"))).build(rows())) == 6
-    with pytest.raises(RecipeError, match=r"Characters: there are no rows to learn from; .*Characters\(Files\('a.txt'\)\)"):
+    with pytest.raises(
+        RecipeError, match=r"Characters: there are no rows to learn from; .*Characters\(Files\('a.txt'\)\)"
+    ):
         Characters().build(None)
 
 
