@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from smolrecipes import CLM, Characters, Recipe, Toy, Training
 from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.heads import check_sizes
 from smolrecipes.errors import RecipeError
@@ -112,3 +114,18 @@ def test_wrong_sizes_are_sentences(given: dict[str, int], sentence: str) -> None
     with pytest.raises(RecipeError) as found:
         GPT2(**given)  # type: ignore[arg-type]
     assert str(found.value).startswith(sentence)
+
+
+def test_rows_longer_than_its_positions_are_refused_before_training(tmp_path: Path) -> None:
+    recipe = Recipe(
+        tokenizer=Characters(),
+        model=GPT2(layers=1, hidden=32, heads=2, max_length=16),
+        data=Toy("stories", rows=10),
+        objective=CLM(),
+        training=Training(steps=1, max_length=32),
+    )
+    with pytest.raises(
+        RecipeError, match=r"training.max_length=32: the model reads 16 tokens at most; .*max_length=16"
+    ):
+        recipe.trainer(tmp_path)
+    assert len(recipe.override("training.max_length=16").trainer(tmp_path).parts.train[0]["input_ids"]) == 17
