@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smolrecipes import launch
+from smolrecipes import launch as processes
 
 RECIPE = """
 from smolrecipes import CLM, DPO, ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, Toy, Trained, Training
@@ -146,10 +146,10 @@ def test_the_threads_that_somebody_chose_are_kept(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("torch.set_num_threads", chosen.append)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # as every recipe's arguments leave it
-    monkeypatch.setattr(launch, "BY_ACCELERATE", False)
-    launch.use_cores(None)
+    monkeypatch.setattr(processes, "BY_ACCELERATE", False)
+    processes.use_cores(None)
     assert chosen == []
-    monkeypatch.setattr(launch, "BY_ACCELERATE", True)  # the launcher's own 1 is nobody's choice
-    launch.use_cores(None)
-    launch.use_cores(3)
+    monkeypatch.setattr(processes, "BY_ACCELERATE", True)  # the launcher's own 1 is nobody's choice
+    processes.use_cores(None)
+    processes.use_cores(3)
     assert len(chosen) == 2 and chosen[1] == 3
