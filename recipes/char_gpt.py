@@ -1,4 +1,4 @@
-"""A GPT-2 of characters in about a minute on a CPU: nanoGPT's settings. On your own text: data=shakespeare.txt data.rows=files."""
+"""A GPT-2 of characters in about a minute on a CPU, by nanoGPT's settings; your own text: data=my.txt data.rows=files."""
 
 from smolrecipes import CLM, GPT2, Characters, Recipe, Toy, Training
 
@@ -9,6 +9,8 @@ recipe = Recipe(
     validation=0.1,
     holdout="last",
     objective=CLM(),
-    training=Training(steps=2000, global_batch_size=12, max_length=64, learning_rate=1e-3, final_rate=0.1,
-                      weight_decay=0.1, hf={"adam_beta2": 0.99}),
+    training=Training(
+        steps=2000, global_batch_size=12, max_length=64, learning_rate=1e-3, final_rate=0.1, weight_decay=0.1,
+        hf={"adam_beta2": 0.99},
+    ),
 )  # fmt: skip

@@ -63,4 +63,5 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 
 @hookimpl
 def smolrecipes_register_recipes() -> Iterable[str]:
-    return [f"smolrecipes.recipes.{name}" for name in ("pretrain_clm", "sft_chat", "dpo_lora", "orpo_lora")]
+    names = ("pretrain_clm", "char_gpt", "char_llama", "sft_chat", "dpo_lora", "orpo_lora")
+    return [f"smolrecipes.recipes.{name}" for name in names]

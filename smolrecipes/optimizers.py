@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,9 @@ def use(name: str, trainer: Trainer) -> None:
 def muon_groups(model: nn.Module, decayed: Iterable[str], weight_decay: float) -> list[dict[str, Any]]:
     """The trainable weights: hidden matrices for Muon; embeddings, heads, norms and biases for AdamW.
 
-    decayed: the names of the weights that decay. A LoRA's two factors count as hidden matrices.
+    decayed: the names of the weights that decay.
     """
-    inner: Any = getattr(model, "get_base_model", lambda: model)()
-    body = getattr(inner, "base_model", inner)
+    body = getattr(model, "base_model", model)
     tables = {id(weight) for part in body.modules() if isinstance(part, nn.Embedding) for weight in part.parameters()}
     hidden = {id(weight) for weight in body.parameters() if weight.dim() == 2} - tables
     found: dict[tuple[bool, bool], list[Tensor]] = defaultdict(list)
@@ -148,9 +148,9 @@ class Muon(Optimizer):
 def orthogonal(matrices: Tensor) -> Tensor:
     """(..., n, m) with singular values brought to about 1 (0.7 to 1.2), by five Newton-Schulz rounds.
 
-    In bfloat16 on a GPU, for which the rounds were made; in float32 elsewhere.
+    In bfloat16, for which the rounds were made, where the device multiplies matrices in it; in float32 elsewhere.
     """
-    x = matrices.to(torch.bfloat16) if matrices.device.type == "cuda" else matrices.float()
+    x = matrices.to(torch.bfloat16) if _has_bfloat16(matrices.device) else matrices.float()
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
@@ -159,3 +159,11 @@ def orthogonal(matrices: Tensor) -> Tensor:
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
+
+
+@lru_cache
+def _has_bfloat16(device: torch.device) -> bool:
+    """A GPU, or a processor with matrix units for it, which torch 2.7 and later can tell."""
+    if device.type == "cpu":
+        return hasattr(torch.cpu, "get_capabilities") and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    return device.type == "cuda"

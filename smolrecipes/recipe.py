@@ -148,6 +148,10 @@ class Recipe(Component):
         super().__post_init__()
         if self.holdout == "last" and isinstance(self.validation, (Data, str)):
             raise RecipeError("Recipe: holdout=last takes a share or count of data, but validation is data of its own")
+        if self.adapter and self.training.optimizer == "muon":
+            raise RecipeError(
+                "training.optimizer=muon is for whole matrices; the factors of an adapter learn better with adamw"
+            )
 
     def override(self, *assignments: str) -> Recipe:
         """A copy changed by `path=value` and `kind=name` assignments, as on the command line."""

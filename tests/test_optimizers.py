@@ -104,13 +104,6 @@ def test_hidden_matrices_alone_are_orthogonalised(tied: bool) -> None:
     assert {"transformer.wpe.weight", "transformer.ln_f.bias"} <= set(gpt2[False, 0.0])
 
 
-def test_the_factors_of_a_lora_are_hidden_matrices_and_what_is_frozen_is_left_out() -> None:
-    model = LoRA(r=4).apply(Llama(layers=1, hidden=32, heads=2).build(TOKENIZER), TOKENIZER)
-    found = names(model)
-    assert set(found) == {(True, 0.1)} and len(found[True, 0.1]) == 14
-    assert all("lora_A" in name or "lora_B" in name for name in found[True, 0.1])
-
-
 def test_a_scoring_head_is_not_hidden_and_a_model_without_matrices_is_refused() -> None:
     model = Llama(layers=1, hidden=32, heads=2).build(TOKENIZER, "sequence-classification", 2)
     assert "score.weight" in names(model)[False, 0.1]
@@ -165,6 +158,10 @@ def test_what_cannot_run_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         Training(schedule="constant", final_rate=0.1)
     with pytest.raises(RecipeError, match="give optimizer=muon or hf's optim=sgd, not both"):
         Training(optimizer="muon", hf={"optim": "sgd"})
+    with pytest.raises(RecipeError, match="muon is for whole matrices; the factors of an adapter"):
+        RECIPE.replace(adapter=LoRA())
+    with pytest.raises(RecipeError, match="holdout=last takes a share or count of data"):
+        RECIPE.replace(validation="held.txt", holdout="last")
     with pytest.raises(RecipeError, match="adamw_8bit needs a cuda device; here take adamw or muon"):
         optimizer_options("adamw_8bit", cuda=False)
     monkeypatch.setattr("smolrecipes.optimizers.find_spec", lambda name: None)

@@ -34,8 +34,9 @@ class GPT2(Architecture, name="gpt2"):
     """GPT-2's own approximation of GELU, or GELU itself (arXiv:1606.08415), which a CPU computes in half the time."""
     tied: bool = True
     """Share the embedding with the output head."""
-    init_std: Annotated[float, Gt(0)] = 0.02
-    """Standard deviation of the first weights; projections into the residual stream have it divided by sqrt(2 layers)."""
+    init_std: Annotated[float, Gt(0)] | None = None
+    """Standard deviation of the first weights, divided by sqrt(2 layers) for projections into the residual stream.
+    sqrt(2 / (5 hidden)) when None, which at GPT-2's own 768 is its 0.02: narrow models learn far more slowly from that."""
     attention: str = option(default="sdpa", affects_weights=False)
     """transformers' attention implementation."""
 
@@ -72,7 +73,7 @@ class GPT2(Architecture, name="gpt2"):
                 pad_token_id=tokenizer.pad_token_id,
                 bos_token_id=tokenizer.bos_token_id,
                 eos_token_id=tokenizer.eos_token_id,
-                initializer_range=self.init_std,
+                initializer_range=self.init_std or (2 / (5 * self.hidden)) ** 0.5,
                 attn_implementation=self.attention,
             ),
             head,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from smolrecipes.data.rows import each, make, prompt_key, row_type
+from smolrecipes.data.rows import Row, each, make, prompt_key, row_type
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def split_last(rows: Dataset, share_or_count: float) -> tuple[Dataset, Dataset]:
 def _cut(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """The text before and after the character at which its last `share` begins."""
     left = border = int((1 - share) * sum(len(row["text"]) for row in each(rows)))
-    train: list[dict[str, Any]] = []
-    held_out: list[dict[str, Any]] = []
+    train: list[Row] = []
+    held_out: list[Row] = []
     for row in each(rows):
         parts = ((train, row["text"][:left]), (held_out, row["text"][left:]))
         for side, text in parts:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from smolrecipes import CLM, Characters, Recipe, Toy, Training
 from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.heads import check_sizes
 from smolrecipes.errors import RecipeError
@@ -50,15 +52,15 @@ def test_the_parameters_are_those_of_the_formula() -> None:
 
 def test_the_first_weights_are_gpt_2_s() -> None:
     torch.manual_seed(0)
-    model: Any = GPT2(layers=8, hidden=64, heads=2, max_length=256).build(TOKENIZER)
+    model: Any = GPT2(layers=8, hidden=64, heads=2, max_length=256, init_std=0.02).build(TOKENIZER)
     body, block = model.transformer, model.transformer.h[3]
     for weight in (body.wte.weight, body.wpe.weight, block.attn.c_attn.weight, block.mlp.c_fc.weight):
         assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.05)
     for weight in (block.attn.c_proj.weight, block.mlp.c_proj.weight):
         assert float(weight.detach().std()) == pytest.approx(0.02 / math.sqrt(16), rel=0.05)
     assert not block.attn.c_attn.bias.any() and bool((block.ln_1.weight == 1).all())
-    wide: Any = GPT2(layers=1, hidden=64, heads=2, init_std=0.1).build(TOKENIZER)
-    assert float(wide.transformer.wte.weight.detach().std()) == pytest.approx(0.1, rel=0.05)
+    narrow: Any = GPT2(layers=1, hidden=64, heads=2).build(TOKENIZER)
+    assert float(narrow.transformer.wte.weight.detach().std()) == pytest.approx(0.079, rel=0.05)
 
 
 def test_the_activation_is_gpt_2_s() -> None:
@@ -112,3 +114,18 @@ def test_wrong_sizes_are_sentences(given: dict[str, int], sentence: str) -> None
     with pytest.raises(RecipeError) as found:
         GPT2(**given)  # type: ignore[arg-type]
     assert str(found.value).startswith(sentence)
+
+
+def test_rows_longer_than_its_positions_are_refused_before_training(tmp_path: Path) -> None:
+    recipe = Recipe(
+        tokenizer=Characters(),
+        model=GPT2(layers=1, hidden=32, heads=2, max_length=16),
+        data=Toy("stories", rows=10),
+        objective=CLM(),
+        training=Training(steps=1, max_length=32),
+    )
+    with pytest.raises(
+        RecipeError, match=r"training.max_length=32: the model reads 16 tokens at most; .*max_length=16"
+    ):
+        recipe.trainer(tmp_path)
+    assert len(recipe.override("training.max_length=16").trainer(tmp_path).parts.train[0]["input_ids"]) == 17
