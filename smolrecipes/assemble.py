@@ -45,8 +45,11 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     rows, held_out, sentences = load_rows(recipe)
     tokenizer = build_tokenizer(recipe, rows)
     model = build_model(recipe, tokenizer)
-    train = prepare(rows, objective, tokenizer, training.max_length, cache)
-    validation = prepare(held_out, objective, tokenizer, training.max_length, cache) if held_out is not None else None
+
+    def prepared(some: Dataset) -> Prepared:
+        return prepare(some, objective, tokenizer, training.max_length, cache, training.threads)
+
+    train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
     model.to(arguments.device)
 
     def complete(examples: Dataset) -> Dataset:
