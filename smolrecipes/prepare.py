@@ -102,7 +102,9 @@ def tokenizer_text(tokenizer: PreTrainedTokenizerBase) -> str:
     if hasattr(tokenizer, "backend_tokenizer"):
         vocabulary = plain(tokenizer).to_str()
     else:
-        vocabulary = f"{type(tokenizer)} {sorted(tokenizer.get_vocab().items())} {sorted(tokenizer.init_kwargs.items())}"
+        vocabulary = (
+            f"{type(tokenizer)} {sorted(tokenizer.get_vocab().items())} {sorted(tokenizer.init_kwargs.items())}"
+        )
     special = (tokenizer.special_tokens_map, tokenizer.split_special_tokens)
     return f"{vocabulary}{tokenizer.chat_template}{special}"
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BATCH = 1_000
 """Rows that are prepared together."""
+METHOD = "fork" if sys.platform == "linux" else "spawn"
+"""How a worker process is started: macOS and Windows cannot fork a process that computes."""
 WORTH = {"fork": 500, "spawn": 20_000}
 """Rows from which on more processes pay: a forked one starts in milliseconds, another imports everything anew."""
 _work: tuple[Dataset, Objective, PreTrainedTokenizerBase, int]
@@ -34,13 +36,12 @@ def tables(
     rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int, processes: int
 ) -> Iterator[pa.Table]:
     """The examples of the rows, in their order: a table for each batch in which any is left."""
-    method = "fork" if sys.platform == "linux" else "spawn"
     work = (rows, objective, tokenizer, max_length)
-    alone = processes == 1 or len(rows) < WORTH[method] or batched(objective)
-    if alone or (method == "spawn" and not all(map(_importable, (objective, tokenizer)))):
+    alone = processes == 1 or len(rows) < WORTH[METHOD] or batched(objective)
+    if alone or (METHOD == "spawn" and not all(map(_importable, (objective, tokenizer)))):
         made: Iterator[pa.Table | None] = (_table(*work, start, BATCH) for start in range(0, len(rows), BATCH))
     else:
-        made = _shared_out(work, method, processes)
+        made = _shared_out(work, processes)
     yield from (table for table in made if table is not None)
 
 
@@ -82,10 +83,10 @@ def _column(values: list[Any]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(np.concatenate(values)))
 
 
-def _shared_out(work: Any, method: str, processes: int) -> Iterator[pa.Table | None]:
+def _shared_out(work: Any, processes: int) -> Iterator[pa.Table | None]:
     size = max(100, min(BATCH, len(work[0]) // (8 * processes)))
     with _one_thread_each():
-        context = multiprocessing.get_context(method)
+        context = multiprocessing.get_context(METHOD)
         pool = ProcessPoolExecutor(processes, context, _begin, work)
         try:
             starts = range(0, len(work[0]), size)
