@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Objective
     from smolrecipes.prepare import Prepared
-    from smolrecipes.recipe import Recipe
+    from smolrecipes.recipe import Recipe, Training
 
+MICRO_TOKENS = 16_384
+"""Tokens that one forward pass takes at most, unless the recipe says how many rows."""
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
@@ -110,21 +112,30 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
     return given
 
 
-def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared) -> TrainingArguments:
-    """Micro-batch, accumulation and steps, derived from the global batch, the processes and the data."""
-    from smolrecipes.batches import lengths
+def rows_per_batch(training: Training, sizes: Any) -> int:
+    """Rows of a global batch; on average, when it is given in tokens. sizes: the tokens of each row."""
+    from smolrecipes.batches import count_batches
 
-    training, count = recipe.training, len(train.examples)
-    share = ceil(training.global_batch_size / arguments.world_size)
-    most = training.micro_batch_size or max(1, 16_384 // training.max_length)
-    accumulation = ceil(share / most)
+    if not training.global_batch_tokens:
+        return training.global_batch_size
+    return ceil(len(sizes) / count_batches(sizes, training.global_batch_size, training.global_batch_tokens))
+
+
+def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: bool) -> TrainingArguments:
+    """Micro-batch, accumulation and steps, derived from the global batch, the processes and the data."""
+    from smolrecipes.batches import count_batches, lengths
+
+    training, sizes = recipe.training, lengths(train.examples)
+    per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)
+    rows = rows_per_batch(training, sizes)
+    share = ceil(rows / arguments.world_size)
+    longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
+    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else longest / MICRO_TOKENS)
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
     arguments.gradient_accumulation_steps = accumulation
-    per_epoch = ceil(count / training.global_batch_size)
     steps = training.steps or ceil((training.epochs or 1) * per_epoch)
     if training.tokens:
-        per_row = sum(lengths(train.examples)) / count
-        steps = ceil(training.tokens / (per_row * training.global_batch_size))
+        steps = ceil(training.tokens * per_epoch / sum(sizes))
     arguments.max_steps = steps
     arguments.warmup_steps = round(training.warmup * steps)
     arguments.save_steps = training.save_every or max(50, ceil(steps / 10))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase, Trainer
 
+    from smolrecipes.kinds import Layout
     from smolrecipes.prepare import Prepared
     from smolrecipes.recipe import Recipe
 
@@ -34,7 +35,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     import torch
     from transformers import set_seed
 
-    from smolrecipes.arguments import accepted, fit, options
+    from smolrecipes.arguments import accepted, fit, options, rows_per_batch
+    from smolrecipes.batches import lengths
     from smolrecipes.launch import one_gpu, use_cores
     from smolrecipes.prepare import precomputed, prepare
 
@@ -51,14 +53,15 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
 
     train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
     model.to(arguments.device)
+    layout = lay_out(recipe, model, tokenizer)
 
     def complete(examples: Dataset) -> Dataset:
         base = json.dumps([recipe.model, recipe.seed, arguments.bf16], default=lambda part: part.identity())
         rows = arguments.per_device_train_batch_size
         with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
-            return precomputed(examples, objective, model, tokenizer.pad_token_id or 0, rows, base, cache)
+            return precomputed(examples, objective, model, layout, rows, base, cache)
 
-    fit(arguments, recipe, train)
+    fit(arguments, recipe, train, layout.packed)
     parts = Parts(
         model=model,
         arguments=arguments,
@@ -68,9 +71,11 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         train=complete(train.examples),
         validation=complete(validation.examples) if validation else None,
         callbacks=callbacks(recipe, folder),
-        batch=training.global_batch_size,
+        batch=rows_per_batch(training, lengths(train.examples)),
+        batch_tokens=training.global_batch_tokens,
         max_length=training.max_length,
         seed=recipe.seed,
+        layout=layout,
     )
     use_cores(training.threads)
     torch.manual_seed(recipe.seed)
@@ -135,6 +140,19 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     model = recipe.model.build(tokenizer, objective.head, 1)
     stop_at_turn_end(model, tokenizer)
     return recipe.adapter.apply(model, tokenizer) if recipe.adapter else model
+
+
+def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
+    """How batches are laid out; where the architecture packs, the model's attention is told to."""
+    from smolrecipes import attention
+    from smolrecipes.kinds import Layout
+
+    assert isinstance(recipe.model, Architecture)
+    plain = getattr(model, "get_base_model", lambda: model)()
+    packed = recipe.training.packing and recipe.model.packs(plain)
+    if packed:
+        plain.set_attn_implementation(attention.NAME)
+    return Layout(tokenizer.pad_token_id or 0, packed)
 
 
 def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:

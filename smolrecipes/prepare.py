@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+    from smolrecipes.kinds import Layout
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -70,7 +72,7 @@ def prepare(
 
 
 def precomputed(
-    examples: Dataset, objective: Objective, model: Any, pad_id: int, rows: int, base: str, cache: Path
+    examples: Dataset, objective: Objective, model: Any, layout: Layout, rows: int, base: str, cache: Path
 ) -> Dataset:
     """The examples with what the objective computes once before training; it may keep it under the content of all parts.
 
@@ -80,7 +82,7 @@ def precomputed(
     def keep(make: Callable[[], Dataset]) -> Dataset:
         return cached(cache, "precomputed", lambda: [content(examples), what_it_reads(objective), base], make)
 
-    return objective.precompute(examples, model, pad_id, rows, keep)
+    return objective.precompute(examples, model, layout, rows, keep)
 
 
 def what_it_reads(objective: Objective) -> str:

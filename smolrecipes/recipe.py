@@ -29,8 +29,10 @@ class Training(Component):
     """Input tokens to train on, over all processes (rounded up to whole steps)."""
     global_batch_size: Positive = 16
     """Rows (pairs, blocks) per optimizer step, over all processes and accumulation."""
+    global_batch_tokens: Positive | None = None
+    """Tokens per optimizer step instead of rows: at least so many, in whole rows."""
     micro_batch_size: Positive | None = option(default=None, affects_weights=False)
-    """Rows per forward pass on one process; by default as many as fit 16,384 positions."""
+    """Rows per forward pass on one process; by default as many as fit 16,384 tokens."""
     max_length: Positive = 512
     """Tokens per row or block; what is longer is cut, and counted."""
     learning_rate: Annotated[float, Gt(0)] = 5e-4
@@ -51,6 +53,8 @@ class Training(Component):
     """CPU threads of each process; its share of the cores when None and OMP_NUM_THREADS is not set."""
     gradient_checkpointing: bool = option(default=False, affects_weights=False)
     """Recompute activations in the backward pass: less memory, about a third slower."""
+    packing: bool = option(default=True, affects_weights=False)
+    """Sequences lie side by side without padding, where the architecture is exact so; False pads them."""
     log_every: Positive = option(default=10, affects_weights=False)
     """Steps between logged numbers."""
     evaluate_every: Positive | None = option(default=None, affects_weights=False)
@@ -67,6 +71,13 @@ class Training(Component):
         given = [name for name in ("epochs", "steps", "tokens") if getattr(self, name) is not None]
         if len(given) > 1:
             raise RecipeError(f"Training: give one of epochs, steps, tokens, not {' and '.join(given)}")
+        if self.global_batch_tokens and self.global_batch_size != self.options()["global_batch_size"].default:
+            raise RecipeError("Training: give global_batch_size or global_batch_tokens, not both")
+        if self.global_batch_tokens and self.global_batch_tokens < 2 * self.max_length:
+            raise RecipeError(
+                f"Training.global_batch_tokens={self.global_batch_tokens}: a batch holds whole rows, so it needs at "
+                f"least {2 * self.max_length} (two of max_length)"
+            )
 
 
 class Decoding(Component):

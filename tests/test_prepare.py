@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smolrecipes.component import option
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Layout
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.prepare import prepare
@@ -61,12 +62,11 @@ def test_every_token_but_the_first_is_a_target_once(documents: list[int], max_le
     ids = iter(range(1, sum(documents) + 1))  # every position has an id of its own
     made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
     blocks = CLM().arrange(Dataset.from_list(made), max_length)
-    batch = CLM().collate(list(blocks), 0)
-    inputs, labels = batch["input_ids"], batch["labels"]
-    assert inputs.shape[1] <= max_length
-    learned = labels[labels != IGNORE].tolist()
+    batch = CLM().collate(list(blocks), Layout())
+    assert batch["input_ids"].shape[1] <= max_length
+    learned, before = batch["labels"].tolist(), batch["input_ids"].flatten()[batch["at"]]
     assert sorted(learned) == list(range(2, sum(documents) + 1))
-    assert (labels - inputs)[labels != IGNORE].unique().tolist() == [1]  # each is predicted from the one before
+    assert (batch["labels"] - before).tolist() == [1] * len(learned)  # each is predicted from the one before
     assert CLM().counts(batch) == {"tokens": len(learned)}
     owners = {token: row["origin"] for row in made for token in row["input_ids"]}
     assert blocks["origin"] == [owners[block[0]] for block in blocks["input_ids"]]

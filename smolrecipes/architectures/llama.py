@@ -48,6 +48,9 @@ class Llama(Architecture, name="llama"):
         if self.heads % (self.kv_heads or self.heads):
             raise RecipeError(f"Llama: heads={self.heads} is not a multiple of kv_heads={self.kv_heads}")
 
+    def packs(self, model: PreTrainedModel) -> bool:
+        return self.attention == "sdpa"
+
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         """A new model; vocabulary and special ids are the tokenizer's, weights follow torch's current seed."""
         from transformers import LlamaConfig

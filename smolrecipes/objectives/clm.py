@@ -9,9 +9,10 @@ from smolrecipes.kinds import Loss, Mean, Objective
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from torch import Tensor
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
+
+    from smolrecipes.kinds import Layout
 
 
 class CLM(Objective, name="clm"):
@@ -59,24 +60,21 @@ class CLM(Objective, name="clm"):
         made = pa.table({"input_ids": pa.chunked_array(blocks), "origin": origins})
         return Dataset(made, fingerprint=generate_random_fingerprint())  # else it would hash all of them
 
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-        """`input_ids`, `attention_mask`, `labels` of shape (blocks, positions); labels are the next tokens."""
-        from smolrecipes.objectives.batch import stack
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
+        """Every next token is a label."""
+        from smolrecipes.objectives.layout import Sequence
 
-        return stack([(e["input_ids"], e["input_ids"]) for e in examples], pad_id)
+        return layout([Sequence(e["input_ids"], e["input_ids"]) for e in examples])
 
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`tokens`: the predicted ones."""
-        from smolrecipes.objectives.batch import labelled
+        return {"tokens": len(batch["labels"])}
 
-        return {"tokens": labelled(batch)}
-
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Negative log-likelihood, in nats per token."""
-        from smolrecipes.objectives.forward import token_logps
+        from smolrecipes.objectives.forward import token_nll
 
-        logps, _ = token_logps(model, batch)
-        return Loss({"nll": Mean(-logps.sum(), "tokens")})
+        return Loss({"nll": Mean(token_nll(model, batch), "tokens")})
 
 
 def _blocks(stream: Any, max_length: int) -> Any:
