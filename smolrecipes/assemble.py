@@ -43,6 +43,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     training, objective = recipe.training, recipe.objective
     arguments = accepted(objective, options(recipe, folder))  # first: it arms DeepSpeed before any weight exists
     one_gpu(arguments)
+    use_cores(training.threads)
     set_seed(recipe.seed)
     rows, held_out, sentences = load_rows(recipe)
     tokenizer = build_tokenizer(recipe, rows)
@@ -77,7 +78,6 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         seed=recipe.seed,
         layout=layout,
     )
-    use_cores(training.threads)
     torch.manual_seed(recipe.seed)
     said = (*sentences, train.sentence, doubtful(recipe))
     return Assembly(objective.trainer(parts), parts, train, tuple(filter(None, said)))

@@ -96,6 +96,8 @@ def use_cores(asked: int | None) -> None:
     """
     import torch
 
+    if asked:
+        os.environ["RAYON_NUM_THREADS"] = str(asked)  # the threads of `tokenizers`, which take all cores by themselves
     launched = "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"
     if asked or launched or "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(asked or max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Layout
 
+MOST = 2**30
+"""Tokens of one chunk of blocks: Arrow counts those of a list column in 32 bits."""
+
 
 class CLM(Objective, name="clm"):
     """Causal language modelling (Bengio et al. 2003; Radford et al. 2018).
@@ -54,7 +57,7 @@ class CLM(Objective, name="clm"):
         documents, size = examples.data.column("input_ids"), max_length + 1
         stream = np.concatenate([chunk.flatten().to_numpy() for chunk in documents.chunks])
         ends = pc.list_value_length(documents).to_numpy().cumsum(dtype=np.int64)
-        cuts, many = np.arange(0, len(stream) - 1, max_length), max(1, 2**30 // size)
+        cuts, many = np.arange(0, len(stream) - 1, max_length), max(1, MOST // size)
         blocks = [_blocks(stream[cut : cut + many * max_length + 1], max_length) for cut in cuts[::many]]
         origins = examples.data.column("origin").take(pa.array(ends.searchsorted(cuts, side="right")))
         made = pa.table({"input_ids": pa.chunked_array(blocks), "origin": origins})
@@ -78,7 +81,7 @@ class CLM(Objective, name="clm"):
 
 
 def _blocks(stream: Any, max_length: int) -> Any:
-    """An Arrow list array of the blocks of fewer than 2^31 tokens, which is what its offsets hold."""
+    """The blocks of a stretch of the stream as an Arrow list array."""
     import numpy as np
     import pyarrow as pa
 
