@@ -44,13 +44,17 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     training, objective = recipe.training, recipe.objective
     arguments = accepted(objective, options(recipe, folder))  # first: it arms DeepSpeed before any weight exists
     one_gpu(arguments)
+    use_cores(training.threads)
     set_seed(recipe.seed)
     rows, held_out, sentences = load_rows(recipe)
     tokenizer = build_tokenizer(recipe, rows)
     model = build_model(recipe, tokenizer)
     check_positions(model, training.max_length)
-    train = prepare(rows, objective, tokenizer, training.max_length, cache)
-    validation = prepare(held_out, objective, tokenizer, training.max_length, cache) if held_out is not None else None
+
+    def prepared(some: Dataset) -> Prepared:
+        return prepare(some, objective, tokenizer, training.max_length, cache, training.threads)
+
+    train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
     model.to(arguments.device)
     if training.compile:
         compile_blocks(model)
@@ -78,7 +82,6 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         seed=recipe.seed,
         layout=layout,
     )
-    use_cores(training.threads)
     torch.manual_seed(recipe.seed)
     said = (*sentences, train.sentence, doubtful(recipe))
     trainer = objective.trainer(parts)

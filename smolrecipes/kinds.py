@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from smolrecipes.component import Component
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,12 +145,27 @@ class Objective(Component, kind="objective"):
     """The row types it reads, the best first."""
     families: ClassVar[tuple[str, ...]] = ("decoder",)
     head: ClassVar[str] = "causal"
+    prepare_reads: ClassVar[tuple[str, ...] | None] = None
+    """The options that `prepare`, `arrange` and `precompute` read; None: any. Cached examples outlive changes of others."""
 
     @abstractmethod
     def prepare(
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
-        """One row as token ids and labels (plain lists); None when nothing in it can be learned within `max_length`."""
+        """One row as token ids and labels (lists or arrays); None when nothing in it can be learned within `max_length`."""
+
+    def prepare_many(
+        self, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> list[dict[str, Any] | None]:
+        """What `prepare` makes of each row. Override it where a batch is faster than its rows; it then uses all cores
+        itself, where rows by themselves are shared out over processes."""
+        made = []
+        for row in rows:
+            try:
+                made.append(self.prepare(row, tokenizer, max_length))
+            except RecipeError as error:
+                raise RecipeError(f"{row['origin']}: {error}") from None
+        return made
 
     def arrange(self, examples: Dataset, max_length: int) -> Dataset:
         """The prepared examples as they are trained on; CLM packs documents into blocks here."""

@@ -104,10 +104,16 @@ def use_cores(asked: int | None) -> None:
     """
     import torch
 
+    if asked:
+        os.environ["RAYON_NUM_THREADS"] = str(asked)  # the threads of `tokenizers`, which take all cores by themselves
     launched = BY_ACCELERATE and os.environ.get("OMP_NUM_THREADS") == "1"
     if asked or launched or "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        torch.set_num_threads(asked or max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+        torch.set_num_threads(asked or max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def agreed(value: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,14 @@ from datasets import Dataset
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from smolrecipes import workers
 from smolrecipes.component import option
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Layout
+from smolrecipes.kinds import Layout, Objective
+from smolrecipes.objectives import clm
 from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.prepare import prepare
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -137,3 +143,163 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tokenizer: Any, tmp_path:
     (tmp_path / "cache").touch()
     with pytest.raises(RecipeError, match="cache: cannot write there"):
         prepare(chats("one"), SFT(), tokenizer, 50, tmp_path / "cache")
+
+
+def texts(*some: str) -> Dataset:
+    return make("text", ({"text": text, "origin": f"text:{i}"} for i, text in enumerate(some)))
+
+
+def test_a_batch_of_texts_gives_the_ids_of_each(tokenizer: Any, tmp_path: Path) -> None:
+    some = [f"{n} one two\tthree <|endoftext|> é{n % 7}" for n in range(2_345)]
+    found = prepare(texts(*some), CLM(), tokenizer, 50, tmp_path).examples["input_ids"]
+    one_by_one = [
+        i for text in some for i in [*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+    ]
+    assert [i for ids in found for i in ids[:-1]] + found[-1][-1:] == one_by_one
+
+
+def test_a_stored_limit_of_the_tokenizer_cuts_nothing(tmp_path: Path) -> None:
+    cutting = ByteBPE(vocab_size=280).build(texts("one two three"))
+    cutting.backend_tokenizer.enable_truncation(2)
+    cutting.backend_tokenizer.enable_padding(length=9)
+    found = prepare(texts("one two", "three"), CLM(), cutting, 100, tmp_path)
+    assert cutting.decode(found.examples[0]["input_ids"]) == "one two<|endoftext|>three<|endoftext|>"
+    cutting.backend_tokenizer.enable_truncation(2)
+    prepare(texts("one two", "three"), CLM(), cutting, 100, tmp_path)
+    assert len(list(tmp_path.glob("tokens-*"))) == 1
+
+
+def test_a_prepare_of_one_s_own_is_not_passed_over(tokenizer: Any, tmp_path: Path) -> None:
+    class Upper(CLM, name="upper"):
+        """Learns to shout."""
+
+        def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
+            return super().prepare({**row, "text": row["text"].upper()}, tokenizer, max_length)
+
+    found = prepare(texts("one", "two"), Upper(), tokenizer, 100, tmp_path)
+    assert tokenizer.decode(found.examples[0]["input_ids"]) == "ONE<|endoftext|>TWO<|endoftext|>"
+
+
+def test_long_streams_become_several_chunks(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Dataset.from_list([{"input_ids": list(range(n, n + 10)), "origin": f"doc:{n}"} for n in range(0, 100, 10)])
+    whole = CLM().arrange(made, 7)
+    monkeypatch.setattr(clm, "MOST", 20)  # two blocks
+    cut = CLM().arrange(made, 7)
+    assert cut.data.column("input_ids").num_chunks == 8 and cut[:] == whole[:]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param("fork", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")), "spawn"],
+)
+def test_processes_change_nothing(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], method: str
+) -> None:
+    rows = chats(*(f"{n} and " * (n % 9) for n in range(450)))
+    tokenizer(["so that its threads were used", "before a process is forked"])
+    alone = prepare(rows, SFT(), tokenizer, 40, tmp_path / "alone", threads=1)
+    monkeypatch.setattr(workers, "METHOD", method)
+    monkeypatch.setattr(workers, "WORTH", {method: 100})
+    asked: list[Any] = []
+    inner = workers._shared_out
+    monkeypatch.setattr(workers, "_shared_out", lambda *given: asked.append(given) or inner(*given))
+    before = dict(os.environ)
+    shared = prepare(rows, SFT(), tokenizer, 40, tmp_path / "shared", threads=2)
+    assert len(asked) == 1 and shared.sentence == alone.sentence != ""
+    assert shared.examples[:] == alone.examples[:] and shared.examples.features == alone.examples.features
+    assert dict(os.environ) == before and capfd.readouterr().err == ""
+    mine = Counting()
+    monkeypatch.setattr(Counting, "__module__", "_recipe_mine_0")
+    prepare(rows, mine, tokenizer, 40, tmp_path / "own", threads=2)
+    assert len(asked) == 1 + (method == "fork")  # its class is not to be found by a process that starts anew
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+def test_a_mistake_in_another_process_names_the_row(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Picky(SFT, name="picky"):
+        """Refuses two rows."""
+
+        def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
+            if row["origin"] in ("chat:333", "chat:222"):
+                raise RecipeError("not this one")
+            if row["origin"] == "chat:440" and max_length == 41:
+                os._exit(9)
+            return super().prepare(row, tokenizer, 40)
+
+    monkeypatch.setattr(workers, "WORTH", {"fork": 100})
+    rows = chats(*map(str, range(450)))
+    with pytest.raises(RecipeError, match="^chat:222: not this one$"):
+        prepare(rows, Picky(), tokenizer, 40, tmp_path, threads=2)
+    with pytest.raises(RecipeError, match="a process that prepared rows died.*training.threads=1"):
+        prepare(rows.select(range(335, 450)), Picky(), tokenizer, 41, tmp_path, threads=2)
+    assert not list(tmp_path.iterdir())
+
+
+class Margin(SFT, name="margin"):
+    """An objective whose loss has an option that no row depends on."""
+
+    prepare_reads = ("learn",)
+    margin: float = 1.0
+    """Only the loss reads it."""
+
+
+class Shifted(Margin, name="shifted"):
+    """Reads it after all, and does not say so."""
+
+    def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
+        return super().prepare(row, tokenizer, max_length + int(self.margin))
+
+
+def test_what_only_the_loss_reads_prepares_nothing_anew(tokenizer: Any, tmp_path: Path) -> None:
+    def entries(*asked: Objective) -> int:
+        shutil.rmtree(tmp_path, ignore_errors=True)
+        for objective in asked:
+            prepare(chats("one", "two"), objective, tokenizer, 50, tmp_path)
+        return len(list(tmp_path.iterdir()))
+
+    assert entries(Margin(margin=1.0), Margin(margin=2.0)) == 1
+    assert entries(Margin(), Margin(learn="all")) == 2
+    assert entries(Shifted(margin=1.0), Shifted(margin=2.0)) == 2
+    assert entries(Margin(), Shifted(), SFT()) == 3
+    answers = make("pair", [{"source": "one", "target": "two", "origin": "here:1"}])
+    for beta in (0.0, 0.1):
+        prepare(answers, GRPO(beta=beta, max_new_tokens=4), tokenizer, 50, tmp_path / "grpo")
+    assert len(list((tmp_path / "grpo").iterdir())) == 1
+
+
+def test_examples_are_read_from_the_file(tokenizer: Any, tmp_path: Path) -> None:
+    for objective, rows in ((CLM(), texts("one two three")), (SFT(), chats("one"))):
+        found = prepare(rows, objective, tokenizer, 50, tmp_path).examples
+        assert [Path(file["filename"]).parent for file in found.cache_files] == [tmp_path]
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_write_that_is_broken_off_leaves_nothing(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: BaseException
+) -> None:
+    def stop(file: int) -> None:
+        raise stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", stop)
+        with pytest.raises((KeyboardInterrupt, RecipeError)) as told:
+            prepare(chats("one"), SFT(), tokenizer, 50, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert isinstance(stopped, KeyboardInterrupt) or "cannot write there (No space left" in str(told.value)
+    assert len(prepare(chats("one"), SFT(), tokenizer, 50, tmp_path).examples) == 1
+
+
+def test_two_that_write_the_same_do_each_other_no_harm(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals: list[Dataset] = []
+
+    def meanwhile(file: int) -> None:
+        monkeypatch.undo()
+        rivals.append(prepare(chats("one"), SFT(), tokenizer, 50, tmp_path).examples)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    mine = prepare(chats("one"), SFT(), tokenizer, 50, tmp_path).examples
+    assert mine[:] == rivals[0][:] and len(list(tmp_path.iterdir())) == 1

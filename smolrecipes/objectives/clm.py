@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Layout
 
+MOST = 2**30
+"""Tokens of one chunk of blocks: Arrow counts those of a list column in 32 bits."""
+
 
 class CLM(Objective, name="clm"):
     """Causal language modelling (Bengio et al. 2003; Radford et al. 2018).
@@ -24,33 +27,41 @@ class CLM(Objective, name="clm"):
     """
 
     rows: ClassVar[tuple[str, ...]] = ("text",)
+    prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     def prepare(
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """The document's tokens and its end; None for an empty document."""
+        return self.prepare_many([row], tokenizer, max_length)[0]
+
+    def prepare_many(
+        self, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> list[dict[str, Any] | None]:
+        """As `prepare`, many documents at a time."""
+        from smolrecipes.objectives.text import encode_many
+
         if tokenizer.eos_token_id is None:
             raise RecipeError("CLM needs a tokenizer with an eos token, which marks where a document ends")
-        ids = tokenizer(row["text"], add_special_tokens=False, verbose=False)["input_ids"]
-        return {"input_ids": [*ids, tokenizer.eos_token_id]} if ids else None
+        found = encode_many([row["text"] for row in rows], tokenizer, end=tokenizer.eos_token_id)
+        return [{"input_ids": ids} if len(ids) > 1 else None for ids in found]
 
     def arrange(self, examples: Dataset, max_length: int) -> Dataset:
         """Blocks of `max_length + 1` tokens that overlap by one: the last target of one is the first input of the next."""
         import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
         from datasets import Dataset
+        from datasets.fingerprint import generate_random_fingerprint
 
-        lists = examples.data.column("input_ids").combine_chunks()
-        stream, starts = lists.flatten().to_numpy(), np.asarray(lists.offsets)
-        cuts = range(0, len(stream) - 1, max_length)
-        first = np.searchsorted(starts, list(cuts), side="right") - 1
-        origins = examples.data.column("origin").to_pylist()
-        return Dataset.from_dict(
-            {
-                "input_ids": [stream[cut : cut + max_length + 1] for cut in cuts],
-                "origin": [origins[row] for row in first],
-            },
-            features=examples.features,
-        )
+        documents, size = examples.data.column("input_ids"), max_length + 1
+        stream = np.concatenate([chunk.flatten().to_numpy() for chunk in documents.chunks])
+        ends = pc.list_value_length(documents).to_numpy().cumsum(dtype=np.int64)
+        cuts, many = np.arange(0, len(stream) - 1, max_length), max(1, MOST // size)
+        blocks = [_blocks(stream[cut : cut + many * max_length + 1], max_length) for cut in cuts[::many]]
+        origins = examples.data.column("origin").take(pa.array(ends.searchsorted(cuts, side="right")))
+        made = pa.table({"input_ids": pa.chunked_array(blocks), "origin": origins})
+        return Dataset(made, fingerprint=generate_random_fingerprint())  # else it would hash all of them
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """Every next token is a label."""
@@ -67,3 +78,14 @@ class CLM(Objective, name="clm"):
         from smolrecipes.objectives.forward import token_nll
 
         return Loss({"nll": Mean(token_nll(model, batch), "tokens")})
+
+
+def _blocks(stream: Any, max_length: int) -> Any:
+    """The blocks of a stretch of the stream as an Arrow list array."""
+    import numpy as np
+    import pyarrow as pa
+
+    again = np.arange(max_length, len(stream) - 1, max_length)
+    values = np.insert(stream, again, stream[again])
+    starts = np.arange(len(again) + 2) * (max_length + 1)
+    return pa.ListArray.from_arrays(pa.array(np.minimum(starts, len(values)), pa.int32()), pa.array(values))
