@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from smolrecipes.console import say
+from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
 
 
@@ -127,6 +127,18 @@ def agreed(value: Any) -> Any:
     return answer[0]
 
 
+def first_only(act: Callable[[], None]) -> None:
+    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
+    problem: RecipeError | None = None
+    if is_first():
+        try:
+            act()
+        except RecipeError as error:
+            problem = error
+    if (found := agreed(problem)) is not None:
+        raise found
+
+
 def verify(trainer: Any) -> None:
     """Compares engine and world size with what the launcher's environment asked for, once the trainer is prepared."""
     wrapped = type(trainer.model_wrapped).__name__
@@ -143,6 +155,8 @@ def verify(trainer: Any) -> None:
 
 def free_port() -> str:
     """A port of this machine that nobody listens on."""
+    import socket
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])

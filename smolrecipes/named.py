@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from smolrecipes.annotations import component_classes, element
 from smolrecipes.component import Component
@@ -141,6 +140,8 @@ def _several(texts: list[str], where: str) -> Named:
 
 def _url(kind: str, text: str, where: str) -> Named:
     """A page of the Hugging Face hub is a hub id; any other URL is a file to read."""
+    from urllib.parse import urlparse
+
     url = urlparse(text)
     parts = [part for part in url.path.split("/") if part]
     if kind == "data" and parts[:1] == ["datasets"]:

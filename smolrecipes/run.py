@@ -15,7 +15,8 @@ from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Evaluator
-from smolrecipes.launch import agreed
+from smolrecipes.launch import agreed, first_only
+from smolrecipes.lock import alone
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -96,26 +97,41 @@ def place(recipe: Recipe, runs: Path) -> Run:
 
 def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     """The finished run of a recipe, trained now unless it already is."""
-    from smolrecipes.summary import bases, begin, reused
+    from smolrecipes.summary import reused
 
     this = place(recipe, runs)
-    if fresh:
-        _first_only(lambda: _set_aside(this.folder))
-    if agreed(this.finished):
-        reused(this)
-        return this
-    from smolrecipes.assemble import assemble
+    if fresh or not agreed(this.finished):
+        with alone(this.folder):
+            if fresh:
+                first_only(lambda: _set_aside(this.folder))
+            if not agreed(this.finished):  # another launch may have finished it meanwhile
+                _make(this, runs, command)
+                return this
+    reused(this)
+    return this
 
+
+def _make(this: Run, runs: Path, command: str) -> None:
+    """Trains what a run builds on, then the run; one that fails before its first step leaves no folder behind."""
+    from smolrecipes.assemble import assemble
+    from smolrecipes.summary import bases, begin
+
+    recipe = this.recipe
     if agreed(any(not place(base, runs).finished for base in bases(recipe))):
         _join(recipe)
-        _first_only(lambda: _foresee(recipe, this.folder))
+        first_only(lambda: _foresee(recipe, this.folder))
     concrete = _bases(recipe, runs, command)
-    _first_only(lambda: _open(this, command))
-    _join(recipe)
-    assembly = assemble(concrete, this.folder, runs / ".cache")
-    begin(this, assembly)
-    _train(this, assembly)
-    return this
+    new, assembly = not this.folder.exists(), None
+    try:
+        first_only(lambda: _open(this, command))
+        _join(recipe)
+        assembly = assemble(concrete, this.folder, runs / ".cache")
+        begin(this, assembly)
+        _train(this, assembly)
+    except BaseException:
+        if new and is_first() and not (assembly and assembly.trainer.state.global_step):
+            shutil.rmtree(this.folder, ignore_errors=True)
+        raise
 
 
 def _foresee(recipe: Recipe, folder: Path) -> None:
@@ -279,18 +295,6 @@ def _point_last(this: Run) -> None:
         last.symlink_to(this.folder.name, target_is_directory=True)
     except OSError:
         last.write_text(this.folder.name, encoding="utf-8")
-
-
-def _first_only(act: Any) -> None:
-    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
-    problem: RecipeError | None = None
-    if is_first():
-        try:
-            act()
-        except RecipeError as error:
-            problem = error
-    if (found := agreed(problem)) is not None:
-        raise found
 
 
 def command_line() -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
-
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Architecture
+from smolrecipes.limits import Ge, Gt, Lt
 from smolrecipes.recipe import Positive
 
 if TYPE_CHECKING:

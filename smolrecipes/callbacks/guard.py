@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
-log = logging.getLogger(__name__)
 SCALED_STEPS = 20
 """A float16 gradient scaler finds its scale by overflowing now and then; so many times in a row is no search."""
 
@@ -138,6 +136,9 @@ def _check_reached(watch: _Watch) -> None:
             f"such as {idle[0]}); the loss does not depend on them: look for detach(), no_grad() or frozen layers"
         )
     if idle:
+        import logging
+
+        log = logging.getLogger(__name__)
         log.warning("%d parameters got no gradient in the first step and do not learn: %s", len(idle), _some(idle, 4))
 
 

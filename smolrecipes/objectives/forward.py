@@ -69,7 +69,9 @@ def unwrap(model: nn.Module) -> Any:
     if not isinstance(inner, PreTrainedModel) and not hasattr(inner, "get_base_model"):
         from accelerate.utils import extract_model_from_parallel
 
-        inner = extract_model_from_parallel(inner, keep_fp32_wrapper=True)  # which takes 3 ms: not when nothing wraps it
+        inner = extract_model_from_parallel(
+            inner, keep_fp32_wrapper=True
+        )  # which takes 3 ms: not when nothing wraps it
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge
-
 from smolrecipes.component import option
 from smolrecipes.kinds import Data, Tokenizer
+from smolrecipes.limits import Ge
 from smolrecipes.tokenizers.learned import EOS, PAD, TURN_END, TURN_START, learning_text, template, wrapped
 
 if TYPE_CHECKING:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Ge
-
 from smolrecipes.component import option
 from smolrecipes.kinds import Data, Tokenizer
+from smolrecipes.limits import Ge
 from smolrecipes.tokenizers.learned import EOS, PAD, UNK, learning_text, wrapped
 
 if TYPE_CHECKING:
