@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Objective
     from smolrecipes.prepare import Prepared
-    from smolrecipes.recipe import Recipe
+    from smolrecipes.recipe import Recipe, Training
 
+MICRO_TOKENS = 16_384
+"""Tokens that one forward pass takes at most, unless the recipe says how many rows."""
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
@@ -46,18 +48,18 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
     import torch
 
     from smolrecipes.launch import device_options, precision_options
+    from smolrecipes.optimizers import optimizer_options
 
     training = recipe.training
     cpu = device_options(training.device)["use_cpu"]
+    cuda = not cpu and torch.cuda.is_available()
     decided = {
         "output_dir": str(folder / "checkpoints"),
         "learning_rate": training.learning_rate,
-        "lr_scheduler_type": {"constant": "constant_with_warmup", "wsd": "warmup_stable_decay"}.get(
-            training.schedule, training.schedule
-        ),
+        **schedule(training),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        "activation_checkpointing": training.gradient_checkpointing,
+        **checkpointing(training.gradient_checkpointing, cuda),
         "logging_steps": training.log_every,
         "eval_strategy": "steps" if training.evaluate_every else "no",
         "eval_steps": training.evaluate_every,
@@ -70,10 +72,42 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "dataloader_pin_memory": False,
         "ddp_find_unused_parameters": False,
         "use_cpu": cpu,
-        **precision_options(training.precision, cuda=not cpu and torch.cuda.is_available()),
+        **optimizer_options(training.optimizer, cuda),
+        **precision_options(training.precision, cuda),
     }
     os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if decided["bf16"] else "fp16" if decided["fp16"] else "no"
     return {**decided, **checked_hf(training.hf, decided)}
+
+
+def schedule(training: Training) -> dict[str, Any]:
+    """The TrainingArguments that say how the rate falls; wsd's own lengths follow in `fit`."""
+    floor = training.final_rate
+    if training.schedule == "wsd":
+        return {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"min_lr_ratio": floor}}
+    if training.schedule == "constant":
+        return {"lr_scheduler_type": "constant_with_warmup"}
+    if not floor:
+        return {"lr_scheduler_type": training.schedule}
+    if training.schedule == "cosine":
+        return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": floor}}
+    end = {"lr_end": floor * training.learning_rate, "power": 1.0}
+    return {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": end}
+
+
+def checkpointing(asked: bool | str, cuda: bool) -> dict[str, Any]:
+    """The TrainingArguments that say what the backward pass recomputes."""
+    if asked == "offload" and not cuda:
+        raise RecipeError("training.gradient_checkpointing=offload moves a GPU's memory to the host; here take true")
+    if asked == "selective":
+        from smolrecipes.memory import selective
+
+        more: dict[str, Any] = {"context_fn": selective}
+    else:
+        more = {"offload": True} if asked == "offload" else {}
+    return {
+        "activation_checkpointing": bool(asked),
+        "activation_checkpointing_kwargs": {"use_reentrant": False, **more},
+    }
 
 
 def accepted(objective: Objective, decided: dict[str, Any]) -> TrainingArguments:
@@ -110,24 +144,36 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
     return given
 
 
-def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared) -> TrainingArguments:
-    """Micro-batch, accumulation and steps, derived from the global batch, the processes and the data."""
-    from smolrecipes.batches import lengths
+def rows_per_batch(training: Training, sizes: Any) -> int:
+    """Rows of a global batch; on average, when it is given in tokens. sizes: the tokens of each row."""
+    from smolrecipes.batches import count_batches
 
-    training, count = recipe.training, len(train.examples)
-    share = ceil(training.global_batch_size / arguments.world_size)
-    most = training.micro_batch_size or max(1, 16_384 // training.max_length)
-    accumulation = ceil(share / most)
+    if not training.global_batch_tokens:
+        return training.global_batch_size
+    return ceil(len(sizes) / count_batches(sizes, training.global_batch_size, training.global_batch_tokens))
+
+
+def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: bool) -> TrainingArguments:
+    """Micro-batch, accumulation and steps, derived from the global batch, the processes and the data."""
+    from smolrecipes.batches import count_batches, lengths
+
+    training, sizes = recipe.training, lengths(train.examples)
+    per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)
+    rows = rows_per_batch(training, sizes)
+    share = ceil(rows / arguments.world_size)
+    longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
+    limit = (
+        MICRO_TOKENS if arguments.device.type == "cpu" or not training.rehearse else inf
+    )  # a GPU's is found by trying
+    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
     arguments.gradient_accumulation_steps = accumulation
-    per_epoch = ceil(count / training.global_batch_size)
     steps = training.steps or ceil((training.epochs or 1) * per_epoch)
     if training.tokens:
-        per_row = sum(lengths(train.examples)) / count
-        steps = ceil(training.tokens / (per_row * training.global_batch_size))
+        steps = ceil(training.tokens * per_epoch / sum(sizes))
     arguments.max_steps = steps
     arguments.warmup_steps = round(training.warmup * steps)
     arguments.save_steps = training.save_every or max(50, ceil(steps / 10))
     if training.schedule == "wsd":
-        arguments.lr_scheduler_kwargs = {"num_decay_steps": ceil(steps / 5)}
+        arguments.lr_scheduler_kwargs = {**arguments.lr_scheduler_kwargs, "num_decay_steps": ceil(steps / 5)}
     return arguments

@@ -14,43 +14,83 @@ from torch.utils.data import DataLoader, Sampler
 class Batches(Sampler[list[int]]):
     """A batch sampler: the micro-batches of this rank, in the order of the global batches.
 
-    The order of the rows comes from (seed, epoch) alone. A global batch is sorted by length and dealt out evenly over
-    its micro-steps and ranks; all ranks take equally many. Where rows are fewer than cells, a cell is empty.
+    The order of the rows comes from (seed, epoch) alone. A global batch is so many rows, or so many tokens; it is dealt
+    out evenly over its micro-steps and ranks, which all take equally many. Where rows are fewer than cells, a cell is
+    empty.
     """
 
     def __init__(
-        self, lengths: Sequence[int], *, batch: int, micro: int, rank: int = 0, world: int = 1, seed: int | None = None
+        self,
+        lengths: Sequence[int],
+        *,
+        batch: int,
+        steps: int = 1,
+        tokens: int | None = None,
+        level: bool = False,
+        rank: int = 0,
+        world: int = 1,
+        seed: int | None = None,
     ) -> None:
-        """lengths: tokens of each row. batch: rows of a global batch. seed: None keeps the rows in order."""
-        self.lengths, self.batch, self.micro, self.rank, self.world, self.seed = (
-            lengths,
-            batch,
-            micro,
-            rank,
-            world,
-            seed,
-        )
+        """lengths: tokens of each row. batch: rows of a global batch; or `tokens`, at least the longest row's.
+        steps: micro-steps of a global batch. level: every cell gets rows of all lengths, where nothing is padded;
+        else rows of like length. seed: None keeps the rows in order.
+        """
+        self.lengths, self.batch, self.steps, self.tokens = np.asarray(lengths), batch, steps, tokens
+        self.level, self.rank, self.world, self.seed = level, rank, world, seed
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer before each pass."""
         self.epoch = epoch
 
+    @property
+    def per_epoch(self) -> int:
+        """Global batches in a pass."""
+        return count_batches(self.lengths, self.batch, self.tokens)
+
     def __len__(self) -> int:
-        full, rest = divmod(len(self.lengths), self.batch)
-        return full * self._steps(self.batch) + self._steps(rest)
+        rest = 0 if self.tokens else len(self.lengths) % self.batch
+        return (self.per_epoch - bool(rest)) * self.steps + self._steps(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.arange(len(self.lengths))
         if self.seed is not None:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
-        for start in range(0, len(order), self.batch):
-            rows = sorted(order[start : start + self.batch].tolist(), key=lambda row: (-self.lengths[row], row))
-            cells = np.array_split(rows, self._steps(len(rows)) * self.world)
-            yield from (cell.tolist() for cell in cells[self.rank :: self.world])
+        for rows in self._global(order):
+            steps = self.steps if self.tokens else self._steps(len(rows))
+            yield from self._cells(rows, steps * self.world)[self.rank :: self.world]
+
+    def longest(self) -> list[int]:
+        """The rows of the micro-batch that takes the most tokens, had the longest rows come together."""
+        ranked = np.argsort(-self.lengths, kind="stable")
+        rows = self.batch
+        if self.tokens:
+            rows = 1 + int(np.searchsorted(np.cumsum(self.lengths[ranked]), self.lengths.sum() / self.per_epoch))
+        cells = self._cells(ranked[:rows], self.steps * self.world)
+        return max(cells, key=lambda cell: (sum(self.lengths[cell]), len(cell)))
+
+    def _global(self, order: Any) -> list[Any]:
+        """The rows of each global batch; by tokens, row by row into the batch in whose share of them it begins."""
+        if not self.tokens:
+            return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
+        ends = np.cumsum(self.lengths[order])
+        shares = (ends - self.lengths[order]) * self.per_epoch // ends[-1]
+        return np.split(order, np.searchsorted(shares, np.arange(1, self.per_epoch)))
+
+    def _cells(self, rows: Any, cells: int) -> list[list[int]]:
+        ranked = sorted(rows.tolist(), key=lambda row: (-self.lengths[row], row))
+        if not self.level:
+            return [cell.tolist() for cell in np.array_split(ranked, cells)]
+        there_and_back = [*range(cells), *reversed(range(cells))]  # so that every cell gets about as many tokens
+        return [[row for i, row in enumerate(ranked) if there_and_back[i % (2 * cells)] == c] for c in range(cells)]
 
     def _steps(self, rows: int) -> int:
-        return ceil(rows / (self.micro * self.world))
+        return ceil(rows * self.steps / self.batch)
+
+
+def count_batches(lengths: Any, batch: int, tokens: int | None) -> int:
+    """Global batches in a pass: of `batch` rows, the last perhaps of fewer; or of at least `tokens` tokens each."""
+    return max(1, int(np.sum(lengths)) // tokens) if tokens else ceil(len(lengths) / batch)
 
 
 class Loader(DataLoader[dict[str, Any]]):
@@ -64,12 +104,22 @@ class Loader(DataLoader[dict[str, Any]]):
             return {**batch, "origins": [row["origin"] for row in rows]}
 
         super().__init__(_Rows(examples), batch_sampler=batches, collate_fn=together)  # type: ignore[arg-type]
+        self.batches = batches
         self.seen: list[str] = []
         """Where the rows of the last global batch came from; the trainer fills it, the guard reads it."""
 
+    def longest(self) -> dict[str, Any]:
+        """The micro-batch that takes the most tokens."""
+        return self.of(self.batches.longest())
+
+    def of(self, rows: list[int]) -> dict[str, Any]:
+        """These rows as a micro-batch."""
+        batch: dict[str, Any] = self.collate_fn([self.dataset[row] for row in rows])
+        return batch
+
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer before each pass."""
-        self.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        self.batches.set_epoch(epoch)
 
 
 class _Rows:
@@ -90,11 +140,18 @@ class _Rows:
         return [dict(zip(columns, values)) for values in zip(*columns.values())]
 
 
-def lengths(examples: Any) -> list[int]:
-    """Positions that each example takes: its ids, and of a pair both answers, each with the prompt."""
+def input_tokens(batch: dict[str, Any]) -> int:
+    """The tokens of a batch, every sequence counted whole and no padding."""
+    if "input_tokens" in batch:
+        return int(batch["input_tokens"])
+    return int(batch["attention_mask"].sum()) if "attention_mask" in batch else int(batch["input_ids"].numel())
+
+
+def lengths(examples: Any) -> Any:
+    """Tokens of each example, (examples,) int64: its ids, and of a pair both answers, each with the prompt."""
     import pyarrow.compute as pc
 
     pair = ("prompt", "prompt", "chosen", "rejected")
     names = pair if "chosen" in examples.column_names else ("input_ids",)
-    columns = [pc.list_value_length(examples.data.column(name)).to_pylist() for name in names]
-    return [sum(values) for values in zip(*columns)]
+    table = examples.with_format("arrow")[:] if examples._indices is not None else examples.data
+    return sum(pc.list_value_length(table.column(name)).to_numpy().astype(np.int64) for name in names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from smolrecipes.component import Component
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +45,13 @@ class Architecture(Component, kind="architecture"):
     @abstractmethod
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         """The model with the head that the objective asks for (`causal`, `sequence-classification`, ...)."""
+
+    def packs(self, model: PreTrainedModel) -> bool:
+        """Whether its attention is exact when sequences lie side by side without padding (`smolrecipes.attention`).
+
+        It is for a plain softmax over the keys, with or without a window, and positions taken from `position_ids`.
+        """
+        return False
 
     def tokenizer(self) -> Tokenizer | None:
         """The tokenizer that comes with the weights; None when it is built from scratch."""
@@ -86,6 +94,29 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How the sequences of a batch become tensors: side by side where the architecture packs, else padded."""
+
+    pad_id: int = 0
+    packed: bool = False
+    """Whether the model's attention takes sequences side by side."""
+
+    def __call__(self, sequences: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+        """A batch of sequences, each (ids, labels) or (ids, labels, shares), lists of one length.
+
+        Labels are aligned with the ids, -100 where nothing is learned; that of a token is predicted at the one before
+        it. `shares=(i, n)`: the first n ids are those of sequence i, which packing does not compute again.
+        Returns `input_ids`, (1, tokens) packed or (sequences, longest) padded, with what the model needs beside them
+        (`position_ids` and `spans`, or `attention_mask` when there is padding); `at`, `labels`, `rows`, (labelled,)
+        each: where in the flattened positions a label is predicted, which, and of which sequence it is; `sequences`,
+        their number; and `input_tokens`, their tokens, every sequence counted whole.
+        """
+        from smolrecipes.objectives.layout import lay_out
+
+        return lay_out(sequences, self)
+
+
+@dataclass(frozen=True)
 class Parts:
     """What a trainer is made of, once everything is built."""
 
@@ -100,8 +131,11 @@ class Parts:
     callbacks: Sequence[Any]
     batch: int
     """Rows of a global batch."""
+    batch_tokens: int | None
+    """Or its tokens, when given."""
     max_length: int
     seed: int
+    layout: Layout
 
 
 class Objective(Component, kind="objective"):
@@ -111,12 +145,27 @@ class Objective(Component, kind="objective"):
     """The row types it reads, the best first."""
     families: ClassVar[tuple[str, ...]] = ("decoder",)
     head: ClassVar[str] = "causal"
+    prepare_reads: ClassVar[tuple[str, ...] | None] = None
+    """The options that `prepare`, `arrange` and `precompute` read; None: any. Cached examples outlive changes of others."""
 
     @abstractmethod
     def prepare(
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
-        """One row as token ids and labels (plain lists); None when nothing in it can be learned within `max_length`."""
+        """One row as token ids and labels (lists or arrays); None when nothing in it can be learned within `max_length`."""
+
+    def prepare_many(
+        self, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> list[dict[str, Any] | None]:
+        """What `prepare` makes of each row. Override it where a batch is faster than its rows; it then uses all cores
+        itself, where rows by themselves are shared out over processes."""
+        made = []
+        for row in rows:
+            try:
+                made.append(self.prepare(row, tokenizer, max_length))
+            except RecipeError as error:
+                raise RecipeError(f"{row['origin']}: {error}") from None
+        return made
 
     def arrange(self, examples: Dataset, max_length: int) -> Dataset:
         """The prepared examples as they are trained on; CLM packs documents into blocks here."""
@@ -126,7 +175,7 @@ class Objective(Component, kind="objective"):
         self,
         examples: Dataset,
         model: PreTrainedModel,
-        pad_id: int,
+        layout: Layout,
         rows: int,
         keep: Callable[[Callable[[], Dataset]], Dataset],
     ) -> Dataset:
@@ -137,16 +186,23 @@ class Objective(Component, kind="objective"):
         return examples
 
     @abstractmethod
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-        """A batch of tensors."""
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
+        """A batch: what `layout` makes of the examples' sequences, or tensors of its own."""
 
     @abstractmethod
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """How many tokens, pairs, rows the terms of the loss are sums over, from the batch alone."""
 
     @abstractmethod
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """The loss on one micro-batch, as sums. `model` may be wrapped (DDP, DeepSpeed)."""
+
+    def token_logps(self, model: Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Of a decoder and a batch that `layout` made: the labels' log-probabilities, (labelled,) in float32, and the
+        sequence each belongs to, (labelled,). No logit is computed that no label needs."""
+        from smolrecipes.objectives.forward import token_logps
+
+        return token_logps(model, batch)
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
         """The training arguments of its trainer, made of the recipe's options."""

@@ -65,7 +65,7 @@ LAUNCHED = {"bf16": "bfloat16", "fp16": "float16"}
 """What accelerate's --mixed_precision calls the precisions."""
 
 
-def precision_options(precision: str, cuda: bool) -> dict[str, bool]:
+def precision_options(precision: str, cuda: bool) -> dict[str, bool | None]:
     """The TrainingArguments that choose the precision.
 
     auto is what the launcher was asked for, else bfloat16 on a GPU that has it, else float32.
@@ -77,9 +77,13 @@ def precision_options(precision: str, cuda: bool) -> dict[str, bool]:
         precision = asked or ("bfloat16" if cuda and torch.cuda.is_bf16_supported(False) else "float32")
     elif asked and asked != precision:
         raise RecipeError(f"accelerate launches in {asked}, but training.precision={precision}; make them agree")
-    if precision == "float16" and not cuda:
-        raise RecipeError("float16 needs a cuda device; here take training.precision=float32 or bfloat16")
-    return {"bf16": precision == "bfloat16", "fp16": precision == "float16"}
+    if precision in ("float16", "tf32") and not cuda:
+        raise RecipeError(f"{precision} needs a cuda device; here take training.precision=float32 or bfloat16")
+    return {
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
+        "tf32": precision == "tf32" if cuda else None,
+    }
 
 
 def one_gpu(arguments: Any) -> None:
@@ -89,6 +93,10 @@ def one_gpu(arguments: Any) -> None:
         arguments._n_gpu = 1
 
 
+BY_ACCELERATE = "ACCELERATE_MIXED_PRECISION" in os.environ
+"""Whether `accelerate launch` started this process; the recipe's arguments set the variable later on."""
+
+
 def use_cores(asked: int | None) -> None:
     """CPU threads of this process: as asked, else its share of the cores.
 
@@ -96,10 +104,16 @@ def use_cores(asked: int | None) -> None:
     """
     import torch
 
-    launched = "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"
+    if asked:
+        os.environ["RAYON_NUM_THREADS"] = str(asked)  # the threads of `tokenizers`, which take all cores by themselves
+    launched = BY_ACCELERATE and os.environ.get("OMP_NUM_THREADS") == "1"
     if asked or launched or "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        torch.set_num_threads(asked or max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+        torch.set_num_threads(asked or max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def agreed(value: Any) -> Any:

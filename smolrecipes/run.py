@@ -177,11 +177,26 @@ def _train(this: Run, assembly: Assembly) -> None:
     trainer.args.eval_on_start = held_out and not last
     if last:
         say(f"  resumes from {last}")
+    if this.recipe.training.rehearse:
+        _rehearse(trainer)
     trainer.train(resume_from_checkpoint=last)
     before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
     seconds = round(time.monotonic() - started, 1)
     _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
+
+
+def _rehearse(trainer: Any) -> None:
+    """Says what the longest batch takes of memory; trainers of others and DeepSpeed's engine keep their own books."""
+    from smolrecipes.memory import rehearse
+    from smolrecipes.trainer import RecipeTrainer
+
+    if isinstance(trainer, RecipeTrainer) and not trainer.is_deepspeed_enabled:
+        before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
+        rows = trainer.args.per_device_train_batch_size
+        parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
+        less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
+        say(f"  memory of the longest batch, in MiB: {parts}{less}")
 
 
 def _plain(entry: dict[str, float]) -> dict[str, float]:

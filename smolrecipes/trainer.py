@@ -9,7 +9,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
-from smolrecipes.batches import Batches, Loader, lengths
+from smolrecipes.batches import Batches, Loader, input_tokens, lengths
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
 from smolrecipes.tally import Tally, precise
@@ -19,7 +19,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
     """Divides the sums of the objective by the counts of the whole global batch, over accumulation and ranks."""
 
     def __init__(self, objective: Objective, parts: Parts) -> None:
-        self.objective, self.parts, self.tally = objective, parts, Tally()
+        self.objective, self.parts, self.tally, self.weights = objective, parts, Tally(), 0
         super().__init__(
             model=parts.model,
             args=parts.arguments,
@@ -34,19 +34,18 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Loader:
         """The training rows, shuffled by (seed, epoch)."""
-        return self._loader(self.parts.train, self.parts.batch, self.parts.seed)
+        steps, tokens = self.args.gradient_accumulation_steps, self.parts.batch_tokens
+        return self._loader(self.parts.train, self.parts.batch, steps, tokens=tokens, seed=self.parts.seed)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Loader:
         """The held-out rows, in order."""
         rows = self.parts.validation if eval_dataset is None else eval_dataset
-        return self._loader(rows, self.args.per_device_eval_batch_size * self.args.world_size, None)
+        return self._loader(rows, self.args.per_device_eval_batch_size * self.args.world_size)
 
-    def _loader(self, examples: Any, batch: int, seed: int | None) -> Loader:
-        micro = self.args.per_device_train_batch_size if seed is not None else self.args.per_device_eval_batch_size
-        place = {"rank": self.args.process_index, "world": self.args.world_size}
-        batches = Batches(lengths(examples), batch=batch, micro=micro, seed=seed, **place)
-        pad = self.parts.tokenizer.pad_token_id
-        return Loader(examples, batches, lambda rows: self.objective.collate(rows, 0 if pad is None else pad))
+    def _loader(self, examples: Any, batch: int, steps: int = 1, **more: Any) -> Loader:
+        place = {"rank": self.args.process_index, "world": self.args.world_size, "level": self.parts.layout.packed}
+        batches = Batches(lengths(examples), batch=batch, steps=steps, **place, **more)
+        return Loader(examples, batches, lambda rows: self.objective.collate(rows, self.parts.layout))
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
@@ -55,7 +54,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
         counts: dict[str, int] = {}
         for batch in batches:
-            found = {**self.objective.counts(batch), "input": int(batch["attention_mask"].sum())}
+            found = {**self.objective.counts(batch), "input": input_tokens(batch)}
             for unit, count in found.items():
                 counts[unit] = counts.get(unit, 0) + (count if batch["origins"] else 0)
         sums = self.accelerator.reduce(precise(torch.tensor(list(counts.values()), device=device))).tolist()
@@ -100,6 +99,12 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         self.model.train(training)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """6 for each weight outside the embeddings and each token, counted once: transformers counts weights every step."""
+        if not self.weights:
+            self.weights = self.accelerator.unwrap_model(self.model).num_parameters(exclude_embeddings=True)
+        return 6 * self.weights * input_tokens(inputs)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms and metrics of the steps since the last log."""

@@ -12,19 +12,27 @@ from smolrecipes.batches import Batches
 sizes = st.integers(1, 60)
 
 
-def steps(rows: int, batch: int, micro: int, world: int, seed: int | None = 3, epoch: int = 0) -> list[list[set[int]]]:
+def steps(
+    rows: int, batch: int, micro: int, world: int, seed: int | None = 3, epoch: int = 0, level: bool = False
+) -> list[list[set[int]]]:
     """For each optimizer step, the rows that every (micro-step, rank) cell gets."""
-    ranks = []
+    ranks, full = [], ceil(batch / (micro * world))
     for rank in range(world):
         batches = Batches(
-            [row % 7 + 1 for row in range(rows)], batch=batch, micro=micro, rank=rank, world=world, seed=seed
+            [row % 7 + 1 for row in range(rows)],
+            batch=batch,
+            steps=full,
+            rank=rank,
+            world=world,
+            seed=seed,
+            level=level,
         )
         batches.set_epoch(epoch)
         cells = list(batches)
         assert len(cells) == len(batches)
         ranks.append(cells)
     assert len({len(cells) for cells in ranks}) == 1  # ranks take equally many micro-steps
-    full, found, at = ceil(batch / (micro * world)), [], 0
+    found, at = [], 0
     while at < len(ranks[0]):
         found.append([set(cells[i]) for i in range(at, min(at + full, len(ranks[0]))) for cells in ranks])
         at += full
@@ -40,19 +48,41 @@ def test_every_row_once_an_epoch_in_the_same_global_batches(rows: int, batch: in
     assert all(len(step) == batch for step in one[:-1])
 
 
-@given(rows=sizes, batch=sizes, micro=st.integers(1, 8), world=st.integers(1, 4))
-def test_no_cell_holds_more_than_a_micro_batch_or_a_row_twice(rows: int, batch: int, micro: int, world: int) -> None:
-    for cells in steps(rows, batch, micro, world):
+@given(rows=sizes, batch=sizes, micro=st.integers(1, 8), world=st.integers(1, 4), level=st.booleans())
+def test_no_cell_holds_more_than_a_micro_batch_or_a_row_twice(
+    rows: int, batch: int, micro: int, world: int, level: bool
+) -> None:
+    for cells in steps(rows, batch, micro, world, level=level):
         assert all(len(cell) <= micro for cell in cells)
         assert sum(map(len, cells)) == len(set().union(*cells))
 
 
 def test_the_order_is_the_seeds_and_the_epochs() -> None:
     def order(seed: int | None, epoch: int) -> list[int]:
-        batches = Batches([1] * 40, batch=1, micro=1, seed=seed)
+        batches = Batches([1] * 40, batch=1, seed=seed)
         batches.set_epoch(epoch)
         return [row for cell in batches for row in cell]
 
     assert order(1, 0) == order(1, 0)
     assert order(1, 0) != order(1, 1) != order(2, 1)
     assert order(None, 5) == list(range(40))
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=80), st.integers(50, 200), st.integers(1, 3))
+def test_a_batch_of_tokens_holds_at_least_so_many_and_every_row_comes_once(
+    lengths: list[int], tokens: int, world: int
+) -> None:
+    ranks = [Batches(lengths, batch=1, steps=2, tokens=tokens, rank=r, world=world, seed=1) for r in range(world)]
+    cells = [list(rank) for rank in ranks]
+    assert all(len(found) == len(ranks[0]) == 2 * ranks[0].per_epoch for found in cells)
+    steps = [[row for found in cells for cell in found[i : i + 2] for row in cell] for i in range(0, len(ranks[0]), 2)]
+    assert sorted(row for step in steps for row in step) == list(range(len(lengths)))
+    if sum(lengths) >= tokens:  # a batch begins with the first row of its share, so it may fall short by one row
+        assert all(sum(lengths[row] for row in step) > tokens - 50 for step in steps)
+
+
+@given(st.lists(st.integers(1, 500), min_size=8, max_size=64), st.integers(1, 4))
+def test_level_cells_hold_about_as_many_tokens(lengths: list[int], world: int) -> None:
+    batches = [Batches(lengths, batch=len(lengths), steps=2, level=True, rank=r, world=world) for r in range(world)]
+    totals = [sum(lengths[row] for row in cell) for rank in batches for cell in rank]
+    assert max(totals) - min(totals) <= max(lengths)

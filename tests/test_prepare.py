@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,15 @@ from datasets import Dataset
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from smolrecipes import workers
 from smolrecipes.component import option
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Layout, Objective
+from smolrecipes.objectives import clm
 from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.packing import best_fit
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.prepare import prepare
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -61,15 +69,52 @@ def test_every_token_but_the_first_is_a_target_once(documents: list[int], max_le
     ids = iter(range(1, sum(documents) + 1))  # every position has an id of its own
     made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
     blocks = CLM().arrange(Dataset.from_list(made), max_length)
-    batch = CLM().collate(list(blocks), 0)
-    inputs, labels = batch["input_ids"], batch["labels"]
-    assert inputs.shape[1] <= max_length
-    learned = labels[labels != IGNORE].tolist()
+    batch = CLM().collate(list(blocks), Layout())
+    assert batch["input_ids"].shape[1] <= max_length
+    learned, before = batch["labels"].tolist(), batch["input_ids"].flatten()[batch["at"]]
     assert sorted(learned) == list(range(2, sum(documents) + 1))
-    assert (labels - inputs)[labels != IGNORE].unique().tolist() == [1]  # each is predicted from the one before
+    assert (batch["labels"] - before).tolist() == [1] * len(learned)  # each is predicted from the one before
     assert CLM().counts(batch) == {"tokens": len(learned)}
     owners = {token: row["origin"] for row in made for token in row["input_ids"]}
     assert blocks["origin"] == [owners[block[0]] for block in blocks["input_ids"]]
+
+
+@given(st.lists(st.integers(2, 30), min_size=1, max_size=12), st.integers(1, 40))
+@settings(max_examples=100, deadline=None)
+def test_separate_documents_are_whole_where_they_fit(documents: list[int], max_length: int) -> None:
+    ids = iter(range(1, sum(documents) + 1))
+    made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
+    separate = CLM(documents="separate")
+    blocks = separate.arrange(Dataset.from_list(made), max_length)
+    assert all(sum(block["sizes"]) - len(block["sizes"]) <= max_length for block in blocks)
+    batch = separate.collate(list(blocks), Layout(packed=True))
+    first = {row["input_ids"][0] for row in made}
+    assert sorted(batch["labels"].tolist()) == [i for row in made for i in row["input_ids"] if i not in first]
+    pieces = [row["input_ids"] for row in made if len(row["input_ids"]) <= max_length + 1]
+    found = [
+        block["input_ids"][sum(block["sizes"][:i]) :][:size]
+        for block in blocks
+        for i, size in enumerate(block["sizes"])
+    ]
+    assert all(piece in found for piece in pieces)
+    owners = {token: row["origin"] for row in made for token in row["input_ids"]}
+    assert blocks["origin"] == [owners[block[0]] for block in blocks["input_ids"]]
+
+
+@given(st.lists(st.integers(1, 40), max_size=60))
+def test_best_fit_wastes_less_than_a_quarter(sizes: list[int]) -> None:
+    blocks = best_fit(sizes, 40)
+    assert sorted(piece for block in blocks for piece in block) == list(range(len(sizes)))
+    loads = [sum(sizes[piece] for piece in block) for block in blocks]
+    assert all(load <= 40 for load in loads)
+    assert len(blocks) <= 11 / 9 * max(1, -(-sum(sizes) // 40)) + 6 / 9 + sum(size > 20 for size in sizes)
+
+
+def test_a_separate_document_is_predicted_from_its_start(tokenizer: Any, tmp_path: Path) -> None:
+    rows = make("text", [{"text": text, "origin": f"a:{i}"} for i, text in enumerate(["one", "two"])])
+    found = prepare(rows, CLM(documents="separate"), tokenizer, 100, tmp_path)
+    assert tokenizer.decode(found.examples[0]["input_ids"]).count("<|endoftext|>") == 4
+    assert len(found.examples[0]["sizes"]) == 2
 
 
 def test_documents_are_joined_with_an_end_each(tokenizer: Any, tmp_path: Path) -> None:
@@ -137,3 +182,163 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tokenizer: Any, tmp_path:
     (tmp_path / "cache").touch()
     with pytest.raises(RecipeError, match="cache: cannot write there"):
         prepare(chats("one"), SFT(), tokenizer, 50, tmp_path / "cache")
+
+
+def texts(*some: str) -> Dataset:
+    return make("text", ({"text": text, "origin": f"text:{i}"} for i, text in enumerate(some)))
+
+
+def test_a_batch_of_texts_gives_the_ids_of_each(tokenizer: Any, tmp_path: Path) -> None:
+    some = [f"{n} one two\tthree <|endoftext|> é{n % 7}" for n in range(2_345)]
+    found = prepare(texts(*some), CLM(), tokenizer, 50, tmp_path).examples["input_ids"]
+    one_by_one = [
+        i for text in some for i in [*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+    ]
+    assert [i for ids in found for i in ids[:-1]] + found[-1][-1:] == one_by_one
+
+
+def test_a_stored_limit_of_the_tokenizer_cuts_nothing(tmp_path: Path) -> None:
+    cutting = ByteBPE(vocab_size=280).build(texts("one two three"))
+    cutting.backend_tokenizer.enable_truncation(2)
+    cutting.backend_tokenizer.enable_padding(length=9)
+    found = prepare(texts("one two", "three"), CLM(), cutting, 100, tmp_path)
+    assert cutting.decode(found.examples[0]["input_ids"]) == "one two<|endoftext|>three<|endoftext|>"
+    cutting.backend_tokenizer.enable_truncation(2)
+    prepare(texts("one two", "three"), CLM(), cutting, 100, tmp_path)
+    assert len(list(tmp_path.glob("tokens-*"))) == 1
+
+
+def test_a_prepare_of_one_s_own_is_not_passed_over(tokenizer: Any, tmp_path: Path) -> None:
+    class Upper(CLM, name="upper"):
+        """Learns to shout."""
+
+        def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
+            return super().prepare({**row, "text": row["text"].upper()}, tokenizer, max_length)
+
+    found = prepare(texts("one", "two"), Upper(), tokenizer, 100, tmp_path)
+    assert tokenizer.decode(found.examples[0]["input_ids"]) == "ONE<|endoftext|>TWO<|endoftext|>"
+
+
+def test_long_streams_become_several_chunks(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Dataset.from_list([{"input_ids": list(range(n, n + 10)), "origin": f"doc:{n}"} for n in range(0, 100, 10)])
+    whole = CLM().arrange(made, 7)
+    monkeypatch.setattr(clm, "MOST", 20)  # two blocks
+    cut = CLM().arrange(made, 7)
+    assert cut.data.column("input_ids").num_chunks == 8 and cut[:] == whole[:]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param("fork", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")), "spawn"],
+)
+def test_processes_change_nothing(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], method: str
+) -> None:
+    rows = chats(*(f"{n} and " * (n % 9) for n in range(450)))
+    tokenizer(["so that its threads were used", "before a process is forked"])
+    alone = prepare(rows, SFT(), tokenizer, 40, tmp_path / "alone", threads=1)
+    monkeypatch.setattr(workers, "METHOD", method)
+    monkeypatch.setattr(workers, "WORTH", {method: 100})
+    asked: list[Any] = []
+    inner = workers._shared_out
+    monkeypatch.setattr(workers, "_shared_out", lambda *given: asked.append(given) or inner(*given))
+    before = dict(os.environ)
+    shared = prepare(rows, SFT(), tokenizer, 40, tmp_path / "shared", threads=2)
+    assert len(asked) == 1 and shared.sentence == alone.sentence != ""
+    assert shared.examples[:] == alone.examples[:] and shared.examples.features == alone.examples.features
+    assert dict(os.environ) == before and capfd.readouterr().err == ""
+    mine = Counting()
+    monkeypatch.setattr(Counting, "__module__", "_recipe_mine_0")
+    prepare(rows, mine, tokenizer, 40, tmp_path / "own", threads=2)
+    assert len(asked) == 1 + (method == "fork")  # its class is not to be found by a process that starts anew
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+def test_a_mistake_in_another_process_names_the_row(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Picky(SFT, name="picky"):
+        """Refuses two rows."""
+
+        def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
+            if row["origin"] in ("chat:333", "chat:222"):
+                raise RecipeError("not this one")
+            if row["origin"] == "chat:440" and max_length == 41:
+                os._exit(9)
+            return super().prepare(row, tokenizer, 40)
+
+    monkeypatch.setattr(workers, "WORTH", {"fork": 100})
+    rows = chats(*map(str, range(450)))
+    with pytest.raises(RecipeError, match="^chat:222: not this one$"):
+        prepare(rows, Picky(), tokenizer, 40, tmp_path, threads=2)
+    with pytest.raises(RecipeError, match="a process that prepared rows died.*training.threads=1"):
+        prepare(rows.select(range(335, 450)), Picky(), tokenizer, 41, tmp_path, threads=2)
+    assert not list(tmp_path.iterdir())
+
+
+class Margin(SFT, name="margin"):
+    """An objective whose loss has an option that no row depends on."""
+
+    prepare_reads = ("learn",)
+    margin: float = 1.0
+    """Only the loss reads it."""
+
+
+class Shifted(Margin, name="shifted"):
+    """Reads it after all, and does not say so."""
+
+    def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
+        return super().prepare(row, tokenizer, max_length + int(self.margin))
+
+
+def test_what_only_the_loss_reads_prepares_nothing_anew(tokenizer: Any, tmp_path: Path) -> None:
+    def entries(*asked: Objective) -> int:
+        shutil.rmtree(tmp_path, ignore_errors=True)
+        for objective in asked:
+            prepare(chats("one", "two"), objective, tokenizer, 50, tmp_path)
+        return len(list(tmp_path.iterdir()))
+
+    assert entries(Margin(margin=1.0), Margin(margin=2.0)) == 1
+    assert entries(Margin(), Margin(learn="all")) == 2
+    assert entries(Shifted(margin=1.0), Shifted(margin=2.0)) == 2
+    assert entries(Margin(), Shifted(), SFT()) == 3
+    answers = make("pair", [{"source": "one", "target": "two", "origin": "here:1"}])
+    for beta in (0.0, 0.1):
+        prepare(answers, GRPO(beta=beta, max_new_tokens=4), tokenizer, 50, tmp_path / "grpo")
+    assert len(list((tmp_path / "grpo").iterdir())) == 1
+
+
+def test_examples_are_read_from_the_file(tokenizer: Any, tmp_path: Path) -> None:
+    for objective, rows in ((CLM(), texts("one two three")), (SFT(), chats("one"))):
+        found = prepare(rows, objective, tokenizer, 50, tmp_path).examples
+        assert [Path(file["filename"]).parent for file in found.cache_files] == [tmp_path]
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_write_that_is_broken_off_leaves_nothing(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: BaseException
+) -> None:
+    def stop(file: int) -> None:
+        raise stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", stop)
+        with pytest.raises((KeyboardInterrupt, RecipeError)) as told:
+            prepare(chats("one"), SFT(), tokenizer, 50, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert isinstance(stopped, KeyboardInterrupt) or "cannot write there (No space left" in str(told.value)
+    assert len(prepare(chats("one"), SFT(), tokenizer, 50, tmp_path).examples) == 1
+
+
+def test_two_that_write_the_same_do_each_other_no_harm(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals: list[Dataset] = []
+
+    def meanwhile(file: int) -> None:
+        monkeypatch.undo()
+        rivals.append(prepare(chats("one"), SFT(), tokenizer, 50, tmp_path).examples)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    mine = prepare(chats("one"), SFT(), tokenizer, 50, tmp_path).examples
+    assert mine[:] == rivals[0][:] and len(list(tmp_path.iterdir())) == 1

@@ -12,7 +12,8 @@ import torch
 from datasets import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
 
-from smolrecipes.kinds import Objective, Parts
+from smolrecipes import attention
+from smolrecipes.kinds import Layout, Objective, Parts
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.orpo import ORPO
@@ -78,7 +79,7 @@ def trainer(
         **{"save_strategy": "no", **options},
     )
     rows = examples(objective)
-    parts = Parts(model(dropout), arguments, Tokens(), rows, rows, rows, rows, [], batch, 64, 0)  # type: ignore[arg-type]
+    parts = Parts(model(dropout), arguments, Tokens(), rows, rows, rows, rows, [], batch, None, 64, 0, Layout())  # type: ignore[arg-type]
     return RecipeTrainer(objective, parts)
 
 
@@ -92,18 +93,21 @@ OBJECTIVES = [CLM(), SFT(), ORPO(), ORPO(learn="prompt+answer"), DPO()]
 def made(objective: Objective, folder: Path, micro: int, **options: Any) -> RecipeTrainer:
     built = trainer(objective, folder, micro, **options)
     if isinstance(objective, DPO):
-        rows = objective.precompute(built.parts.train, built.model, 0, 4, lambda make: make())
+        rows = objective.precompute(built.parts.train, built.model, Layout(), 4, lambda make: make())
         object.__setattr__(built.parts, "train", rows)
         object.__setattr__(built.parts, "validation", rows)
     return built
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
-def test_accumulation_changes_nothing(objective: Objective, tmp_path: Path) -> None:
+def test_accumulation_and_packing_change_nothing(objective: Objective, tmp_path: Path) -> None:
     """11 rows in batches of 4: the last batch of an epoch is partial, rows differ in length."""
     runs = []
-    for micro in (4, 1, 3):
-        built = made(objective, tmp_path / str(micro), micro)
+    for micro, packed in ((4, False), (1, False), (3, False), (4, True), (3, True)):
+        built = made(objective, tmp_path / f"{micro}{packed}", micro)
+        if packed:
+            built.model.set_attn_implementation(attention.NAME)
+            object.__setattr__(built.parts, "layout", Layout(packed=True))
         built.train()
         runs.append(
             (losses(built), {n: p.detach().clone() for n, p in built.model.named_parameters()}, built.evaluate())

@@ -48,13 +48,16 @@ class Llama(Architecture, name="llama"):
         if self.heads % (self.kv_heads or self.heads):
             raise RecipeError(f"Llama: heads={self.heads} is not a multiple of kv_heads={self.kv_heads}")
 
+    def packs(self, model: PreTrainedModel) -> bool:
+        return self.attention == "sdpa"
+
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         """A new model; vocabulary and special ids are the tokenizer's, weights follow torch's current seed."""
         from transformers import LlamaConfig
 
-        from smolrecipes.architectures.heads import with_head
+        from smolrecipes.architectures.heads import check_sizes, with_head
 
-        return with_head(
+        model = with_head(
             LlamaConfig(
                 vocab_size=len(tokenizer),
                 hidden_size=self.hidden,
@@ -74,3 +77,4 @@ class Llama(Architecture, name="llama"):
             head,
             labels,
         )
+        return check_sizes(model, "Llama", layers=self.layers, hidden=self.hidden, vocabulary=len(tokenizer))

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NEEDS = ("config.json",)
+PACKS = frozenset(
+    {
+        "apertus", "arcee", "cohere", "cohere2", "ernie4_5", "exaone4", "gemma", "gemma3_text", "glm", "glm4", "gpt2",
+        "gpt_bigcode", "gpt_neox", "granite", "helium", "hunyuan_v1_dense", "llama", "ministral", "mistral", "nanochat",
+        "olmo", "olmo2", "olmo3", "opt", "persimmon", "phi", "phi3", "qwen2", "qwen3", "seed_oss", "smollm3",
+        "starcoder2",
+    }
+)  # fmt: skip
+"""Model types whose attention was tested to be exact without padding (`tests/test_attention.py`)."""
 HEADS = ("causal", "sequence-classification")
 
 
@@ -52,6 +61,10 @@ class Pretrained(Architecture):
         widen(model, tokenizer)
         built: PreTrainedModel = model
         return built
+
+    def packs(self, model: PreTrainedModel) -> bool:
+        """For the model types in PACKS, each tested to be exact."""
+        return self.attention == "sdpa" and model.config.model_type in PACKS
 
     def tokenizer(self) -> Tokenizer | None:
         from smolrecipes.tokenizers.pretrained import PretrainedTokenizer

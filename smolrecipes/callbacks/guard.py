@@ -90,18 +90,20 @@ def _noting(watch: _Watch, name: str) -> Any:
     def note(gradient: Tensor) -> None:
         # The squares of float16 would overflow. (The largest entry would do as well, but takes a CPU 15 times longer.)
         wide = torch.float32 if gradient.dtype == torch.float16 else None
-        watch.norms.append((name, torch.linalg.vector_norm(gradient.detach(), dtype=wide)))
+        watch.norms.append((name, torch.linalg.vector_norm(gradient, dtype=wide).detach()))
 
     return note
 
 
 def _not_finite(watch: _Watch, norms: list[tuple[str, Tensor]]) -> Tensor:
-    """Whether a gradient is not finite, still on the device: as the optimizer will use it, or where the weights hold
-    none (DeepSpeed), as the hooks saw it."""
+    """Whether a gradient is not finite, still on the device: as the hooks saw it where that is all of it (one backward
+    pass a step) or the weights hold none (DeepSpeed), else the sum that the optimizer will use."""
     import torch
 
-    found = watch.held() or [norm for _, norm in norms]
-    return ~torch.isfinite(torch.nn.utils.get_total_norm(found)) if found else torch.tensor(False)
+    held, seen = watch.held(), [norm for _, norm in norms]
+    if held and len(held) != len(seen):
+        return ~torch.isfinite(torch.nn.utils.get_total_norm(held))
+    return ~torch.stack([norm.to(seen[0].device) for norm in seen]).isfinite().all() if seen else torch.tensor(False)
 
 
 def _anywhere(bad: Tensor) -> bool:

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from datasets import Dataset
-    from torch import Tensor
     from torch.nn import Module
     from transformers import PreTrainedModel, Trainer, TrainingArguments
 
-    from smolrecipes.kinds import Parts
+    from smolrecipes.kinds import Layout, Parts
 
 
 class DPO(PairwiseObjective, name="dpo"):
@@ -46,7 +45,7 @@ class DPO(PairwiseObjective, name="dpo"):
         self,
         examples: Dataset,
         model: PreTrainedModel,
-        pad_id: int,
+        layout: Layout,
         rows: int,
         keep: Callable[[Callable[[], Dataset]], Dataset],
     ) -> Dataset:
@@ -55,9 +54,9 @@ class DPO(PairwiseObjective, name="dpo"):
             return examples
         from smolrecipes.objectives.reference import add_reference
 
-        return keep(lambda: add_reference(self, examples, model, pad_id, rows))
+        return keep(lambda: add_reference(self, examples, model, layout, rows))
 
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """The DPO loss of the pairs."""
         from smolrecipes.objectives.forward import reference
         from smolrecipes.objectives.losses import dpo_loss

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
 
 from smolrecipes.console import say
-from smolrecipes.objectives.losses import IGNORE, label_logps
+from smolrecipes.objectives.losses import label_logps, label_nll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,32 +22,56 @@ if TYPE_CHECKING:
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
-def token_logps(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of the labels, (labelled,) in float32, and the row each belongs to, (labelled,).
+def token_logps(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of a `Layout`'s labels, (labelled,) in float32, and the sequence each belongs to, (labelled,).
 
     No logit is computed that no label needs. Where head(hidden) is not what the model answers (a soft cap or a scale
     after the head, found by a probe once per model), the model itself computes every logit, and that is said.
     """
-    labels = batch["labels"]
-    rows, positions = (labels != IGNORE).nonzero(as_tuple=True)
-    wanted = labels[rows, positions]
-    inputs = {"input_ids": batch["input_ids"]}
-    if not bool(batch["attention_mask"].all()):
-        inputs["attention_mask"] = batch["attention_mask"]
-    causal = unwrap(model)
+    return _labelled(model, batch, label_logps), batch["rows"]
+
+
+def token_nll(model: nn.Module, batch: dict[str, Any]) -> Tensor:
+    """The negative log-likelihood of a `Layout`'s labels, summed: for objectives in which every label counts the same."""
+    return _labelled(model, batch, label_nll)
+
+
+def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Tensor]) -> Tensor:
+    """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
+    at, labels = batch["at"], batch["labels"]
+    inputs, causal = _inputs(batch), unwrap(model)
     if not _plain(causal):
-        return _all_logits(model(**inputs, use_cache=False).logits[rows, positions], wanted), rows
+        logps = _all_logits(model(**inputs, use_cache=False).logits.flatten(0, 1)[at], labels)
+        return logps if project is label_logps else -logps.sum()
     captured: list[Tensor] = []
     with _hooked(causal.get_decoder(), lambda module, args, output: captured.append(output[0])):
-        model(**inputs, use_cache=False, **_one_position(causal))
-    return _project(causal.get_output_embeddings(), captured[0][rows, positions], wanted), rows
+        model(**inputs, use_cache=False, **_one_position(causal.__class__))
+    head, hidden = causal.get_output_embeddings(), captured[0].flatten(0, 1)[at]
+    if type(head) is nn.Linear:
+        return project(hidden, head.weight, labels, head.bias)
+    logps = _adapted_head(head, hidden, labels)
+    return logps if project is label_logps else -logps.sum()
+
+
+def _inputs(batch: dict[str, Any]) -> dict[str, Any]:
+    """What of a batch the model reads. Packed rows come with a mask that has four dimensions, which models hand on as
+    it is instead of building one of the whole row; the attention that reads `spans` needs none."""
+    found: dict[str, Any] = {n: batch[n] for n in ("input_ids", "attention_mask", "position_ids") if n in batch}
+    if "spans" in batch:
+        ids = found["input_ids"]
+        found |= {"spans": batch["spans"].to(ids.device), "attention_mask": ids.new_empty((1, 1, 1, 1))}
+    return found
 
 
 def unwrap(model: nn.Module) -> Any:
     """The transformers model inside DDP, DeepSpeed, a compiled module and PEFT."""
-    from accelerate.utils import extract_model_from_parallel
+    inner: Any = model
+    if not isinstance(inner, PreTrainedModel) and not hasattr(inner, "get_base_model"):
+        from accelerate.utils import extract_model_from_parallel
 
-    inner = extract_model_from_parallel(model, keep_fp32_wrapper=True)
+        inner = extract_model_from_parallel(
+            inner, keep_fp32_wrapper=True
+        )  # which takes 3 ms: not when nothing wraps it
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
@@ -69,7 +95,8 @@ def _hooked(backbone: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
         handle.remove()
 
 
-def _one_position(causal: nn.Module) -> dict[str, int]:
+@cache
+def _one_position(causal: type[nn.Module]) -> dict[str, int]:
     return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(causal.forward).parameters else {}
 
 
@@ -95,10 +122,8 @@ def _plain(causal: Any) -> bool:
     return plain
 
 
-def _project(head: nn.Module, hidden: Tensor, labels: Tensor) -> Tensor:
-    """Label log-probabilities through the head, which may itself carry an adapter."""
-    if type(head) is nn.Linear:
-        return label_logps(hidden, head.weight, labels, head.bias)
+def _adapted_head(head: nn.Module, hidden: Tensor, labels: Tensor) -> Tensor:
+    """Label log-probabilities through a head that carries an adapter, chunk by chunk."""
     size = max(16, 2**24 // max(1, int(getattr(head, "out_features", 2**15))))
     parts = [
         checkpoint(lambda h, y: _all_logits(head(h), y), h, y, use_reentrant=False)

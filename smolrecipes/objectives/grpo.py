@@ -22,6 +22,7 @@ class GRPO(TRLObjective, name="grpo"):
     """Group relative policy optimisation (arXiv:2402.03300), by TRL's GRPOTrainer, on questions and their answers."""
 
     rows: ClassVar[tuple[str, ...]] = ("pair",)
+    prepare_reads: ClassVar[tuple[str, ...]] = ("max_new_tokens",)
 
     reward: str = "exact_match"
     """exact_match, numeric_match (the last number), or package.module:function with TRL's signature: called with the

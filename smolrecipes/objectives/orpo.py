@@ -10,7 +10,6 @@ from smolrecipes.limits import Ge
 from smolrecipes.objectives.preference import PairwiseObjective, rewards
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
     from transformers import Trainer, TrainingArguments
 
@@ -32,7 +31,7 @@ class ORPO(PairwiseObjective, name="orpo"):
         """Whether prompts are learned too."""
         return self.learn == "prompt+answer"
 
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Likelihood of the chosen tokens plus `beta` times the odds-ratio loss of the pairs."""
         from smolrecipes.objectives.losses import odds_ratio_loss
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Loss
+    from smolrecipes.kinds import Layout, Loss
 
 
 @dataclass(frozen=True)
@@ -66,51 +66,49 @@ class PairwiseObjective(Objective):
         cut = max(0, len(chosen) - room) + max(0, len(rejected) - room)
         return {"prompt": prompt, "chosen": chosen[:room], "rejected": rejected[:room], "cut": cut}
 
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-        """First all chosen, then all rejected rows: `input_ids`, `attention_mask`, `labels`, `answer`, (2 pairs, positions).
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
+        """First all chosen, then all rejected sequences, which share their prompts.
 
-        `answer` marks the labels that belong to the answers. Numbers per pair, such as DPO's `reference_chosen`, join.
+        Beside what `layout` makes: `answer`, (labelled,), whether a label belongs to an answer; `answer_tokens`,
+        (2 pairs,). Numbers per pair, such as DPO's `reference_chosen`, join.
         """
         import torch
 
-        from smolrecipes.objectives.batch import stack
+        from smolrecipes.objectives.layout import Sequence
         from smolrecipes.objectives.losses import IGNORE
 
-        rows, marks = [], []
+        sequences, answer, tokens = [], [], []
         for side in ("chosen", "rejected"):
-            for example in examples:
-                prompt, answer = list(example["prompt"]), list(example[side])
+            for index, example in enumerate(examples):
+                prompt, said = list(example["prompt"]), list(example[side])
                 learned = self.learn_prompt and side == "chosen"
-                rows.append((prompt + answer, (prompt if learned else [IGNORE] * len(prompt)) + answer))
-                marks.append((prompt + answer, [IGNORE] * len(prompt) + [1] * len(answer)))
-        batch = stack(rows, pad_id)
-        batch["answer"] = stack(marks, pad_id)["labels"] == 1
+                labels = (prompt if learned else [IGNORE] * len(prompt)) + said
+                shares = (0, 0) if side == "chosen" else (index, len(prompt))
+                sequences.append(Sequence(prompt + said, labels, shares))
+                answer += [False] * (learned * (len(prompt) - 1)) + [True] * len(said)
+                tokens.append(len(said))
+        batch = {**layout(sequences), "answer": torch.tensor(answer), "answer_tokens": torch.tensor(tokens)}
         for name in examples[0]:
             if name.startswith("reference_"):
                 batch[name] = torch.tensor([example[name] for example in examples])
         return batch
 
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
-        """`pairs`, and `tokens`: the learned ones of the chosen rows."""
-        from smolrecipes.objectives.losses import IGNORE
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
+        """`pairs`, and `tokens`: the learned ones of the chosen sequences."""
+        pairs = batch["sequences"] // 2
+        return {"pairs": pairs, "tokens": int((batch["rows"] < pairs).sum())}
 
-        pairs = len(batch["labels"]) // 2
-        return {"pairs": pairs, "tokens": int((batch["labels"][:pairs] != IGNORE).sum())}
-
-    def logps(self, model: Module, batch: dict[str, Tensor]) -> PairLogps:
+    def logps(self, model: Module, batch: dict[str, Any]) -> PairLogps:
         """The log-probabilities of a batch of pairs, from one forward pass."""
-        from smolrecipes.objectives.forward import token_logps
-        from smolrecipes.objectives.losses import IGNORE, sequence_sums
+        from smolrecipes.objectives.losses import sequence_sums
 
-        logps, rows = token_logps(model, batch)
-        pairs = len(batch["labels"]) // 2
-        answer = batch["answer"][batch["labels"] != IGNORE]
-        sums = sequence_sums(logps * answer, rows, 2 * pairs)
-        lengths = batch["answer"].sum(1)
+        logps, rows = self.token_logps(model, batch)
+        pairs, lengths = batch["sequences"] // 2, batch["answer_tokens"]
+        sums = sequence_sums(logps * batch["answer"], rows, 2 * pairs)
         return PairLogps(sums[:pairs], sums[pairs:], lengths[:pairs], lengths[pairs:], -(logps * (rows < pairs)).sum())
 
     @abstractmethod
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """The loss on one micro-batch, as sums over `pairs` or `tokens`."""
 
 

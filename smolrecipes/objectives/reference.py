@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
+    from smolrecipes.kinds import Layout
     from smolrecipes.objectives.preference import PairwiseObjective
 
 
 @torch.no_grad()
 def add_reference(
-    objective: PairwiseObjective, examples: Dataset, model: PreTrainedModel, pad_id: int, pairs: int
+    objective: PairwiseObjective, examples: Dataset, model: PreTrainedModel, layout: Layout, pairs: int
 ) -> Dataset:
     """`examples` with `reference_chosen` and `reference_rejected`: sums over the answers, dropout off, `pairs` at a time."""
     chosen: list[float] = []
@@ -24,7 +25,8 @@ def add_reference(
     model.eval()
     for start in range(0, len(examples), pairs):
         rows = [examples[i] for i in range(start, min(start + pairs, len(examples)))]
-        batch = {name: tensor.to(model.device) for name, tensor in objective.collate(rows, pad_id).items()}
+        made = objective.collate(rows, layout)
+        batch = {n: part.to(model.device) if isinstance(part, torch.Tensor) else part for n, part in made.items()}
         pair = objective.logps(model, batch)
         chosen += pair.chosen.tolist()
         rejected += pair.rejected.tolist()

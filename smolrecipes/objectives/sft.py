@@ -8,11 +8,10 @@ from smolrecipes.component import option
 from smolrecipes.kinds import Loss, Mean, Objective
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
-    from smolrecipes.kinds import Parts
+    from smolrecipes.kinds import Layout, Parts
 
 
 class SFT(Objective, name="sft"):
@@ -38,24 +37,21 @@ class SFT(Objective, name="sft"):
             return None
         return {"input_ids": ids[:max_length], "labels": kept, "cut": max(0, len(ids) - max_length)}
 
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-        """`input_ids`, `attention_mask`, `labels` of shape (rows, positions)."""
-        from smolrecipes.objectives.batch import stack
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
+        """The conversations, with their labels."""
+        from smolrecipes.objectives.layout import Sequence
 
-        return stack([(e["input_ids"], e["labels"]) for e in examples], pad_id)
+        return layout([Sequence(e["input_ids"], e["labels"]) for e in examples])
 
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`tokens`: the learned ones."""
-        from smolrecipes.objectives.batch import labelled
+        return {"tokens": len(batch["labels"])}
 
-        return {"tokens": labelled(batch)}
-
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Negative log-likelihood, in nats per learned token."""
-        from smolrecipes.objectives.forward import token_logps
+        from smolrecipes.objectives.forward import token_nll
 
-        logps, _ = token_logps(model, batch)
-        return Loss({"nll": Mean(-logps.sum(), "tokens")})
+        return Loss({"nll": Mean(token_nll(model, batch), "tokens")})
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
         """TRL's SFTConfig with engine=trl."""

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from datasets import Dataset
-    from torch import Tensor
     from torch.nn import Module
     from transformers import Trainer, TrainingArguments
 
-    from smolrecipes.kinds import Loss, Parts
+    from smolrecipes.kinds import Layout, Loss, Parts
     from smolrecipes.objectives.dpo import DPO
     from smolrecipes.objectives.orpo import ORPO
     from smolrecipes.objectives.sft import SFT
@@ -28,15 +27,15 @@ Row = dict[str, Any]
 class TRLObjective(Objective):
     """An objective whose loss is computed inside one of TRL's trainers, and nowhere else."""
 
-    def collate(self, examples: list[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
+    def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """Never called: TRL's trainer collates."""
         raise NotImplementedError(f"{type(self).__name__} is collated by TRL's trainer")
 
-    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """Never called: TRL's trainer averages."""
         raise NotImplementedError(f"{type(self).__name__} is averaged by TRL's trainer")
 
-    def loss(self, model: Module, batch: dict[str, Tensor]) -> Loss:
+    def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Never called: TRL's trainer computes it."""
         raise NotImplementedError(f"{type(self).__name__} is computed by TRL's trainer")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from smolrecipes.objectives.batch import stack
+from smolrecipes.kinds import Layout
 from smolrecipes.objectives.forward import token_logps
+from smolrecipes.objectives.layout import Sequence
 from smolrecipes.objectives.losses import IGNORE
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50, "pad_token_id": 0}
@@ -23,13 +26,19 @@ MODELS = {
 }
 
 
-def batch() -> dict[str, torch.Tensor]:
+def sequences() -> list[Sequence]:
     torch.manual_seed(1)
     rows = [torch.randint(1, 50, (n,)).tolist() for n in (9, 5, 7)]
     labels = [row[:] for row in rows]
     labels[0][:4] = [IGNORE] * 4
     labels[2][:] = [IGNORE] * 7
-    return stack(list(zip(rows, labels)), pad_id=0)
+    return [Sequence(row, label) for row, label in zip(rows, labels)]
+
+
+def logits_at_labels(model: torch.nn.Module, data: dict[str, Any]) -> torch.Tensor:
+    """The model's own log-probabilities of the labels, from all of its logits."""
+    logits = model(input_ids=data["input_ids"], attention_mask=data["attention_mask"]).logits.flatten(0, 1)
+    return logits[data["at"]].log_softmax(-1).gather(-1, data["labels"][:, None]).squeeze(-1)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -39,16 +48,14 @@ def test_equals_the_models_own_logits(kind: str) -> None:
     model = AutoModelForCausalLM.from_config(config).eval()
     for parameter in model.parameters():  # larger than the usual start, so that a soft cap bites
         torch.nn.init.normal_(parameter, std=0.3) if parameter.dim() > 1 else None
-    data = batch()
+    data = Layout()(sequences())
     logps, rows = token_logps(model, data)
     logps.sum().backward()
     ours = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    logits = model(input_ids=data["input_ids"], attention_mask=data["attention_mask"]).logits
-    kept = data["labels"] != IGNORE
-    theirs = logits[kept].log_softmax(-1).gather(-1, data["labels"][kept][:, None]).squeeze(-1)
+    theirs = logits_at_labels(model, data)
     theirs.sum().backward()
-    assert rows.tolist() == kept.nonzero()[:, 0].tolist()
+    assert rows.tolist() == [0] * 5 + [1] * 4
     torch.testing.assert_close(logps, theirs, rtol=1e-5, atol=1e-5)
     assert set(ours) == {name for name, p in model.named_parameters() if p.grad is not None}
     for name, parameter in model.named_parameters():
@@ -65,8 +72,6 @@ def test_an_adapter_on_the_head_is_used() -> None:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter)
-    data = batch()
+    data = Layout()(sequences())
     logps, _ = token_logps(model, data)
-    kept = data["labels"] != IGNORE
-    logits = model(input_ids=data["input_ids"], attention_mask=data["attention_mask"]).logits[kept]
-    torch.testing.assert_close(logps, logits.log_softmax(-1).gather(-1, data["labels"][kept][:, None]).squeeze(-1))
+    torch.testing.assert_close(logps, logits_at_labels(model, data))

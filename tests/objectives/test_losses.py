@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from smolrecipes.objectives.losses import dpo_loss, label_logps, log1mexp, odds_ratio_loss, sequence_sums
+from smolrecipes.objectives import losses
+from smolrecipes.objectives.losses import dpo_loss, label_logps, label_nll, log1mexp, odds_ratio_loss, sequence_sums
+
+
+@pytest.fixture(params=[0, losses.KEPT], ids=["recomputed", "kept"], autouse=True)
+def small_chunks(request, monkeypatch):
+    """Chunks of 16 rows or more, so that small inputs have several; probabilities recomputed, then kept."""
+    monkeypatch.setattr(losses, "ROWS", 16)
+    monkeypatch.setattr(losses, "KEPT", request.param)
 
 
 def naive(hidden, weight, labels, bias=None):
@@ -135,9 +143,24 @@ def test_all_the_logits_never_exist_at_once(trainable):
     hidden, weight, labels, _ = inputs(n=500, d=4, v=300, dtype=torch.float32)
     hidden.requires_grad_(True)
     weight.requires_grad_(trainable)
-    with Sizes() as sizes:
-        label_logps(hidden, weight, labels, chunk=20 * 300).sum().backward()
-    assert sizes.largest == 20 * 300
+    for function in (label_logps, label_nll):
+        with Sizes() as sizes:
+            function(hidden, weight, labels, chunk=20 * 300).sum().backward()
+        assert sizes.largest == 20 * 300
+
+
+@pytest.mark.parametrize("needed", [(1, 0, 0), (1, 1, 0), (1, 1, 1), (0, 1, 0), (0, 0, 1)])
+def test_label_nll_is_the_sum_with_the_same_gradients(needed):
+    hidden, weight, labels, bias = inputs()
+    leaves = [t.requires_grad_(bool(n)) for t, n in zip((hidden, weight, bias), needed, strict=True)]
+    free = [leaf for leaf in leaves if leaf.requires_grad]
+    want, got = -naive(hidden, weight, labels, bias).sum(), label_nll(hidden, weight, labels, bias, chunk=1)
+    torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
+    slopes = (torch.autograd.grad(3 * of, free) for of in (got, want))
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+    with torch.no_grad():
+        torch.testing.assert_close(label_nll(hidden, weight, labels, bias), want.detach(), rtol=1e-12, atol=1e-12)
 
 
 @settings(max_examples=40, deadline=None)

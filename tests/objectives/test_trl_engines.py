@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Parts
+from smolrecipes.kinds import Layout, Parts
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO, exact_match, numeric_match
 from smolrecipes.objectives.kto import KTO, unpaired
@@ -118,6 +118,8 @@ def ready(objective, folder, *, adapter=False, max_length=96, **more):
         batch=4,
         max_length=max_length,
         seed=3,
+        batch_tokens=None,
+        layout=Layout(),
     )
     return objective.trainer(parts), parts
 

@@ -1,0 +1,42 @@
+"""Texts as token ids, many at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedTokenizerBase
+
+SOME = 250
+"""Texts encoded by one call: enough for all cores, and few enough that their encodings do not fill the memory."""
+
+
+def encode_many(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: int) -> list[Any]:
+    """The ids of each text, as `tokenizer(text, add_special_tokens=False)` gives them, and `end`; int32, on all cores."""
+    from transformers import PreTrainedTokenizerFast
+
+    if getattr(type(tokenizer), "_encode_plus", None) is not PreTrainedTokenizerFast._encode_plus:
+        ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        return [np.array([*each, end], np.int32) for each in ids]
+    backend: Any = plain(tokenizer)
+
+    def some(start: int) -> list[Any]:
+        found = backend.encode_batch_fast(texts[start : start + SOME], add_special_tokens=False)
+        return [np.array([*encoding.ids, end], np.int32) for encoding in found]
+
+    with ThreadPoolExecutor(3) as pool:  # Python reads out the ids of some while others are encoded
+        return [ids for found in pool.map(some, range(0, len(texts), SOME)) for ids in found]
+
+
+def plain(tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The tokenizer's Rust side, set to cut and to pad nothing, as each plain call sets it."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    return backend
