@@ -79,10 +79,18 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"
     needs = ", or ".join(_NEEDS[kind][0] for kind in wanted)
     read = f" (it was read so: {rows.info.description})" if rows.info.description else ""
-    raise RecipeError(
-        f"{name} holds {have} rows; {who} needs {needs}; "
-        f"map columns with data.columns={_NEEDS[wanted[0]][1]}, or take other data{read}"
-    )
+    mend = f"map columns with data.columns={_NEEDS[wanted[0]][1]}, or take other data{read}"
+    raise RecipeError(f"{name} holds {have} rows; {who} needs {needs}; {_other_toy(name, wanted) or mend}")
+
+
+def _other_toy(name: str, wanted: tuple[str, ...]) -> str:
+    """Which toy has rows of the wanted types, when these come from a toy: its columns are not one's own to map."""
+    from smolrecipes.data.toy import COLUMNS as TOYS
+
+    if not name.startswith("toy:"):
+        return ""
+    fitting = [f"data=toy:{task}" for kind in wanted for task, columns in TOYS.items() if row_type(columns) == kind]
+    return f"take {' or '.join(fitting)}, or data of your own" if fitting else "take data of your own"
 
 
 def each(rows: Dataset) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from smolrecipes.data.rows import convert, make, prompt_key, row_type, texts
 from smolrecipes.data.split import split, split_last
+from smolrecipes.data.toy import Toy
 from smolrecipes.errors import RecipeError
 
 USER = {"role": "user", "content": "Hi"}
@@ -45,10 +47,8 @@ def test_convert():
     assert same is pairs and said == ""
     chats, said = convert(pairs, ("messages",), "SFT")
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    assert (
-        chats[0] == {"messages": turns, "tools": None, "origin": "x.jsonl:1"}
-        and "each pair is read as a question" in said
-    )
+    assert chats[0] == {"messages": turns, "tools": None, "origin": "x.jsonl:1"}
+    assert said == "each pair is read as a question and the assistant's answer"
     plain, said = convert(make("labelled", [{**ROWS["labelled"], "origin": "x:1"}]), ("text",), "CLM")
     assert plain[0] == {"text": "a", "origin": "x:1"} and "labels are not used" in said
 
@@ -61,6 +61,23 @@ def test_convert_refuses_what_is_not_obvious():
         "prefs.jsonl holds text rows; ORPO needs prompt, chosen and rejected; map columns with "
         'data.columns={"prompt": "...", "chosen": "...", "rejected": "..."}, or take other data'
     )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mend"),
+    [
+        (("preference",), "take data=toy:preferences, or data of your own"),
+        (("messages",), "take data=toy:chat or data=toy:functions, or data of your own"),
+        (("pair", "labelled"), "take data=toy:translations or data=toy:reviews, or data of your own"),
+    ],
+)
+def test_a_toy_that_does_not_fit_names_those_that_do(wanted, mend):
+    rows = make("text", [{"text": "a", "origin": "toy:stories:0"}])
+    with pytest.raises(RecipeError) as caught:
+        convert(rows, wanted, "X")
+    assert str(caught.value).endswith(f"; {mend}")
+    for word in re.findall(r"data=toy:(\w+)", mend):
+        assert convert(Toy(word, rows=2).load(), wanted, "X")[1] == ""
 
 
 def test_prompt_key():
