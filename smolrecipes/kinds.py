@@ -59,7 +59,7 @@ class Architecture(Component, kind="architecture"):
 
 
 class Data(Component, kind="data"):
-    """Rows, each of one of the five row types (see `smolrecipes.data.rows`)."""
+    """Rows, each of one of the row types (see `smolrecipes.data.rows`)."""
 
     @abstractmethod
     def load(self) -> Dataset:

@@ -78,9 +78,10 @@ def _cells(stage: Run) -> dict[str, str]:
     found = stage.results
     size = f"\nadapter {_bytes(found['adapter_bytes'])}" if found["adapter_bytes"] else ""
     share = found["trained_parameters"] / found["parameters"]
+    tokens = found["tokens"]  # 0 from a trainer that does not count them
     return {
         "stage": stage.folder.name.rpartition("-")[0],
-        "saw": f"{found['rows']:,} of {found['of']:,} rows\n{_tokens(found['tokens'])}",
+        "saw": f"{found['rows']:,} of {found['of']:,} rows" + (f"\n{_tokens(tokens)}" if tokens else ""),
         "trained": f"{share:.1%} of {found['parameters']:,}{size}",
         "held-out loss": _change(found, ("loss",), "{:.3f}"),
         "reward accuracy": _change(found, ACCURACY, "{:.1%}"),

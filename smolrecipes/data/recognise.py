@@ -1,7 +1,7 @@
 """Own data is recognised by its columns and values: which row type it is, and how a row becomes a canonical one.
 
-Where more than one type fits, the first in this order is taken and the rest is named as ignored: preference, messages,
-pair, labelled, text. The `columns` option decides otherwise: a type that does not read a mapped column does not count.
+Where more than one type fits, the first in this order is taken and the rest is named as ignored: preference, judged,
+messages, pair, labelled, text. The `columns` option decides otherwise: a type that does not read a mapped column does not count.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def recognise(sample: Sequence[tuple[str, Row]], name: str, columns: dict[str, s
     found = dict.fromkeys(column for _, row in sample for column in row)
     mapped = mapper(columns, found, name)
     kinds = _kinds([mapped(row, origin) for origin, row in sample[:SAMPLE]])
-    for shape in _shapes(kinds, columns, name):
+    for shape in _shapes(kinds):
         if set(columns) <= set(shape.used):
             read = {*shape.used, *mentioned(columns)}
             ignored = tuple(column for column in found if column not in read and column in kinds)
@@ -76,10 +76,11 @@ def _after(mapped: Callable[[Row, str], Row], convert: Callable[[Row, str], Row]
     return lambda row, origin: {**convert(mapped(row, origin), origin), "origin": origin}
 
 
-def _shapes(kinds: Kinds, columns: dict[str, str], name: str) -> Iterator[Shape]:
+def _shapes(kinds: Kinds) -> Iterator[Shape]:
     yield from _preferences(kinds)
+    yield from _judged(kinds)
     yield from _conversations(kinds)
-    yield from _pairs(kinds, columns, name)
+    yield from _pairs(kinds)
     yield from _labelled(kinds)
     yield from _texts(kinds)
 
@@ -100,6 +101,25 @@ def _preferences(kinds: Kinds) -> Iterator[Shape]:
     yield Shape("preference", used, f"{_list(used)}, read as preferences{shared}", convert)
 
 
+def _judged(kinds: Kinds) -> Iterator[Shape]:
+    spoken = {kinds.get("prompt"), kinds.get("completion")} <= {"text", "chat", "message"}
+    if not spoken or kinds.get("label") != "bool":
+        return
+    extra = _extra(kinds)
+    used = ("prompt", "completion", "label", *extra)
+
+    def convert(row: Row, where: str) -> Row:
+        asked = turns(_given(row, "prompt", where), "user", f"{where}: prompt")
+        said = turns(_given(row, "completion", where), "assistant", f"{where}: completion")
+        good = _given(row, "label", where)
+        if not isinstance(good, bool):
+            raise RecipeError(f"{where}: label should be true or false, not {shown(good)}")
+        prompt = _with_system(asked, row, extra)
+        return {"prompt": prompt, "completion": said, "label": good, "tools": _tools(row, extra, where)}
+
+    yield Shape("judged", used, f"{_list(used)}, read as answers judged singly", convert)
+
+
 def _conversations(kinds: Kinds) -> Iterator[Shape]:
     named = [name for name in CHATS if kinds.get(name) == "chat"]
     chats = named or [name for name, kind in kinds.items() if kind == "chat"]
@@ -114,15 +134,9 @@ def _conversations(kinds: Kinds) -> Iterator[Shape]:
         yield Shape("messages", (column, *extra), f"{_list((column, *extra))}, read as conversations", convert)
 
 
-def _pairs(kinds: Kinds, columns: dict[str, str], name: str) -> Iterator[Shape]:
+def _pairs(kinds: Kinds) -> Iterator[Shape]:
     fits = [pair for pair in PAIRS if {kinds.get(pair[0]), kinds.get(pair[1])} <= {"text", "chat", "message"}]
     for source, target in fits:
-        if (source, target) == ("prompt", "completion") and kinds.get("label") == "bool" and not columns:
-            raise RecipeError(
-                f"{name}: prompt, completion and a true or false label are answers judged singly; give prompt, chosen "
-                "and rejected, or read good and bad answers alike with "
-                'data.columns={"source": "prompt", "target": "completion"}'
-            )
         more = next((c for c in ("input", "context") if source == "instruction" and kinds.get(c) == "text"), None)
         extra = _extra(kinds)
         used = tuple(filter(None, (source, more, target, *extra)))

@@ -1,7 +1,8 @@
-"""The five row types: their columns, how rows become a dataset, and how one type is read as another.
+"""The six row types: their columns, how rows become a dataset, and how one type is read as another.
 
 text: `text` | pair: `source`, `target` | labelled: `text` or `texts`, and `label` | messages: `messages`, `tools` |
-preference: `prompt`, `chosen`, `rejected` (lists of messages), `tools`. Every row also has `origin`, "prefs.jsonl:17".
+preference: `prompt`, `chosen`, `rejected` (lists of messages), `tools` | judged: `prompt`, `completion` (lists of
+messages), `label` (whether it is good), `tools`. Every row also has `origin`, "prefs.jsonl:17".
 """
 
 from __future__ import annotations
@@ -25,21 +26,29 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "labelled": ("text", "label"),
     "messages": ("messages", "tools"),
     "preference": ("prompt", "chosen", "rejected", "tools"),
+    "judged": ("prompt", "completion", "label", "tools"),
 }
 """The columns of each row type, besides `origin`; a labelled row may have `texts`, a list, in place of `text`."""
 
-_TELLING = {"chosen": "preference", "messages": "messages", "source": "pair", "label": "labelled", "text": "text"}
+_TELLING = {
+    **{"chosen": "preference", "completion": "judged", "messages": "messages", "source": "pair"},
+    **{"label": "labelled", "text": "text"},
+}
 _NEEDS = {
     "text": ("text", '{"text": "..."}'),
     "pair": ("source and target", '{"source": "...", "target": "..."}'),
     "labelled": ("text and label", '{"text": "...", "label": "..."}'),
     "messages": ("messages", '{"user": "...", "assistant": "..."}'),
     "preference": ("prompt, chosen and rejected", '{"prompt": "...", "chosen": "...", "rejected": "..."}'),
+    "judged": (
+        "prompt, completion and a true or false label",
+        '{"prompt": "...", "completion": "...", "label": "..."}',
+    ),
 }
 
 
 def row_type(columns: Dataset | Iterable[str]) -> str:
-    """Which of the five types a dataset, or a row with these columns, is."""
+    """Which of the types a dataset, or a row with these columns, is."""
     names = list(getattr(columns, "column_names", columns))
     for column, found in _TELLING.items():
         if column in names:
@@ -51,6 +60,7 @@ def features(kind: str, *, texts: bool = False, label: str = "int64") -> Feature
     """The Arrow types of a row type. Messages and tools are JSON, so that absent keys stay absent."""
     from datasets import Features, Json, List, Value
 
+    label = "bool" if kind == "judged" else label
     plain = {"text": Value("string"), "source": Value("string"), "target": Value("string"), "label": Value(label)}
     found = {column: plain.get(column) or Json() for column in COLUMNS[kind]}
     if texts:
@@ -79,8 +89,20 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"
     needs = ", or ".join(_NEEDS[kind][0] for kind in wanted)
     read = f" (it was read so: {rows.info.description})" if rows.info.description else ""
-    mend = f"map columns with data.columns={_NEEDS[wanted[0]][1]}, or take other data{read}"
+    mend = (
+        _judged(wanted)
+        if have == "judged"
+        else f"map columns with data.columns={_NEEDS[wanted[0]][1]}, or take other data{read}"
+    )
     raise RecipeError(f"{name} holds {have} rows; {who} needs {needs}; {_other_toy(name, wanted) or mend}")
+
+
+def _judged(wanted: tuple[str, ...]) -> str:
+    """What to do with answers judged singly, where an objective reads none."""
+    if "preference" in wanted:
+        return "answers judged singly are for objective=kto"
+    alike = 'data.columns={"source": "prompt", "target": "completion"}'
+    return f"answers judged singly are for objective=kto; {alike} reads good and bad ones alike"
 
 
 def _other_toy(name: str, wanted: tuple[str, ...]) -> str:
@@ -105,8 +127,9 @@ def prompt_key(row: Mapping[str, Any]) -> str:
     kind = row_type(row)
     if kind == "messages":
         asked = _opening(row["messages"])
-    elif kind == "preference":
-        asked = [m for m in row["prompt"] if m["role"] == "user"] or row["prompt"] or row["chosen"]
+    elif kind in ("preference", "judged"):
+        answer = row["chosen" if kind == "preference" else "completion"]
+        asked = [m for m in row["prompt"] if m["role"] == "user"] or row["prompt"] or answer
     elif kind == "labelled" and "texts" in row:  # the same two sentences in either order
         return "\n".join(sorted(map(normal, row["texts"])))
     else:
@@ -123,7 +146,8 @@ def texts(row: Mapping[str, Any]) -> list[str]:
     """Every string of a row that a tokenizer should know, tool calls and tools as JSON."""
     plain = [row[column] for column in ("text", "source", "target") if row.get(column)]
     plain += row.get("texts") or []
-    turns = [turn for column in ("messages", "prompt", "chosen", "rejected") for turn in row.get(column) or []]
+    columns = ("messages", "prompt", "chosen", "rejected", "completion")
+    turns = [turn for column in columns for turn in row.get(column) or []]
     for turn in turns:
         plain += [turn[key] for key in ("content", "reasoning_content") if isinstance(turn.get(key), str) and turn[key]]
         plain += [json.dumps(call, ensure_ascii=False) for call in turn.get("tool_calls") or []]

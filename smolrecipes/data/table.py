@@ -28,7 +28,7 @@ def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> D
     labels: list[Any] = []
     tables = []
     for batch in _batches(itertools.chain([first] if first is not None else [], iterator)):
-        if kind == "labelled":
+        if "label" in fields:
             labels += [row["label"] for row in batch]
         tables.append(_table(batch, {name: field for name, field in fields.items() if name != "label"}))
     if kind == "labelled":
@@ -37,7 +37,7 @@ def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> D
         fields = features(kind, texts="texts" in fields, label="string" if words else "int64")
     schema = fields.arrow_schema
     table = pa.concat_tables(tables) if tables else schema.empty_table()
-    if kind == "labelled" and tables:
+    if "label" in fields and tables:
         table = table.append_column("label", pa.array(labels, schema.field("label").type))
     info = DatasetInfo(features=fields, description=description)
     return Dataset(table.select(schema.names).cast(schema), info=info)

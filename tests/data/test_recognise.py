@@ -88,6 +88,21 @@ def test_conversational_prompt_and_completion():
     assert (kind, rows[0]["messages"]) == ("messages", [USER, YES])
 
 
+def test_answers_judged_singly():
+    asked, said = [{"role": "user", "content": "Hi"}], [{"role": "assistant", "content": "Yes."}]
+    plain = {"prompt": "Hi", "completion": "Yes."}
+    expected = {"prompt": asked, "completion": said, "tools": None}
+    kind, phrase, rows = read({**plain, "label": True}, {"prompt": asked, "completion": said, "label": False})
+    assert (kind, phrase) == ("judged", "prompt, completion and label, read as answers judged singly")
+    assert rows == [{**expected, "label": True}, {**expected, "label": False}]
+    kind, _, rows = read({"system": "Be brief.", **plain, "label": True})
+    assert kind == "judged" and [turn["role"] for turn in rows[0]["prompt"]] == ["system", "user"]
+    alike = {"source": "prompt", "target": "completion"}
+    assert read({**plain, "label": True}, **alike)[0] == "pair", "good and bad alike, when asked"
+    assert read({**plain, "label": 1})[0] == "pair"
+    assert read({"q": "Hi", "a": "Yes.", "good": True}, prompt="q", completion="a", label="good")[0] == "judged"
+
+
 def test_sharegpt_with_calls():
     call = '{"name": "add", "arguments": {"a": 1}}'
     turns = [("system", "S"), ("human", "H"), ("function_call", call), ("observation", "1"), ("gpt", "G")]
@@ -207,7 +222,6 @@ def test_columns_map_names_and_templates():
         ({"head": "x"}, {"text": "{{ head"}, "is broken"),
         ({"head": "x"}, {"text": "{{ head / 2 }}"}, "the template fails"),
         ({"head": "x"}, {"text": "{{ ''.__class__.__mro__ }}"}, "x.jsonl:1"),
-        ({"prompt": "p", "completion": "c", "label": False}, {}, "judged singly"),
     ],
 )
 def test_what_is_not_recognised_says_what_to_do(row, columns, part):
@@ -227,6 +241,11 @@ GOOD = {"messages": [USER, YES]}
         ({"question": "a", "answer": "b"}, {"question": "a"}, "x.jsonl:3: answer is missing"),
         ({"text": "a", "label": 1}, {"text": "a", "label": 0.5}, "x.jsonl:3: label should be a class"),
         ({"text": "a", "label": 1}, {"text": "a", "label": "good"}, "some are text"),
+        (
+            {"prompt": "a", "completion": "b", "label": True},
+            {"prompt": "a", "completion": "b", "label": 1},
+            "x.jsonl:3: label should be true or false, not 1",
+        ),
         (GOOD, {"messages": []}, "x.jsonl:3: messages should be a list of messages, not []"),
         (GOOD, {"messages": [{"role": "asistant", "content": ""}]}, "did you mean 'assistant'?"),
         (

@@ -25,6 +25,7 @@ ROWS = {
     "labelled": {"text": "a", "label": 1},
     "messages": {"messages": [USER, YES], "tools": None},
     "preference": {"prompt": [USER], "chosen": [YES], "rejected": [NO], "tools": None},
+    "judged": {"prompt": [USER], "completion": [YES], "label": False, "tools": None},
 }
 
 
@@ -63,6 +64,15 @@ def test_convert_refuses_what_is_not_obvious():
     )
 
 
+def test_answers_judged_singly_are_for_kto():
+    judged = make("judged", [{**ROWS["judged"], "origin": "a.jsonl:1"}])
+    assert convert(judged, ("preference", "judged"), "KTO") == (judged, "")
+    with pytest.raises(RecipeError, match="a.jsonl holds judged rows; DPO needs .*; answers .* for objective=kto$"):
+        convert(judged, ("preference",), "DPO")
+    with pytest.raises(RecipeError, match=r'objective=kto; data\.columns=\{"source": "prompt", .*reads good and bad'):
+        convert(judged, ("messages",), "SFT")
+
+
 @pytest.mark.parametrize(
     ("wanted", "mend"),
     [
@@ -85,7 +95,9 @@ def test_prompt_key():
     assert prompt_key({"text": "?!"}) == "?!"
     system = {"role": "system", "content": "S"}
     assert prompt_key({"messages": [system, USER, YES, NO]}) == prompt_key({"messages": [USER, NO]}) == "hi"
-    assert prompt_key(ROWS["preference"]) == "hi"
+    assert prompt_key(ROWS["preference"]) == prompt_key(ROWS["judged"]) == "hi"
+    assert prompt_key({**ROWS["judged"], "prompt": []}) == "yes"
+    assert set(texts(ROWS["judged"])) == {"Hi", "Yes."}
     assert prompt_key({"texts": ["a", "b"], "label": 1}) == prompt_key({"texts": ["b", "a"], "label": 0})
     assert prompt_key({"prompt": [], "chosen": [YES], "rejected": [NO]}) == "yes"
 

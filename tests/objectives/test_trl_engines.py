@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -76,11 +77,14 @@ def rows(kind):
     columns = {
         "messages": {"messages": [q + a for q, a in zip(asked, good, strict=True)], "tools": [None] * 10},
         "preference": {"prompt": asked, "chosen": good, "rejected": bad, "tools": [None] * 10},
+        "judged": {"prompt": asked, "completion": good[:5] + bad[5:], "label": [True] * 5 + [False] * 5},
         "pair": {"source": [f"say {w}" for w in WORDS], "target": WORDS},
     }[kind]
     columns["origin"] = [f"rows.jsonl:{i + 1}" for i in range(10)]
-    features = {name: json.get(name, Value("string")) for name in columns}
-    for name in {"messages", "prompt", "chosen", "rejected"} & set(columns):
+    if kind == "judged":
+        columns["tools"] = [None] * 10
+    features = {name: json.get(name, Value("bool" if name == "label" else "string")) for name in columns}
+    for name in {"messages", "prompt", "chosen", "rejected", "completion"} & set(columns):
         features[name] = List(Json())
     return Dataset.from_dict(columns, features=Features(features))
 
@@ -92,7 +96,7 @@ def options(folder, **more):
     return {**plain, "lr_scheduler_type": "constant", "logging_nan_inf_filter": False, **more}
 
 
-def ready(objective, folder, *, adapter=False, max_length=96, **more):
+def ready(objective, folder, *, adapter=False, max_length=96, kind="", **more):
     """The objective's trainer on 10 rows, with batches set afterwards as a recipe's are; and its parts."""
     tokenizer = byte_tokenizer()
     if objective.head == "causal":
@@ -104,7 +108,7 @@ def ready(objective, folder, *, adapter=False, max_length=96, **more):
     arguments = objective.arguments(options(folder, **more))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = 2
     arguments.gradient_accumulation_steps, arguments.max_steps, arguments.save_steps = 2, 3, 3
-    loaded = rows(objective.rows[0])
+    loaded = rows(kind or objective.rows[0])
     examples = _examples(loaded, objective, tokenizer, max_length)
     parts = Parts(
         model=model,
@@ -237,6 +241,51 @@ def test_kto_takes_each_answer_once_and_mismatches_its_neighbours():
     assert all(row["completion_ids"][0] == row["prompt_ids"][0] for row in made)
     assert all(row["KL_completion_ids"][0] != row["prompt_ids"][0] for row in made)
     assert [row["label"] for row in made][:4] == [True, False, True, False]
+
+
+def test_kto_learns_from_answers_judged_singly(tmp_path):
+    trainer, parts = ready(KTO(beta=0.3), tmp_path, kind="judged")
+    seen = list(trainer.train_dataset)
+    text = parts.tokenizer.decode
+    judged = {(text(row["prompt_ids"]), text(row["completion_ids"])): row["label"] for row in seen}
+    opening = "<|im_start|>user\nsay {}<|im_end|>\n<|im_start|>assistant\n"
+    expected = {(opening.format(word), f"{word}<|im_end|>"): True for word in WORDS[:5]}
+    assert judged == expected | {(opening.format(word), f"{word[::-1]}!<|im_end|>"): False for word in WORDS[5:]}
+    answers = [row["completion_ids"] for row in seen]
+    assert [row["KL_completion_ids"] for row in seen] == [answers[k ^ 1] for k in range(10)], "in micro-batches of 2"
+    assert trainer.args.per_device_train_batch_size * trainer.args.gradient_accumulation_steps == 4, "rows are answers"
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert len(losses) == 3 and all(map(math.isfinite, losses))
+    cut = KTO().prepare(rows("judged")[0], parts.tokenizer, 28)
+    assert len(cut["input_ids"]) == 28 and cut["cut"] == 2
+    assert KTO().prepare(rows("judged")[0], parts.tokenizer, cut["asked"]) is None
+
+
+def test_kto_says_what_it_cannot_learn_from(tmp_path):
+    with pytest.raises(RecipeError, match="good and bad answers, and every label is true"):
+        KTO()._check_balance([True] * 4)
+    with pytest.warns(UserWarning, match=r"9 good and 1 bad answers; objective\.undesirable_weight=9 would"):
+        KTO()._check_balance([True] * 9 + [False])
+    with pytest.warns(UserWarning, match=r"objective\.desirable_weight=3 would weigh them alike"):
+        KTO()._check_balance([True] + [False] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        KTO(undesirable_weight=9)._check_balance([True] * 9 + [False])
+        KTO()._check_balance([True] * 4 + [False] * 3)
+    two = {**rows("judged")[0], "completion": [said("user", "no"), said("assistant", "yes")]}
+    with pytest.raises(RecipeError, match="completion should be one message of the assistant, and it is user, assist"):
+        KTO().prepare(two, byte_tokenizer(), 99)
+
+
+def test_kto_needs_two_answers_at_a_time(tmp_path, monkeypatch):
+    def one(parts):
+        parts.arguments.per_device_train_batch_size = 1
+        return parts.arguments
+
+    monkeypatch.setattr("smolrecipes.objectives.trl.whole_batches", one)
+    with pytest.raises(RecipeError, match=r"needs two or more at a time; take an even number"):
+        ready(KTO(), tmp_path, kind="judged")
 
 
 def test_batches_count_pairs_and_questions(tmp_path):
