@@ -31,6 +31,7 @@ def command(
 ) -> None:
     """Talk with a trained model; answers are written as they come. Lines on standard input are answered one by one."""
     folder = _model_folder(Path(model))
+    _check_writes(folder)
     decoding = _decoding(folder, temperature, max_new_tokens)
     from smolrecipes.cli.conversation import Conversation
     from smolrecipes.console import say
@@ -53,11 +54,14 @@ def _terminal(talk: Conversation) -> None:
             line = console().input("[bold]> [/bold]").strip()
         except EOFError:
             return
+        except KeyboardInterrupt:
+            _confirm("\n/quit ends, and so does Ctrl-D")
+            continue
         try:
             if not _order(talk, line):
                 return
         except KeyboardInterrupt:
-            print(" (stopped)")
+            _confirm("\nstopped; this question and what was answered are forgotten")
         except RecipeError as error:  # such as a conversation that has become too long: /reset mends it
             print(error)
 
@@ -69,8 +73,10 @@ def _order(talk: Conversation, line: str) -> bool:
         return False
     if word == "/reset":
         talk.reset()
+        _confirm(f"the conversation is forgotten{'; the system message stays' if talk.system else ''}")
     elif word == "/system":
         talk.begin(rest)
+        _confirm(f"a new conversation, {'with that' if rest else 'without a'} system message")
     elif word.startswith("/") and word[1:].isalpha():
         print(f"there is no {word}; {HELP}")
     elif line:
@@ -78,6 +84,14 @@ def _order(talk: Conversation, line: str) -> bool:
             print(_printable(piece), end="", flush=True)
         print()
     return True
+
+
+def _confirm(text: str) -> None:
+    """Says what an order did, to a person: whoever sends lines wants the answers alone."""
+    from smolrecipes.console import console
+
+    if sys.stdin.isatty():
+        console().print(text, style="dim", markup=False)
 
 
 def _printable(text: str) -> str:
@@ -98,6 +112,15 @@ def _model_folder(path: Path) -> Path:
     runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
     hint = nearest(path.name, runs) or "; train one with 'smolrecipes run'"
     raise RecipeError(f"{path}: there is no such run or folder{hint}")
+
+
+def _check_writes(folder: Path) -> None:
+    """That the model writes text: transformers would give any other a head of random weights."""
+    import json
+
+    saved = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
+    if saved[0].endswith("Classification"):
+        raise RecipeError(f"{folder}: this model scores texts and writes none ({saved[0]}), so it does not chat")
 
 
 def _decoding(folder: Path, temperature: float | None, max_new_tokens: int | None) -> Decoding:

@@ -42,6 +42,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def _say(cli: Any, monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Any:
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
     return cli("chat", *arguments)
@@ -118,10 +125,6 @@ def test_without_a_template_texts_are_continued_and_there_is_no_system_message(
 def test_in_a_terminal_a_conversation_that_is_too_long_goes_on_after_a_sentence(
     cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setattr(sys, "stdin", Terminal(f"{'long ' * 20}\nhi\n/quit\n"))
     folder = shutil.copytree(model, Path("short"))
     config = json.loads((folder / "config.json").read_text())
@@ -130,6 +133,60 @@ def test_in_a_terminal_a_conversation_that_is_too_long_goes_on_after_a_sentence(
     assert (done.code, done.err) == (0, "")
     assert "/quit ends" in done.out and "the model reads 40 at most" in done.out
     assert len(done.out.split("at most, its answer included")[1]) > 10  # the second line was answered
+
+
+def test_in_a_terminal_orders_are_confirmed_and_sent_lines_are_not(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    script = "/reset\n/system be brief\n/reset\n/system\n"
+    monkeypatch.setattr(sys, "stdin", Terminal(script))
+    said = [line.removeprefix("> ") for line in cli("chat", str(model)).out.splitlines()[1:]]
+    assert said[:4] == [
+        "the conversation is forgotten",
+        "a new conversation, with that system message",
+        "the conversation is forgotten; the system message stays",
+        "a new conversation, without a system message",
+    ]
+    assert _say(cli, monkeypatch, script, str(model)).out == ""
+
+
+def test_an_interrupt_stops_the_answer_and_not_the_conversation(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    """Ctrl-C within an answer, then at the prompt."""
+
+    class Impatient(Terminal):
+        def readline(self, *size: Any) -> str:
+            line = super().readline(*size)
+            if line == "^C\n":
+                raise KeyboardInterrupt
+            return line
+
+    asked: list[Any] = []
+
+    def stream(model: Any, tokenizer: Any, messages: Any, decoding: Any) -> Any:
+        asked.append(messages)
+        yield "well"
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(generate, "stream", stream)
+    monkeypatch.setattr(sys, "stdin", Impatient("hello\n^C\nagain\n/quit\n"))
+    done = cli("chat", str(model))
+    assert (done.code, done.err) == (0, "")
+    assert "well\nstopped; this question and what was answered are forgotten" in done.out
+    assert "/quit ends, and so does Ctrl-D" in done.out.split("forgotten")[1]
+    assert [[message["content"] for message in messages] for messages in asked] == [["hello"], ["again"]]
+
+
+def test_a_model_that_scores_does_not_chat(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    folder = shutil.copytree(model, Path("judge"))
+    config = json.loads((folder / "config.json").read_text())
+    config["architectures"] = ["LlamaForSequenceClassification"]
+    (folder / "config.json").write_text(json.dumps(config))
+    done = _say(cli, monkeypatch, "hi\n", str(folder))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: judge: this model scores texts and writes none (LlamaForSequenceClassification)")
 
 
 def test_a_model_cannot_steer_the_terminal() -> None:
