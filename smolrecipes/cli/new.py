@@ -60,7 +60,10 @@ def _check(target: Path, copies: dict[Path, str]) -> None:
         )
     for path, text in copies.items():
         if path.exists() and (path == target or path.read_text(encoding="utf-8") != text):
-            raise RecipeError(f"{path} is there already and is not overwritten; take another name or folder")
+            mend = "take another name or folder"
+            if path != target:
+                mend = f"{target.name} needs it as it is shipped, so take another folder"
+            raise RecipeError(f"{path} is there already and is not overwritten; {mend}")
 
 
 def _module(source: str) -> str:
