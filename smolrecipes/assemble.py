@@ -194,11 +194,13 @@ def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
-    """Progress, metrics and the guard, unless the recipe brings its own, and the recipe's."""
+    """Throughput, progress, metrics and the guard, unless the recipe brings its own, and the recipe's."""
     from smolrecipes.callbacks.guard import Guard
     from smolrecipes.callbacks.metrics import Metrics
     from smolrecipes.callbacks.progress import Progress
+    from smolrecipes.callbacks.throughput import Throughput
 
-    always: list[Callback] = [Progress(), Metrics(path=str(folder / "metrics.jsonl")), Guard()]
-    missing = (one for one in always if not any(isinstance(own, type(one)) for own in recipe.callbacks))
-    return [*missing, *recipe.callbacks]
+    always: list[Callback] = [Throughput(), Progress(), Metrics(path=str(folder / "metrics.jsonl")), Guard()]
+    missing = [one for one in always if not any(isinstance(own, type(one)) for own in recipe.callbacks)]
+    found = [*missing, *recipe.callbacks]
+    return sorted(found, key=lambda one: not isinstance(one, Throughput))  # it adds to the logs that the others read
