@@ -1,6 +1,7 @@
 """Train small language models end to end, with a Python recipe of about a dozen lines. Nothing heavy is imported here."""
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
@@ -43,6 +44,7 @@ from smolrecipes.objectives.sft import SFT
 from smolrecipes.recipe import Decoding, Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.character import Characters
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
 __version__ = "0.1.0"
@@ -50,6 +52,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CLM",
     "DPO",
+    "GPT2",
     "GRPO",
     "KTO",
     "ORPO",
@@ -58,6 +61,7 @@ __all__ = [
     "Architecture",
     "ByteBPE",
     "Callback",
+    "Characters",
     "Component",
     "Data",
     "Decoding",

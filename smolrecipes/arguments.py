@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
@@ -48,18 +48,18 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
     import torch
 
     from smolrecipes.launch import device_options, precision_options
+    from smolrecipes.optimizers import optimizer_options
 
     training = recipe.training
     cpu = device_options(training.device)["use_cpu"]
+    cuda = not cpu and torch.cuda.is_available()
     decided = {
         "output_dir": str(folder / "checkpoints"),
         "learning_rate": training.learning_rate,
-        "lr_scheduler_type": {"constant": "constant_with_warmup", "wsd": "warmup_stable_decay"}.get(
-            training.schedule, training.schedule
-        ),
+        **schedule(training),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        "activation_checkpointing": training.gradient_checkpointing,
+        **checkpointing(training.gradient_checkpointing, cuda),
         "logging_steps": training.log_every,
         "eval_strategy": "steps" if training.evaluate_every else "no",
         "eval_steps": training.evaluate_every,
@@ -72,10 +72,42 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "dataloader_pin_memory": False,
         "ddp_find_unused_parameters": False,
         "use_cpu": cpu,
-        **precision_options(training.precision, cuda=not cpu and torch.cuda.is_available()),
+        **optimizer_options(training.optimizer, cuda),
+        **precision_options(training.precision, cuda),
     }
     os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if decided["bf16"] else "fp16" if decided["fp16"] else "no"
     return {**decided, **checked_hf(training.hf, decided)}
+
+
+def schedule(training: Training) -> dict[str, Any]:
+    """The TrainingArguments that say how the rate falls; wsd's own lengths follow in `fit`."""
+    floor = training.final_rate
+    if training.schedule == "wsd":
+        return {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"min_lr_ratio": floor}}
+    if training.schedule == "constant":
+        return {"lr_scheduler_type": "constant_with_warmup"}
+    if not floor:
+        return {"lr_scheduler_type": training.schedule}
+    if training.schedule == "cosine":
+        return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": floor}}
+    end = {"lr_end": floor * training.learning_rate, "power": 1.0}
+    return {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": end}
+
+
+def checkpointing(asked: bool | str, cuda: bool) -> dict[str, Any]:
+    """The TrainingArguments that say what the backward pass recomputes."""
+    if asked == "offload" and not cuda:
+        raise RecipeError("training.gradient_checkpointing=offload moves a GPU's memory to the host; here take true")
+    if asked == "selective":
+        from smolrecipes.memory import selective
+
+        more: dict[str, Any] = {"context_fn": selective}
+    else:
+        more = {"offload": True} if asked == "offload" else {}
+    return {
+        "activation_checkpointing": bool(asked),
+        "activation_checkpointing_kwargs": {"use_reentrant": False, **more},
+    }
 
 
 def accepted(objective: Objective, decided: dict[str, Any]) -> TrainingArguments:
@@ -130,7 +162,10 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     rows = rows_per_batch(training, sizes)
     share = ceil(rows / arguments.world_size)
     longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
-    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else longest / MICRO_TOKENS)
+    limit = (
+        MICRO_TOKENS if arguments.device.type == "cpu" or not training.rehearse else inf
+    )  # a GPU's is found by trying
+    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
     arguments.gradient_accumulation_steps = accumulation
     steps = training.steps or ceil((training.epochs or 1) * per_epoch)
@@ -140,5 +175,5 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     arguments.warmup_steps = round(training.warmup * steps)
     arguments.save_steps = training.save_every or max(50, ceil(steps / 10))
     if training.schedule == "wsd":
-        arguments.lr_scheduler_kwargs = {"num_decay_steps": ceil(steps / 5)}
+        arguments.lr_scheduler_kwargs = {**arguments.lr_scheduler_kwargs, "num_decay_steps": ceil(steps / 5)}
     return arguments

@@ -35,7 +35,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     import torch
     from transformers import set_seed
 
-    from smolrecipes.arguments import accepted, fit, options, rows_per_batch
+    from smolrecipes import optimizers
+    from smolrecipes.arguments import MICRO_TOKENS, accepted, fit, options, rows_per_batch
     from smolrecipes.batches import lengths
     from smolrecipes.launch import one_gpu, use_cores
     from smolrecipes.prepare import precomputed, prepare
@@ -48,17 +49,20 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     rows, held_out, sentences = load_rows(recipe)
     tokenizer = build_tokenizer(recipe, rows)
     model = build_model(recipe, tokenizer)
+    check_positions(model, training.max_length)
 
     def prepared(some: Dataset) -> Prepared:
         return prepare(some, objective, tokenizer, training.max_length, cache, training.threads)
 
     train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
     model.to(arguments.device)
+    if training.compile:
+        compile_blocks(model)
     layout = lay_out(recipe, model, tokenizer)
 
     def complete(examples: Dataset) -> Dataset:
         base = json.dumps([recipe.model, recipe.seed, arguments.bf16], default=lambda part: part.identity())
-        rows = arguments.per_device_train_batch_size
+        rows = max(1, MICRO_TOKENS // training.max_length)
         with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
             return precomputed(examples, objective, model, layout, rows, base, cache)
 
@@ -80,13 +84,15 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     )
     torch.manual_seed(recipe.seed)
     said = (*sentences, train.sentence, doubtful(recipe))
-    return Assembly(objective.trainer(parts), parts, train, tuple(filter(None, said)))
+    trainer = objective.trainer(parts)
+    optimizers.use(training.optimizer, trainer)
+    return Assembly(trainer, parts, train, tuple(filter(None, said)))
 
 
 def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     """Training rows and held-out rows as the objective reads them, with the sentences that say what was done."""
     from smolrecipes.data.rows import convert
-    from smolrecipes.data.split import split
+    from smolrecipes.data.split import split, split_last
 
     objective = recipe.objective
     sentences: list[str] = []
@@ -103,7 +109,8 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
         return rows, read(recipe.validation, "validation"), sentences
     if not recipe.validation:
         return rows, None, sentences
-    rows, held_out = split(rows, recipe.validation, recipe.seed)
+    last = recipe.holdout == "last"
+    rows, held_out = split_last(rows, recipe.validation) if last else split(rows, recipe.validation, recipe.seed)
     return rows, held_out, sentences
 
 
@@ -153,6 +160,27 @@ def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> L
     if packed:
         plain.set_attn_implementation(attention.NAME)
     return Layout(tokenizer.pad_token_id or 0, packed)
+
+
+def compile_blocks(model: Any) -> None:
+    """Compiles each block by itself: one compilation serves all of them, and any number of tokens."""
+    blocks = [part for part in model.modules() if type(part).__name__ in (model._no_split_modules or ())]
+    if not blocks:
+        raise RecipeError(
+            f"training.compile: transformers does not name the blocks of {type(model).__name__}; leave it out"
+        )
+    for block in blocks:
+        block.compile(dynamic=True)
+
+
+def check_positions(model: Any, max_length: int) -> None:
+    """That rows fit the positions that the model declares: a table of them ends there, rotary ones are untrained beyond."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if limit and max_length > limit:
+        raise RecipeError(
+            f"training.max_length={max_length:,}: the model reads {limit:,} tokens at most; cut rows there "
+            f"(training.max_length={limit}), or build it for more (model.max_length={max_length})"
+        )
 
 
 def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -60,6 +60,15 @@ class Batches(Sampler[list[int]]):
             steps = self.steps if self.tokens else self._steps(len(rows))
             yield from self._cells(rows, steps * self.world)[self.rank :: self.world]
 
+    def longest(self) -> list[int]:
+        """The rows of the micro-batch that takes the most tokens, had the longest rows come together."""
+        ranked = np.argsort(-self.lengths, kind="stable")
+        rows = self.batch
+        if self.tokens:
+            rows = 1 + int(np.searchsorted(np.cumsum(self.lengths[ranked]), self.lengths.sum() / self.per_epoch))
+        cells = self._cells(ranked[:rows], self.steps * self.world)
+        return max(cells, key=lambda cell: (sum(self.lengths[cell]), len(cell)))
+
     def _global(self, order: Any) -> list[Any]:
         """The rows of each global batch; by tokens, row by row into the batch in whose share of them it begins."""
         if not self.tokens:
@@ -95,12 +104,22 @@ class Loader(DataLoader[dict[str, Any]]):
             return {**batch, "origins": [row["origin"] for row in rows]}
 
         super().__init__(_Rows(examples), batch_sampler=batches, collate_fn=together)  # type: ignore[arg-type]
+        self.batches = batches
         self.seen: list[str] = []
         """Where the rows of the last global batch came from; the trainer fills it, the guard reads it."""
 
+    def longest(self) -> dict[str, Any]:
+        """The micro-batch that takes the most tokens."""
+        return self.of(self.batches.longest())
+
+    def of(self, rows: list[int]) -> dict[str, Any]:
+        """These rows as a micro-batch."""
+        batch: dict[str, Any] = self.collate_fn([self.dataset[row] for row in rows])
+        return batch
+
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer before each pass."""
-        self.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        self.batches.set_epoch(epoch)
 
 
 class _Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
@@ -27,17 +28,18 @@ from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.character import Characters
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
 
 @hookimpl
 def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
-    return [ByteBPE, PretrainedTokenizer]
+    return [ByteBPE, Characters, PretrainedTokenizer]
 
 
 @hookimpl
 def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
-    return [Llama, Pretrained, Trained]
+    return [GPT2, Llama, Pretrained, Trained]
 
 
 @hookimpl
@@ -62,4 +64,5 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 
 @hookimpl
 def smolrecipes_register_recipes() -> Iterable[str]:
-    return [f"smolrecipes.recipes.{name}" for name in ("pretrain_clm", "sft_chat", "dpo_lora", "orpo_lora")]
+    names = ("pretrain_clm", "char_gpt", "char_llama", "sft_chat", "dpo_lora", "orpo_lora")
+    return [f"smolrecipes.recipes.{name}" for name in names]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-import hashlib
 import inspect
-import json
 import sys
 from abc import ABCMeta
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
-from typing_extensions import dataclass_transform
-
 from smolrecipes.errors import RecipeError, nearest
+
+if sys.version_info >= (3, 11):
+    from typing import dataclass_transform
+else:
+    from typing_extensions import dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,12 @@ class _Named(ABCMeta):
         given = {key: value for key, value in (("kind", kind), ("name", name)) if value is not None}
         return super().__new__(mcls, cls, bases, {**body, **given})
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """Its options, for help() and notebooks: `__init__` itself is one for all components."""
+        parameters = [_parameter(spec) for spec in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, dataclasses.field))
 class Component(metaclass=_Named):
@@ -77,8 +83,21 @@ class Component(metaclass=_Named):
             cls.name = cls.__name__.lower()
         if reserved := {"kind", "name"} & set(cls.__dict__.get("__annotations__", {})):
             raise RecipeError(f"{cls.__name__}: '{reserved.pop()}' is a reserved name; call the option something else")
-        dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)(cls)
-        cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign]
+        # of the methods that dataclass would compile for each class, one for all is written here: they made starting slow
+        dataclasses.dataclass(init=False, kw_only=True, repr=False, eq=False)(cls)
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        asked = _asked(type(self), args, given)
+        for name, spec in self.options().items():
+            object.__setattr__(self, name, asked[name] if name in asked else _default(spec))
+        self.__dict__["_given"] = frozenset(asked)
+        self.__post_init__()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"a component is not changed: take a copy, with replace({name}=...)")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"a component keeps its options: '{name}' cannot be deleted")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -117,8 +136,10 @@ class Component(metaclass=_Named):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some options changed; unknown names raise RecipeError with the nearest."""
-        given = {name: getattr(self, name) for name in self.options()}
-        return type(self)(**{**given, **changes})
+        options = {name: getattr(self, name) for name in self.options()}
+        copy = type(self)(**{**options, **changes})
+        copy.__dict__["_given"] = self.given() | changes.keys()
+        return copy
 
     def children(self) -> Iterator[tuple[str, Component]]:
         """The components directly inside, each with its option path: `adapter`, `callbacks.0`."""
@@ -133,6 +154,11 @@ class Component(metaclass=_Named):
         """The options whose value is not the default."""
         return {n: getattr(self, n) for n, spec in self.options().items() if getattr(self, n) != _default(spec)}
 
+    def given(self) -> frozenset[str]:
+        """The options that were written down, here or in what this is a copy of, also those with their default value."""
+        found: frozenset[str] = self.__dict__.get("_given", frozenset())
+        return found
+
     def identity(self) -> Any:
         """What the trained weights depend on, as JSON-ready data. Data sources add a hash of their content."""
         parts = {
@@ -142,7 +168,9 @@ class Component(metaclass=_Named):
 
     def fingerprint(self) -> str:
         """16 hex digits that change exactly when something changes that the weights depend on."""
-        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True, default=repr).encode()).hexdigest()[:16]
+        import json
+
+        return _hash(json.dumps(self.identity(), sort_keys=True, default=repr))
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -164,29 +192,36 @@ class Component(metaclass=_Named):
         return f"{type(self).__name__}(\n    {body},\n)"
 
 
-def _checked(cls: type[Component], init: Callable[..., None]) -> Callable[..., None]:
-    """`__init__` whose unknown and missing options are sentences."""
+def _asked(cls: type[Component], args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """The options that are given, by name; unknown and missing ones are sentences."""
+    options = cls.options()
+    for name in given:
+        if name not in options:
+            raise RecipeError(f"{cls.__name__} has no option '{name}'{nearest(name, options) or _known(cls)}")
+    positional = [name for name, spec in options.items() if not spec.kw_only]
+    if len(args) > len(positional):
+        raise RecipeError(f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(options), '')}=...)")
+    placed = dict(zip(positional, args))
+    if twice := placed.keys() & given.keys():
+        raise RecipeError(f"{cls.__name__}: '{twice.pop()}' is given twice, with its name and without")
+    asked = placed | given
+    if missing := [name for name, spec in options.items() if name not in asked and _is_required(spec)]:
+        raise RecipeError(f"{cls.__name__} needs '{missing[0]}': {cls.help().get(missing[0], 'it has no default')}")
+    return asked
 
-    @functools.wraps(init)
-    def checked(self: Component, *args: Any, **given: Any) -> None:
-        for name in given:
-            if name not in cls.options():
-                raise RecipeError(f"{cls.__name__} has no option '{name}'{nearest(name, cls.options()) or _known(cls)}")
-        positional = [n for n, spec in cls.options().items() if not spec.kw_only]
-        if len(args) > len(positional):
-            raise RecipeError(
-                f"{cls.__name__}: name its options, as in {cls.__name__}({next(iter(cls.options()), '')}=...)"
-            )
-        required = [n for n, s in cls.options().items() if _default(s) is dataclasses.MISSING]
-        if missing := [n for n in required if n not in given and n not in positional[: len(args)]]:
-            raise RecipeError(f"{cls.__name__} needs '{missing[0]}': {cls.help().get(missing[0], 'it has no default')}")
-        init(self, *args, **given)
 
-    return checked
+def _parameter(spec: dataclasses.Field[Any]) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY if spec.kw_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    default = inspect.Parameter.empty if _is_required(spec) else _default(spec)
+    return inspect.Parameter(spec.name, kind, default=default, annotation=spec.type)
 
 
 def _known(cls: type[Component]) -> str:
     return f" (it has: {', '.join(cls.options()) or 'none'})"
+
+
+def _is_required(spec: dataclasses.Field[Any]) -> bool:
+    return spec.default is spec.default_factory is dataclasses.MISSING
 
 
 def _default(spec: dataclasses.Field[Any]) -> Any:
@@ -254,7 +289,13 @@ def _source(cls: type[Component]) -> dict[str, str]:
     if not foreign:
         return {}
     text = "".join(_code(sys.modules[name]) if name in sys.modules else cls.__qualname__ for name in foreign)
-    return {"source": hashlib.sha256(text.encode()).hexdigest()[:16]}
+    return {"source": _hash(text)}
+
+
+def _hash(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _code(module: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -20,5 +19,7 @@ class TrainingStopped(RecipeError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'beta'?` for the known name nearest to `word`, or nothing when none is near."""
+    import difflib
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean '{found[0]}'?" if found else ""

@@ -116,10 +116,12 @@ def turn_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """The token that the chat template writes after an answer, such as <|im_end|>."""
     if not tokenizer.chat_template:
         return None
+    from smolrecipes.objectives.chat import rendered_ids
+
     marker = "smolrecipes"
     chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": marker}]
     text = str(tokenizer.apply_chat_template(chat, tokenize=False))
-    after = tokenizer(text.rpartition(marker)[2].lstrip(), add_special_tokens=False)["input_ids"]
+    after = rendered_ids(text.rpartition(marker)[2].lstrip(), tokenizer)
     known = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     return int(after[0]) if after and after[0] in known else None
 
@@ -136,10 +138,9 @@ def _encode(
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
-    from smolrecipes.objectives.chat import render
+    from smolrecipes.objectives.chat import render, rendered_ids
 
-    rendered = render(messages, tokenizer, tools, prompt=True)
-    return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
+    return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
 
 
 def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +115,8 @@ def _uncached(path: str, revision: str | None) -> str:
 
 def content(where: Path, patterns: tuple[str, ...]) -> str:
     """One hash of the files that match, by name and content: the same weights in another folder are the same."""
+    import hashlib
+
     whole = hashlib.sha256()
     for file in sorted({file for pattern in patterns for file in where.glob(pattern)}):
         facts = file.stat()
@@ -126,6 +127,8 @@ def content(where: Path, patterns: tuple[str, ...]) -> str:
 @functools.cache
 def _digest(file: str, size: int, modified: int) -> str:
     """sha256 of a file; asked again for the same size and time, it is not read again."""
+    import hashlib
+
     read: Any = hashlib.sha256()
     with open(file, "rb") as stream:
         while block := stream.read(1 << 20):

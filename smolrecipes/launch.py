@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from smolrecipes.console import say
+from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
 
 
@@ -65,7 +65,7 @@ LAUNCHED = {"bf16": "bfloat16", "fp16": "float16"}
 """What accelerate's --mixed_precision calls the precisions."""
 
 
-def precision_options(precision: str, cuda: bool) -> dict[str, bool]:
+def precision_options(precision: str, cuda: bool) -> dict[str, bool | None]:
     """The TrainingArguments that choose the precision.
 
     auto is what the launcher was asked for, else bfloat16 on a GPU that has it, else float32.
@@ -77,9 +77,13 @@ def precision_options(precision: str, cuda: bool) -> dict[str, bool]:
         precision = asked or ("bfloat16" if cuda and torch.cuda.is_bf16_supported(False) else "float32")
     elif asked and asked != precision:
         raise RecipeError(f"accelerate launches in {asked}, but training.precision={precision}; make them agree")
-    if precision == "float16" and not cuda:
-        raise RecipeError("float16 needs a cuda device; here take training.precision=float32 or bfloat16")
-    return {"bf16": precision == "bfloat16", "fp16": precision == "float16"}
+    if precision in ("float16", "tf32") and not cuda:
+        raise RecipeError(f"{precision} needs a cuda device; here take training.precision=float32 or bfloat16")
+    return {
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
+        "tf32": precision == "tf32" if cuda else None,
+    }
 
 
 def one_gpu(arguments: Any) -> None:
@@ -87,6 +91,10 @@ def one_gpu(arguments: Any) -> None:
     if arguments.n_gpu > 1:
         say(f"uses 1 of {arguments.n_gpu} GPUs; --processes {arguments.n_gpu} uses them all")
         arguments._n_gpu = 1
+
+
+BY_ACCELERATE = "ACCELERATE_MIXED_PRECISION" in os.environ
+"""Whether `accelerate launch` started this process; the recipe's arguments set the variable later on."""
 
 
 def use_cores(asked: int | None) -> None:
@@ -98,7 +106,7 @@ def use_cores(asked: int | None) -> None:
 
     if asked:
         os.environ["RAYON_NUM_THREADS"] = str(asked)  # the threads of `tokenizers`, which take all cores by themselves
-    launched = "ACCELERATE_MIXED_PRECISION" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"
+    launched = BY_ACCELERATE and os.environ.get("OMP_NUM_THREADS") == "1"
     if asked or launched or "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(asked or max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
@@ -119,6 +127,18 @@ def agreed(value: Any) -> Any:
     return answer[0]
 
 
+def first_only(act: Callable[[], None]) -> None:
+    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
+    problem: RecipeError | None = None
+    if is_first():
+        try:
+            act()
+        except RecipeError as error:
+            problem = error
+    if (found := agreed(problem)) is not None:
+        raise found
+
+
 def verify(trainer: Any) -> None:
     """Compares engine and world size with what the launcher's environment asked for, once the trainer is prepared."""
     wrapped = type(trainer.model_wrapped).__name__
@@ -135,6 +155,8 @@ def verify(trainer: Any) -> None:
 
 def free_port() -> str:
     """A port of this machine that nobody listens on."""
+    import socket
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
 import importlib.util
 import sys
-import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -94,6 +92,8 @@ def _from_file(path: Path) -> Loaded:
         known = [*_recipe_files(here), *_recipe_files(here / "recipes"), *registry().recipes()]
         guess = nearest(path.as_posix(), known) or nearest(path.stem, known)
         raise RecipeError(f"{path}: there is no such file{guess}")
+    import hashlib
+
     path = path.resolve()
     key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"_recipe_{path.stem if path.stem.isidentifier() else 'file'}_{key}"
@@ -190,6 +190,8 @@ def _located(error: BaseException, path: Path | None) -> str:
     if isinstance(error, SyntaxError):
         line = f": {error.text.strip()}" if error.text else ""
         return f"{_short_path(Path(error.filename or '?'))}:{error.lineno}: {error.msg}{line}"
+    import traceback
+
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_recipe_file(frame.filename, path)]
     where = f"{_short_path(Path(frames[-1].filename))}:{frames[-1].lineno}: " if frames else ""
     what = " ".join(str(error).split())

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from smolrecipes.annotations import component_classes, element
 from smolrecipes.component import Component
@@ -45,6 +44,8 @@ def named(kind: str, text: str, where: str) -> Named:
     head, _, rest = text.partition(":")
     if text in registry().names(kind):
         also = f"; write ./{text} for the path of that name" if Path(text).exists() else ""
+        if kind == "architecture" and _like_a_hub_id(text):
+            also += f"; write hub:{text} for the weights of that name"
         return Named(registry().find(kind, text), {}, f"'{text}' is the registered {kind}{also}" if also else "")
     if kind not in BARE:
         return _made(kind, head, rest) if rest else Named(registry().find(kind, text))
@@ -139,6 +140,8 @@ def _several(texts: list[str], where: str) -> Named:
 
 def _url(kind: str, text: str, where: str) -> Named:
     """A page of the Hugging Face hub is a hub id; any other URL is a file to read."""
+    from urllib.parse import urlparse
+
     url = urlparse(text)
     parts = [part for part in url.path.split("/") if part]
     if kind == "data" and parts[:1] == ["datasets"]:
@@ -172,8 +175,13 @@ def _looks_like_a_path(text: str) -> bool:
 
 
 def _is_known_looking(kind: str, text: str) -> bool:
-    """A hub id of one word (`gpt2`, `bert-base-uncased`) rather than a misspelt name."""
-    return any(sign in text for sign in "0123456789-_") and not nearest(text, registry().names(kind))
+    """A hub id of one word (`gpt2-medium`, `bert-base-uncased`) rather than a misspelt name."""
+    names = registry().names(kind)
+    return _like_a_hub_id(text) and (any(name in text for name in names) or not nearest(text, names))
+
+
+def _like_a_hub_id(text: str) -> bool:
+    return any(sign in text for sign in "0123456789-_")
 
 
 def _beside(path: Path, kind: str) -> list[str]:

@@ -85,10 +85,13 @@ class _Work:
 
     def remade(self, component: Component, items: list[_Item], where: str) -> Component:
         options = {name: getattr(component, name) for name in component.options()}
-        return self.made(type(component), options, items, where)
+        return component.replace(**self.changes(type(component), options, items, where))
 
     def made(self, cls: type[Component], options: dict[str, Any], items: list[_Item], where: str) -> Component:
-        """`cls` with `options`, changed by `items`."""
+        return cls(**{**options, **self.changes(cls, options, items, where)})
+
+    def changes(self, cls: type[Component], options: dict[str, Any], items: list[_Item], where: str) -> dict[str, Any]:
+        """What `items` make of the options of a component of class `cls`; only those that change."""
         changes: dict[str, Any] = {}
         for name, (whole, inner) in _by_name(items).items():
             path = f"{where}{name}"
@@ -101,7 +104,7 @@ class _Work:
             if whole is not None:
                 changes[name] = parsed(cls, name, whole.text, path)
             changes[name] = self.inside(changes[name], cls.hints()[name], inner, path)
-        return cls(**{**options, **self.cleared(cls, options, changes, where), **changes})
+        return {**self.cleared(cls, options, changes, where), **changes}
 
     def cleared(self, cls: type[Component], old: dict[str, Any], new: dict[str, Any], where: str) -> dict[str, None]:
         """The options that exclude one that is set now."""

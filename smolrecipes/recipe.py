@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
-
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
+from smolrecipes.limits import Ge, Gt, Le, Lt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,26 +34,36 @@ class Training(Component):
     """Rows per forward pass on one process; by default as many as fit 16,384 tokens."""
     max_length: Positive = 512
     """Tokens per row or block; what is longer is cut, and counted."""
+    optimizer: Literal["adamw", "muon", "adamw_8bit"] = "adamw"
+    """muon orthogonalises the updates of hidden matrices at AdamW's own rates (arXiv:2502.16982), the rest stays with
+    AdamW; adamw_8bit holds AdamW's state in 8 bits (arXiv:2110.02861), on a GPU with bitsandbytes."""
     learning_rate: Annotated[float, Gt(0)] = 5e-4
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
     """How the rate falls after warm-up; wsd is warm-up, stable, decay over the last fifth (arXiv:2404.06395)."""
+    final_rate: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Where the rate ends, as a share of its peak; wsd rises from there as well."""
     warmup: Annotated[float, Ge(0), Le(1)] = 0.05
     """Share of the steps in which the rate rises from 0."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
     """Decoupled weight decay, not on biases and norms."""
     max_grad_norm: Annotated[float, Ge(0)] = 1.0
     """Gradients are scaled down to this global norm; 0 leaves them."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto is bfloat16 where the GPU has it, float32 elsewhere."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
+    """auto is bfloat16 where the GPU has it, float32 elsewhere; tf32 is float32 with faster, shorter products on a GPU."""
     device: Literal["auto", "cpu", "cuda", "mps"] = option(default="auto", affects_weights=False)
     """auto takes cuda, then mps, then cpu; what was chosen is printed."""
     threads: Positive | None = option(default=None, affects_weights=False)
     """CPU threads of each process; its share of the cores when None and OMP_NUM_THREADS is not set."""
-    gradient_checkpointing: bool = option(default=False, affects_weights=False)
-    """Recompute activations in the backward pass: less memory, about a third slower."""
+    gradient_checkpointing: bool | Literal["selective", "offload"] = option(default=False, affects_weights=False)
+    """Recompute activations in the backward pass: less memory, about a third slower. selective keeps the results of
+    matrix products and attention and recomputes the rest; offload holds what each block keeps in host memory."""
+    compile: bool = option(default=False, affects_weights=False)
+    """torch.compile each block: a minute at the start, faster steps on a GPU; needs a C++ compiler on a CPU."""
     packing: bool = option(default=True, affects_weights=False)
     """Sequences lie side by side without padding, where the architecture is exact so; False pads them."""
+    rehearse: bool = option(default=True, affects_weights=False)
+    """Run the longest batch once before step one, to know the memory it takes; on a GPU it chooses the micro-batch."""
     log_every: Positive = option(default=10, affects_weights=False)
     """Steps between logged numbers."""
     evaluate_every: Positive | None = option(default=None, affects_weights=False)
@@ -78,6 +87,12 @@ class Training(Component):
                 f"Training.global_batch_tokens={self.global_batch_tokens}: a batch holds whole rows, so it needs at "
                 f"least {2 * self.max_length} (two of max_length)"
             )
+        if self.final_rate and self.schedule == "constant":
+            raise RecipeError(
+                "Training: a constant schedule does not fall; leave final_rate out, or take another schedule"
+            )
+        if self.optimizer != "adamw" and "optim" in self.hf:
+            raise RecipeError(f"Training: give optimizer={self.optimizer} or hf's optim={self.hf['optim']}, not both")
 
 
 class Decoding(Component):
@@ -111,7 +126,10 @@ class Recipe(Component):
     training: Training = option(factory=Training)
     """How long, how fast, in which precision."""
     validation: Data | Annotated[float, Ge(0)] | str = 0.02
-    """Held-out rows: data, a share below 1, or a count; equal prompts and texts stay on one side."""
+    """Held-out rows: data, a share below 1, or a count."""
+    holdout: Literal["random", "last"] = "random"
+    """Which rows a share or count takes: drawn, equal prompts and texts on one side; or the last in order, text cut at
+    the character where a share begins."""
     decoding: Decoding = option(factory=Decoding, affects_weights=False)
     """How samples and answers are generated."""
     callbacks: tuple[Callback, ...] = option(default=(), affects_weights=False)
@@ -124,6 +142,15 @@ class Recipe(Component):
     """Every random choice follows from it."""
     title: str = option(default="", affects_weights=False)
     """The name of the run's folder; the recipe file's own when empty."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.holdout == "last" and isinstance(self.validation, (Data, str)):
+            raise RecipeError("Recipe: holdout=last takes a share or count of data, but validation is data of its own")
+        if self.adapter and self.training.optimizer == "muon":
+            raise RecipeError(
+                "training.optimizer=muon is for whole matrices; the factors of an adapter learn better with adamw"
+            )
 
     def override(self, *assignments: str) -> Recipe:
         """A copy changed by `path=value` and `kind=name` assignments, as on the command line."""

@@ -15,7 +15,8 @@ from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Evaluator
-from smolrecipes.launch import agreed
+from smolrecipes.launch import agreed, first_only
+from smolrecipes.lock import alone
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -96,26 +97,41 @@ def place(recipe: Recipe, runs: Path) -> Run:
 
 def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     """The finished run of a recipe, trained now unless it already is."""
-    from smolrecipes.summary import bases, begin, reused
+    from smolrecipes.summary import reused
 
     this = place(recipe, runs)
-    if fresh:
-        _first_only(lambda: _set_aside(this.folder))
-    if agreed(this.finished):
-        reused(this)
-        return this
-    from smolrecipes.assemble import assemble
+    if fresh or not agreed(this.finished):
+        with alone(this.folder):
+            if fresh:
+                first_only(lambda: _set_aside(this.folder))
+            if not agreed(this.finished):  # another launch may have finished it meanwhile
+                _make(this, runs, command)
+                return this
+    reused(this)
+    return this
 
+
+def _make(this: Run, runs: Path, command: str) -> None:
+    """Trains what a run builds on, then the run; one that fails before its first step leaves no folder behind."""
+    from smolrecipes.assemble import assemble
+    from smolrecipes.summary import bases, begin
+
+    recipe = this.recipe
     if agreed(any(not place(base, runs).finished for base in bases(recipe))):
         _join(recipe)
-        _first_only(lambda: _foresee(recipe, this.folder))
+        first_only(lambda: _foresee(recipe, this.folder))
     concrete = _bases(recipe, runs, command)
-    _first_only(lambda: _open(this, command))
-    _join(recipe)
-    assembly = assemble(concrete, this.folder, runs / ".cache")
-    begin(this, assembly)
-    _train(this, assembly)
-    return this
+    new, assembly = not this.folder.exists(), None
+    try:
+        first_only(lambda: _open(this, command))
+        _join(recipe)
+        assembly = assemble(concrete, this.folder, runs / ".cache")
+        begin(this, assembly)
+        _train(this, assembly)
+    except BaseException:
+        if new and is_first() and not (assembly and assembly.trainer.state.global_step):
+            shutil.rmtree(this.folder, ignore_errors=True)
+        raise
 
 
 def _foresee(recipe: Recipe, folder: Path) -> None:
@@ -161,11 +177,26 @@ def _train(this: Run, assembly: Assembly) -> None:
     trainer.args.eval_on_start = held_out and not last
     if last:
         say(f"  resumes from {last}")
+    if this.recipe.training.rehearse:
+        _rehearse(trainer)
     trainer.train(resume_from_checkpoint=last)
     before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
     seconds = round(time.monotonic() - started, 1)
     _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
+
+
+def _rehearse(trainer: Any) -> None:
+    """Says what the longest batch takes of memory; trainers of others and DeepSpeed's engine keep their own books."""
+    from smolrecipes.memory import rehearse
+    from smolrecipes.trainer import RecipeTrainer
+
+    if isinstance(trainer, RecipeTrainer) and not trainer.is_deepspeed_enabled:
+        before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
+        rows = trainer.args.per_device_train_batch_size
+        parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
+        less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
+        say(f"  memory of the longest batch, in MiB: {parts}{less}")
 
 
 def _plain(entry: dict[str, float]) -> dict[str, float]:
@@ -264,18 +295,6 @@ def _point_last(this: Run) -> None:
         last.symlink_to(this.folder.name, target_is_directory=True)
     except OSError:
         last.write_text(this.folder.name, encoding="utf-8")
-
-
-def _first_only(act: Any) -> None:
-    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
-    problem: RecipeError | None = None
-    if is_first():
-        try:
-            act()
-        except RecipeError as error:
-            problem = error
-    if (found := agreed(problem)) is not None:
-        raise found
 
 
 def command_line() -> str:

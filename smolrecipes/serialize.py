@@ -122,8 +122,10 @@ def _decode(value: Any, hint: Any, recorded: dict[str, str]) -> Any:
 
 
 def _make(cls: type[Component], value: dict[str, Any], recorded: dict[str, str]) -> Component:
+    """The component; as the file holds every option, only those count as given that are not the default."""
     hints = cls.hints()
-    return cls(**{name: _decode(item, hints.get(name, Any), recorded) for name, item in value.items()})
+    made = cls(**{name: _decode(item, hints.get(name, Any), recorded) for name, item in value.items()})
+    return cls(**made.changed())
 
 
 def _may_hold(hint: Any) -> bool:

@@ -20,7 +20,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
     """Divides the sums of the objective by the counts of the whole global batch, over accumulation and ranks."""
 
     def __init__(self, objective: Objective, parts: Parts) -> None:
-        self.objective, self.parts, self.tally = objective, parts, Tally()
+        self.objective, self.parts, self.tally, self.weights = objective, parts, Tally(), 0
         self.throughput = next((one for one in parts.callbacks if isinstance(one, Throughput)), Throughput())
         super().__init__(
             model=parts.model,
@@ -104,6 +104,12 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         self.model.train(training)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """6 for each weight outside the embeddings and each token, counted once: transformers counts weights every step."""
+        if not self.weights:
+            self.weights = self.accelerator.unwrap_model(self.model).num_parameters(exclude_embeddings=True)
+        return 6 * self.weights * input_tokens(inputs)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms and metrics of the steps since the last log."""

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
+import inspect
+import pickle
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +12,8 @@ from annotated_types import Gt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smolrecipes import limits
+from smolrecipes.annotations import spoken
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import KINDS, Adapter, Callback
@@ -54,6 +60,36 @@ def test_a_component_is_a_value() -> None:
         Part("a").size = 3  # type: ignore[misc]
 
 
+def test_it_is_copied_pickled_and_never_changed() -> None:
+    part = Part("a", size=2, extra={"x": 1})
+    assert copy.deepcopy(part) == pickle.loads(pickle.dumps(part)) == part
+    for change in (lambda: setattr(part, "size", 3), lambda: delattr(part, "size"), lambda: setattr(part, "new", 1)):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            change()
+    assert part.size == 2
+
+
+def test_each_part_has_its_own_default() -> None:
+    Part().extra["x"] = 1
+    assert Part().extra == {}
+
+
+def test_what_was_given_is_known_apart_from_what_it_is() -> None:
+    assert Part("a", size=4).given() == {"path", "size"}
+    assert Part(size=4).replace(seen=0).given() == {"size", "seen"}
+    assert copy.copy(Part(size=4)).given() == {"size"}
+    assert Part(size=4) == Part() and repr(Part(size=4)) == "Part()"
+    assert Part(size=4).fingerprint() == Part().fingerprint()
+
+
+def test_its_signature_is_its_options() -> None:
+    assert list(inspect.signature(Larger).parameters) == ["path", "size", "names", "extra", "seen", "times"]
+    parameters = inspect.signature(Larger).parameters
+    assert parameters["path"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and parameters["path"].default == "here"
+    assert parameters["times"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert parameters["times"].default is inspect.Parameter.empty
+
+
 @given(st.text(), st.integers(1, 10**6), st.lists(st.text()), st.dictionaries(st.text(), st.integers()))
 def test_a_repr_is_the_code_that_makes_it(path: str, size: int, names: list[str], extra: dict[str, int]) -> None:
     part = Part(path, size=size, names=tuple(names), extra=extra)
@@ -89,10 +125,28 @@ def test_a_missing_option_is_named_with_its_docstring() -> None:
         Larger("a")
     with pytest.raises(RecipeError, match="Part: name its options, as in Part"):
         Part("a", 3)  # type: ignore[misc]
+    with pytest.raises(RecipeError, match="Part: 'path' is given twice"):
+        Part("a", path="b")  # type: ignore[misc]
 
 
 def test_values_are_converted_by_the_annotation() -> None:
     assert Part(size="3", names=["a"]) == Part(size=3, names=("a",))  # type: ignore[arg-type]
+
+
+def test_our_limits_are_those_of_annotated_types() -> None:
+    class Ours(Component):
+        more: Annotated[int, limits.Ge(1), limits.Lt(5)] | None = None
+        many: Annotated[tuple[str, ...], limits.MinLen(2)] = ("a", "b")
+
+    assert Ours(more=1, many=("a", "b", "c")).more == 1
+    for options, sentence in (
+        ({"more": 0}, "should be greater than or equal to 1, not 0"),
+        ({"more": 5}, "should be less than 5, not 5"),
+        ({"many": ("a",)}, "at least 2 items"),
+    ):
+        with pytest.raises(RecipeError, match=sentence):
+            Ours(**options)
+    assert spoken(Ours.hints()["more"]) == "int >= 1 < 5, or none"
 
 
 def test_docstrings_under_options_are_their_help_inherited_too() -> None:

@@ -161,4 +161,4 @@ def test_the_objective_of_the_page_on_plugins_trains(tmp_path: Path) -> None:
         found.append(run(recipe, runs=tmp_path / f"runs-{micro}").results)
     assert found[0]["after"]["loss"] < found[0]["before"]["loss"] - 0.1
     assert found[1]["after"] == pytest.approx(found[0]["after"], rel=1e-3)
-    assert {"nll", "z", "accuracy"} <= found[0]["after"].keys()
+    assert {"brier", "nll", "probability"} <= found[0]["after"].keys()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from smolrecipes import launch as processes
+
 RECIPE = """
 from smolrecipes import CLM, DPO, ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, Toy, Trained, Training
 
@@ -137,3 +139,17 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     done = launch("ddp", tmp_path, "objective.bta=1")
     assert done.returncode != 0
     assert done.stderr.count("did you mean 'beta'") == 1
+
+
+def test_the_threads_that_somebody_chose_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", chosen.append)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # as every recipe's arguments leave it
+    monkeypatch.setattr(processes, "BY_ACCELERATE", False)
+    processes.use_cores(None)
+    assert chosen == []
+    monkeypatch.setattr(processes, "BY_ACCELERATE", True)  # the launcher's own 1 is nobody's choice
+    processes.use_cores(None)
+    processes.use_cores(3)
+    assert len(chosen) == 2 and chosen[1] == 3

@@ -121,7 +121,10 @@ def test_the_recipes_it_derives_from_are_known() -> None:
     [
         ("gone.py", r"^gone\.py: there is no such file; did you mean 'gene\.py'\?"),
         ("recipes/orpo_lora.py", r"there is no such file; did you mean 'orpo_lora'\?"),
-        ("orpo_lra", r"^no recipe named 'orpo_lra'; did you mean 'orpo_lora'\? \(installed: dpo_lora,"),
+        (
+            "orpo_lra",
+            r"^no recipe named 'orpo_lra'; did you mean 'orpo_lora'\? \(installed: char_gpt, char_llama, dpo_lora,",
+        ),
         ("gone/", r"^no recipe named 'gone/'"),
         ("gone.json", r"^gone\.json: there is no such stored recipe"),
         (".", r"recipe\.json: there is no such stored recipe; a run's folder has a recipe\.json"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.architectures.trained import Trained
@@ -210,7 +211,7 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
             "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int >= 0 < 4294967296)",
         ),
         ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
-        ("training.precision=half", "not 'half' (expected: auto or float32 or bfloat16 or float16)"),
+        ("training.precision=half", "not 'half' (expected: auto or float32 or tf32 or bfloat16 or float16)"),
         ("validation=-1", "validation: should be"),
         ("training.hf=5", "training.hf: "),
         ("data.columns=a:b", "data.columns: write JSON, as in 'data.columns={\"key\": 1}', not 'a:b'"),
@@ -274,7 +275,10 @@ def test_a_bare_string_for_data(text: str, data: Any, note: str) -> None:
     [
         ("llama", Llama(), ""),
         ("org/name", Pretrained("org/name"), "org/name is taken as a hub id"),
-        ("gpt2", Pretrained("gpt2"), "gpt2 is taken as a hub id"),
+        ("gpt2", GPT2(), "'gpt2' is the registered architecture; write hub:gpt2 for the weights of that name"),
+        ("hub:gpt2", Pretrained("gpt2"), "gpt2 is taken as a hub id"),
+        ("gpt2-medium", Pretrained("gpt2-medium"), "gpt2-medium is taken as a hub id"),
+        ("distilgpt2", Pretrained("distilgpt2"), "distilgpt2 is taken as a hub id"),
         ("hub:distilled", Pretrained("distilled"), "distilled is taken as a hub id"),
         ("./here", Pretrained("./here"), "./here is taken as a path"),
         ("here", Pretrained("here"), "here is taken as a path"),
@@ -298,7 +302,7 @@ def test_a_bare_string_for_the_model(text: str, model: Any, note: str) -> None:
         (
             "model",
             "lama",
-            "'lama' is no registered architecture (llama, pretrained, trained) and no path; did you mean 'llama'?",
+            "'lama' is no registered architecture (gpt2, llama, pretrained, trained) and no path; did you mean 'llama'?",
         ),
         ("model", "unheard", "a hub id looks like org/name, or write hub:unheard"),
         ("model", "./gtp2", "model: there is no folder './gtp2'; did you mean 'gpt2'?"),

@@ -21,6 +21,7 @@ from smolrecipes.kinds import Layout, Objective
 from smolrecipes.objectives import clm
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.packing import best_fit
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.prepare import prepare
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -76,6 +77,44 @@ def test_every_token_but_the_first_is_a_target_once(documents: list[int], max_le
     assert CLM().counts(batch) == {"tokens": len(learned)}
     owners = {token: row["origin"] for row in made for token in row["input_ids"]}
     assert blocks["origin"] == [owners[block[0]] for block in blocks["input_ids"]]
+
+
+@given(st.lists(st.integers(2, 30), min_size=1, max_size=12), st.integers(1, 40))
+@settings(max_examples=100, deadline=None)
+def test_separate_documents_are_whole_where_they_fit(documents: list[int], max_length: int) -> None:
+    ids = iter(range(1, sum(documents) + 1))
+    made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
+    separate = CLM(documents="separate")
+    blocks = separate.arrange(Dataset.from_list(made), max_length)
+    assert all(sum(block["sizes"]) - len(block["sizes"]) <= max_length for block in blocks)
+    batch = separate.collate(list(blocks), Layout(packed=True))
+    first = {row["input_ids"][0] for row in made}
+    assert sorted(batch["labels"].tolist()) == [i for row in made for i in row["input_ids"] if i not in first]
+    pieces = [row["input_ids"] for row in made if len(row["input_ids"]) <= max_length + 1]
+    found = [
+        block["input_ids"][sum(block["sizes"][:i]) :][:size]
+        for block in blocks
+        for i, size in enumerate(block["sizes"])
+    ]
+    assert all(piece in found for piece in pieces)
+    owners = {token: row["origin"] for row in made for token in row["input_ids"]}
+    assert blocks["origin"] == [owners[block[0]] for block in blocks["input_ids"]]
+
+
+@given(st.lists(st.integers(1, 40), max_size=60))
+def test_best_fit_wastes_less_than_a_quarter(sizes: list[int]) -> None:
+    blocks = best_fit(sizes, 40)
+    assert sorted(piece for block in blocks for piece in block) == list(range(len(sizes)))
+    loads = [sum(sizes[piece] for piece in block) for block in blocks]
+    assert all(load <= 40 for load in loads)
+    assert len(blocks) <= 11 / 9 * max(1, -(-sum(sizes) // 40)) + 6 / 9 + sum(size > 20 for size in sizes)
+
+
+def test_a_separate_document_is_predicted_from_its_start(tokenizer: Any, tmp_path: Path) -> None:
+    rows = make("text", [{"text": text, "origin": f"a:{i}"} for i, text in enumerate(["one", "two"])])
+    found = prepare(rows, CLM(documents="separate"), tokenizer, 100, tmp_path)
+    assert tokenizer.decode(found.examples[0]["input_ids"]).count("<|endoftext|>") == 4
+    assert len(found.examples[0]["sizes"]) == 2
 
 
 def test_documents_are_joined_with_an_end_each(tokenizer: Any, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ FILES = sorted(path for path in (Path(__file__).parents[1] / "recipes").glob("*.
 NAMES = [path.stem for path in FILES]
 TINY = {
     "pretrain_clm": ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "tokenizer.vocab_size=300"),
+    **dict.fromkeys(
+        ("char_gpt", "char_llama"),
+        ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "model.max_length=256"),
+    ),
     "sft_chat": ("data.rows=40",),
     "orpo_lora": ("data.rows=24", "adapter.r=2"),
     "dpo_lora": ("data.rows=24", "adapter.r=2"),

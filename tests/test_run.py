@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 
 from smolrecipes import CLM, ORPO, ByteBPE, Callback, Llama, Pretrained, Recipe, RecipeError, Run, Toy, Training, run
 from smolrecipes.load import load_recipe
+from smolrecipes.lock import alone
 from smolrecipes.named import run_at
+from smolrecipes.run import place
 
 TRAINING = Training(
     steps=6, global_batch_size=4, max_length=32, learning_rate=1e-2, log_every=1, save_every=2, device="cpu"
@@ -148,6 +150,29 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path, monkeypat
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(RecipeError, match=r"tiny-\w+: cannot write there \(Permission denied\); name another folder"):
         run(RECIPE, runs=tmp_path / "runs")
+
+
+class Refusal(Callback):
+    """Raises before the first step."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        raise Interrupted
+
+
+def test_a_run_that_fails_before_its_first_step_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="holds text rows"):
+        run(RECIPE.replace(objective=ORPO()), runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(Interrupted):
+        run(RECIPE.replace(callbacks=(Refusal(),)), runs=tmp_path / "runs")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [".cache"]
+
+
+def test_a_run_that_is_being_trained_is_refused(tmp_path: Path) -> None:
+    folder = place(RECIPE, tmp_path).folder
+    with alone(folder), pytest.raises(RecipeError, match=f"{folder.name}: process {os.getpid()} on .* is training it"):
+        run(RECIPE, runs=tmp_path)
+    assert not folder.exists()
 
 
 def test_the_results_hold_what_was_measured(whole: Run) -> None:

@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from smolrecipes.data.rows import make
 from smolrecipes.recipe import Decoding
 from smolrecipes.summary import prompt, samples
-from smolrecipes.tokenizers.byte_bpe import template
+from smolrecipes.tokenizers.learned import template
 
 USER, ANSWER = {"role": "user", "content": "Say hello."}, {"role": "assistant", "content": "Hello."}
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {}}}

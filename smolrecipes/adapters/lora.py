@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt, MinLen
-
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import Adapter
+from smolrecipes.limits import Ge, Gt, Lt, MinLen
 
 if TYPE_CHECKING:
     from torch.nn import Module

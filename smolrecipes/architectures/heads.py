@@ -32,3 +32,15 @@ def with_head(config: PreTrainedConfig, head: str, labels: int) -> PreTrainedMod
         config.num_labels = labels
     model: PreTrainedModel = auto_class(head).from_config(config, dtype=torch.float32)
     return model
+
+
+def check_sizes(model: PreTrainedModel, who: str, *, layers: int, hidden: int, vocabulary: int) -> PreTrainedModel:
+    """The model itself, if it was built as asked: transformers' configs store options that they do not use."""
+    from torch import nn
+
+    blocks = max((len(part) for part in model.modules() if isinstance(part, nn.ModuleList)), default=0)
+    built = {"layers": blocks, "vocabulary and hidden": tuple(model.get_input_embeddings().weight.shape)}
+    asked = {"layers": layers, "vocabulary and hidden": (vocabulary, hidden)}
+    if wrong := [f"{name} {built[name]}, not {asked[name]}" for name in asked if built[name] != asked[name]]:
+        raise RecipeError(f"{who}: this version of transformers builds it with {' and '.join(wrong)}")
+    return model

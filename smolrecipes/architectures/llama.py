@@ -55,9 +55,9 @@ class Llama(Architecture, name="llama"):
         """A new model; vocabulary and special ids are the tokenizer's, weights follow torch's current seed."""
         from transformers import LlamaConfig
 
-        from smolrecipes.architectures.heads import with_head
+        from smolrecipes.architectures.heads import check_sizes, with_head
 
-        return with_head(
+        model = with_head(
             LlamaConfig(
                 vocab_size=len(tokenizer),
                 hidden_size=self.hidden,
@@ -77,3 +77,4 @@ class Llama(Architecture, name="llama"):
             head,
             labels,
         )
+        return check_sizes(model, "Llama", layers=self.layers, hidden=self.hidden, vocabulary=len(tokenizer))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes import hub
@@ -13,7 +12,6 @@ from smolrecipes.kinds import Architecture, Tokenizer
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-log = logging.getLogger(__name__)
 NEEDS = ("config.json",)
 PACKS = frozenset(
     {
@@ -124,7 +122,7 @@ def _check_weights(path: str, model: PreTrainedModel, head: str, missing: list[s
         # A body that was saved with another head may lack the pooler, which only this head reads.
         new = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.") or ".pooler." in key]
         if new:
-            log.warning("%s: its classification head is new: %s", path, ", ".join(new))
+            _warn("%s: its classification head is new: %s", path, ", ".join(new))
         missing = [key for key in missing if key not in new]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -152,4 +150,10 @@ def widen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
             table[old:] = table[:old].float().mean(0).to(table.dtype)
     names = tokenizer.convert_ids_to_tokens(list(range(old, new)))
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    log.warning("%d new tokens (%s): their embeddings begin as the mean of the others", new - old, shown)
+    _warn("%d new tokens (%s): their embeddings begin as the mean of the others", new - old, shown)
+
+
+def _warn(sentence: str, *values: object) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(sentence, *values)

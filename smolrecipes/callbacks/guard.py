@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
-log = logging.getLogger(__name__)
 SCALED_STEPS = 20
 """A float16 gradient scaler finds its scale by overflowing now and then; so many times in a row is no search."""
 
@@ -92,18 +90,20 @@ def _noting(watch: _Watch, name: str) -> Any:
     def note(gradient: Tensor) -> None:
         # The squares of float16 would overflow. (The largest entry would do as well, but takes a CPU 15 times longer.)
         wide = torch.float32 if gradient.dtype == torch.float16 else None
-        watch.norms.append((name, torch.linalg.vector_norm(gradient.detach(), dtype=wide)))
+        watch.norms.append((name, torch.linalg.vector_norm(gradient, dtype=wide).detach()))
 
     return note
 
 
 def _not_finite(watch: _Watch, norms: list[tuple[str, Tensor]]) -> Tensor:
-    """Whether a gradient is not finite, still on the device: as the optimizer will use it, or where the weights hold
-    none (DeepSpeed), as the hooks saw it."""
+    """Whether a gradient is not finite, still on the device: as the hooks saw it where that is all of it (one backward
+    pass a step) or the weights hold none (DeepSpeed), else the sum that the optimizer will use."""
     import torch
 
-    found = watch.held() or [norm for _, norm in norms]
-    return ~torch.isfinite(torch.nn.utils.get_total_norm(found)) if found else torch.tensor(False)
+    held, seen = watch.held(), [norm for _, norm in norms]
+    if held and len(held) != len(seen):
+        return ~torch.isfinite(torch.nn.utils.get_total_norm(held))
+    return ~torch.stack([norm.to(seen[0].device) for norm in seen]).isfinite().all() if seen else torch.tensor(False)
 
 
 def _anywhere(bad: Tensor) -> bool:
@@ -136,6 +136,9 @@ def _check_reached(watch: _Watch) -> None:
             f"such as {idle[0]}); the loss does not depend on them: look for detach(), no_grad() or frozen layers"
         )
     if idle:
+        import logging
+
+        log = logging.getLogger(__name__)
         log.warning("%d parameters got no gradient in the first step and do not learn: %s", len(idle), _some(idle, 4))
 
 

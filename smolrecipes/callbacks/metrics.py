@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.callbacks.journal import Journal, run_folder
 from smolrecipes.component import option
 from smolrecipes.kinds import Callback
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    from smolrecipes.callbacks.journal import Journal
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Metrics(Callback):
         writing.journal.write({"step": state.global_step, "epoch": state.epoch, "time": seconds, **numbers})
 
     def _begin(self, args: TrainingArguments, state: TrainerState) -> _Writing:
+        from smolrecipes.callbacks.journal import Journal, run_folder
+
         # Not an option: outside the fields, where equality, printing and storing do not see it.
         journal = Journal(Path(self.path) if self.path else run_folder(args) / "metrics.jsonl")
         writing: _Writing = self.__dict__.setdefault("_writing", _Writing(journal, time.monotonic()))

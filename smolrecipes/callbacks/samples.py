@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Gt, MinLen
-
-from smolrecipes.callbacks.journal import Journal, run_folder
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Callback
+from smolrecipes.limits import Gt, MinLen
 from smolrecipes.recipe import Decoding
 
 if TYPE_CHECKING:
@@ -33,6 +31,8 @@ class Samples(Callback):
     ) -> None:
         if kwargs.get("processing_class") is None:
             raise RecipeError("Samples: the trainer has no tokenizer; give it one: Trainer(processing_class=tokenizer)")
+        from smolrecipes.callbacks.journal import Journal, run_folder
+
         # Not options: outside the fields, where equality, printing and storing do not see them.
         self.__dict__["_last"] = None
         self.__dict__["_journal"] = Journal(run_folder(args) / "samples.jsonl")

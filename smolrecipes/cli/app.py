@@ -18,10 +18,12 @@ EPILOG = "A recipe alone runs it: smolrecipes orpo_lora objective.beta=0.2"
 
 
 def app(arguments: list[str]) -> typer.Typer:
-    """All commands; plain help, since typer's rich help takes longer to import than everything else.
+    """The command that the arguments begin with, or else all of them; reading the others' options takes its time.
 
-    Where no help is asked for there is no option for it: typer imports pydantic to read it.
+    Plain help, since typer's rich help takes longer to import than everything else. Where no help is asked for there is
+    no option for it: typer imports pydantic to read it.
     """
+    wanted = [name for name in COMMANDS if name in arguments[:1]] or list(COMMANDS)
     asked = [word for word in HELP if word in arguments]
     made = typer.Typer(
         help=f"Train small language models end to end. {EPILOG}",
@@ -32,9 +34,9 @@ def app(arguments: list[str]) -> typer.Typer:
         context_settings={"help_option_names": HELP if asked else []},
     )
     made.callback()(_options)
-    for name, summary in COMMANDS.items():
+    for name in wanted:
         module: Any = importlib.import_module(f"smolrecipes.cli.{name}")
-        made.command(name, short_help=summary, **SETTINGS.get(name, {}))(module.command)
+        made.command(name, short_help=COMMANDS[name], **SETTINGS.get(name, {}))(module.command)
     return made
 
 

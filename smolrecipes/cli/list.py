@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
+import textwrap
 from dataclasses import MISSING
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +13,8 @@ import typer
 from smolrecipes.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from smolrecipes.component import Component
-    from smolrecipes.registry import Registry
+    from smolrecipes.registry import Plugin, Registry
 
 
 def command(
@@ -24,7 +25,6 @@ def command(
 
     KIND shows one kind only: objective, adapter, data, ..., or recipe.
     """
-    from smolrecipes.console import say
     from smolrecipes.kinds import KINDS
     from smolrecipes.registry import registry
 
@@ -32,13 +32,13 @@ def command(
         raise RecipeError(f"list takes one kind, not {len(context.args)}: {', '.join(context.args)}")
     wanted = _singular("".join(context.args), [*KINDS, "recipe"])
     if plugins:
-        say(_plugins(registry()))
+        _section("plugin", _plugins(registry()))
         return
     for each in KINDS:
         if wanted in ("", each) and (registry().names(each) or wanted):
-            say(_components(registry(), each))
+            _section(each, _components(registry(), each))
     if wanted in ("", "recipe"):
-        say(_recipes(registry()))
+        _section("recipe", [(name, _docstring(path)) for name, path in registry().recipes().items()])
 
 
 def _singular(kind: str, known: list[str]) -> str:
@@ -50,24 +50,26 @@ def _singular(kind: str, known: list[str]) -> str:
     raise RecipeError(f"there is no kind '{kind}'{nearest(kind, known)} (there is: {', '.join(known)})")
 
 
-def _table(title: str, *columns: str) -> Table:
-    from rich.table import Table
+def _section(title: str, rows: list[tuple[str, ...]]) -> None:
+    """A title, and the rows below it: a name, and beside it its paragraphs. By hand, since rich takes as long as all the rest."""
+    indent = max((len(name) for name, *_ in rows), default=0) + 2
+    width = max(20, shutil.get_terminal_size().columns - indent)
+    typer.secho(f"\n{title}", bold=True)
+    for name, *paragraphs in rows:
+        lines = [line for text in paragraphs for line in textwrap.wrap(text, width, break_on_hyphens=False)]
+        for head, line in itertools.zip_longest([name], lines, fillvalue=""):
+            typer.echo(f"{head:{indent}}{line}".rstrip())
 
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), show_header=False
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=column == "name", overflow="fold")
-    return table
+
+def _components(registry: Registry, kind: str) -> list[tuple[str, ...]]:
+    found = [(component, plugin) for component, plugin in registry.all() if component.kind == kind]
+    return [(component.name, _what(component, plugin), _options(component)) for component, plugin in found]
 
 
-def _components(registry: Registry, kind: str) -> Table:
-    table = _table(f"\n{kind}", "name", "what", "plugin")
-    for component, plugin in registry.all():
-        if component.kind == kind:
-            what = f"{(component.__doc__ or '').strip().splitlines()[0]}\n{_options(component)}".rstrip()
-            table.add_row(component.name, _plain(what), "" if plugin.name == "builtin" else str(plugin))
-    return table
+def _what(component: type[Component], plugin: Plugin) -> str:
+    """The first line of its docstring, and which plugin brings it when it is another's."""
+    line = (component.__doc__ or "").strip().partition("\n")[0]
+    return line if plugin.name == "builtin" else f"{line} ({plugin})"
 
 
 def _options(component: type[Component]) -> str:
@@ -80,13 +82,6 @@ def _default(spec: Any) -> str:
         shown = repr(spec.default_factory()) if spec.default_factory in (dict, list, tuple) else ""
         return f"={shown}" if shown else ""
     return "" if spec.default is MISSING else f"={spec.default}"
-
-
-def _recipes(registry: Registry) -> Table:
-    table = _table("\nrecipe", "name", "what")
-    for name, path in registry.recipes().items():
-        table.add_row(name, _plain(_docstring(path)))
-    return table
 
 
 def _docstring(path: str) -> str:
@@ -102,16 +97,9 @@ def _docstring(path: str) -> str:
     return text.partition("\n")[0]
 
 
-def _plugins(registry: Registry) -> Table:
-    table = _table("", "name", "version", "what")
-    for plugin in registry.plugins():
-        brings = [f"{c.kind}:{c.name}" for c in plugin.components] + [f"recipe:{path}" for path in plugin.recipes]
-        table.add_row(plugin.distribution, plugin.version, _plain(", ".join(brings) or "nothing"))
-    return table
+def _plugins(registry: Registry) -> list[tuple[str, ...]]:
+    def brings(plugin: Plugin) -> str:
+        names = [f"{component.kind}:{component.name}" for component in plugin.components]
+        return ", ".join([*names, *(f"recipe:{path}" for path in plugin.recipes)]) or "nothing"
 
-
-def _plain(text: str) -> Any:
-    """Text in which rich reads no markup: option values have brackets."""
-    from rich.text import Text
-
-    return Text(text)
+    return [(str(plugin), brings(plugin)) for plugin in registry.plugins()]

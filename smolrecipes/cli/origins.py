@@ -35,9 +35,7 @@ class Row:
 def rows(loaded: Loaded, changed: Changed) -> list[Row]:
     """Every option of the recipe, components before what is in them; of base recipes only what they set."""
     before = dict(_values(resolve(loaded.recipe), ""))
-    bases = {
-        name: dict(_values(resolve(base), "")) for name, base in loaded.bases.items() if _derives(loaded.recipe, base)
-    }
+    bases = {name: _written(resolve(base)) for name, base in loaded.bases.items() if _derives(loaded.recipe, base)}
     found = []
     for path, value in _values(changed.recipe, ""):
         origin = _origin(path, value, changed, before, bases)
@@ -60,6 +58,10 @@ def _values(component: Component, where: str) -> Iterator[tuple[str, Any]]:
             yield f"{where}{key}", item
             if isinstance(item, Component):
                 yield from _values(item, f"{where}{key}.")
+
+
+def _written(recipe: Recipe) -> dict[str, Any]:
+    return {path: value for path, value in _values(recipe, "") if not _is_default(recipe, path)}
 
 
 def _origin(path: str, value: Any, changed: Changed, before: dict[str, Any], bases: dict[str, dict[str, Any]]) -> str:
@@ -88,10 +90,12 @@ def _derives(recipe: Recipe, base: Recipe) -> bool:
 
 
 def _is_default(recipe: Recipe, path: str) -> bool:
-    """Whether the option has its default value in its component."""
+    """Whether the option was left at its default value."""
     owner, _, name = path.rpartition(".")
     component = _at(recipe, owner)
-    return isinstance(component, Component) and name in component.options() and name not in component.changed()
+    if not isinstance(component, Component) or name not in component.options():
+        return False
+    return name not in component.given() and name not in component.changed()
 
 
 def _at(value: Any, path: str) -> Any:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes.component import option
-from smolrecipes.data.paths import content_hash, expand, names
-from smolrecipes.data.read import format_of, records
-from smolrecipes.data.recognise import SAMPLE, recognise
-from smolrecipes.data.rows import Row, make, row_type
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from datasets import Dataset
+
+    from smolrecipes.data.rows import Row
 
 
 class Files(Data, name="files"):
@@ -37,6 +36,8 @@ class Files(Data, name="files"):
         super().__post_init__()
 
     def load(self) -> Dataset:
+        from smolrecipes.data.rows import make, row_type
+
         files = self._files()
         if self.rows != "passages" and all(form != "txt" for _, form, _ in files):
             raise RecipeError(f"data.rows={self.rows}: none of the files is plain text; leave it out")
@@ -49,11 +50,16 @@ class Files(Data, name="files"):
 
     def identity(self) -> Any:
         """The content of the files in place of their paths: a moved file is the same data."""
+        from smolrecipes.data.paths import content_hash
+
         contents = [[form, content_hash(path)] for path, form, _ in self._files()]
         return {**super().identity(), "paths": contents}
 
     def _files(self) -> list[tuple[Path, str, str]]:
         """Each file with its format and its short name."""
+        from smolrecipes.data.paths import expand, names
+        from smolrecipes.data.read import format_of
+
         files = expand((self.paths,) if isinstance(self.paths, str) else self.paths)
         return [
             (path, self.format or format_of(path.name), name) for path, name in zip(files, names(files), strict=True)
@@ -61,6 +67,9 @@ class Files(Data, name="files"):
 
     def _rows(self, files: list[tuple[Path, str, str]], said: list[tuple[str, int, str]]) -> Iterator[Row]:
         """The canonical rows of all files; appends what each file was found to hold, once it is read."""
+        from smolrecipes.data.read import records
+        from smolrecipes.data.recognise import SAMPLE, recognise
+
         kinds: dict[str, str] = {}
         for path, form, name in files:
             if not path.stat().st_size:

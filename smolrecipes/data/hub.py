@@ -5,20 +5,19 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import option
-from smolrecipes.data.paths import content_hash
-from smolrecipes.data.read import unfilled
-from smolrecipes.data.recognise import SAMPLE, recognise
-from smolrecipes.data.rows import Row, make
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import Data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from datasets import Dataset
+
+    from smolrecipes.data.rows import Row
 
 
 class HubData(Data, name="hub"):
@@ -36,6 +35,9 @@ class HubData(Data, name="hub"):
     """A branch, tag or commit; the newest by default."""
 
     def load(self) -> Dataset:
+        from smolrecipes.data.recognise import SAMPLE, recognise
+        from smolrecipes.data.rows import make
+
         raw = self._raw()
         rows = _rows(raw, self.repo.rstrip("/").rsplit("/", 1)[-1])
         sample = list(itertools.islice(rows, SAMPLE))
@@ -52,6 +54,8 @@ class HubData(Data, name="hub"):
     def _resolved(self) -> Any:
         folder = Path(self.repo).expanduser()
         if folder.is_dir():
+            from smolrecipes.data.paths import content_hash
+
             files = (path for path in sorted(folder.rglob("*")) if path.is_file())
             return [[path.relative_to(folder).as_posix(), content_hash(path)] for path in files]
         if re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
@@ -108,6 +112,8 @@ def _among(word: str, listed: str) -> str:
 
 def _rows(raw: Dataset, name: str) -> Iterator[tuple[str, Row]]:
     """Each row with its origin. Read as Arrow, so that images and the like are not decoded for nothing."""
+    from smolrecipes.data.read import unfilled
+
     number = 0
     for table in raw.with_format("arrow").iter(batch_size=1000):
         for row in table.to_pylist():

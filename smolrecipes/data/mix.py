@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Gt
-
 from smolrecipes.component import option
-from smolrecipes.data.rows import row_type
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
+from smolrecipes.limits import Gt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from datasets import Dataset
 
 
@@ -53,6 +51,8 @@ class Mix(Data, name="mix"):
         return mixed
 
     def _alike(self, loaded: Sequence[Dataset]) -> None:
+        from smolrecipes.data.rows import row_type
+
         kinds = [row_type(rows) for rows in loaded]
         for source, rows, kind in zip(self.sources, loaded, kinds, strict=True):
             if kind != kinds[0]:
@@ -83,6 +83,8 @@ class Mix(Data, name="mix"):
 
 def _order(sizes: list[int], counts: list[int]) -> list[int]:
     """Indices into the sources laid end to end: each one's rows in a fixed shuffled order, spread evenly."""
+    import hashlib
+
     placed = []
     start = 0
     for source, (size, count) in enumerate(zip(sizes, counts, strict=True)):

@@ -1,11 +1,11 @@
-"""The held-out split: rows that ask the same stay on one side."""
+"""The held-out split: drawn, with rows that ask the same on one side, or the last in order."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from smolrecipes.data.rows import each, prompt_key
+from smolrecipes.data.rows import Row, each, make, prompt_key, row_type
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -30,6 +30,31 @@ def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dat
         )
     held = set(_held(groups, target, seed))
     return rows.select([i for i in range(len(rows)) if i not in held]), rows.select(sorted(held))
+
+
+def split_last(rows: Dataset, share_or_count: float) -> tuple[Dataset, Dataset]:
+    """As `split`, but the held-out rows are the last ones. A share of text is of its characters: it may cut a row in two."""
+    if share_or_count < 1 and row_type(rows) == "text":
+        return _cut(rows, share_or_count)
+    start = len(rows) - _target(len(rows), share_or_count)
+    if start < 1:
+        raise RecipeError(f"validation: holding out {share_or_count:g} of {len(rows)} rows leaves none to train on")
+    return rows.select(range(start)), rows.select(range(start, len(rows)))
+
+
+def _cut(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """The text before and after the character at which its last `share` begins."""
+    left = border = int((1 - share) * sum(len(row["text"]) for row in each(rows)))
+    train: list[Row] = []
+    held_out: list[Row] = []
+    for row in each(rows):
+        parts = ((train, row["text"][:left]), (held_out, row["text"][left:]))
+        for side, text in parts:
+            side += [{**row, "text": text}] if text else []
+        left = max(0, left - len(row["text"]))
+    if not border or not held_out:
+        raise RecipeError(f"validation: the last {share:.4g} of so little text leaves nothing on one side")
+    return make("text", train), make("text", held_out)
 
 
 def _target(size: int, share_or_count: float) -> int:

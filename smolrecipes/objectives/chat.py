@@ -30,7 +30,7 @@ def encode(
     ids: list[int] = []
     labels: list[int] = []
     for text, spoken in _parts(messages, tokenizer, tools):
-        part = _ids(text, tokenizer) if ids or tokenizer.chat_template else opening(text, tokenizer)
+        part = rendered_ids(text, tokenizer) if ids or tokenizer.chat_template else opening(text, tokenizer)
         ids += part
         labels += part if spoken or learn == "all" else [IGNORE] * len(part)
     return ids, labels
@@ -42,7 +42,8 @@ def continuation(
     """Token ids of a prompt, ready to be answered, and of the answer, which the assistant begins, with its end."""
     parts = list(_parts([*prompt, *answer], tokenizer, tools, first=len(prompt)))
     before, after = parts[0][0], "".join(text for text, _ in parts[1:])
-    return _ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer), _ids(after, tokenizer)
+    start = rendered_ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer)
+    return start, rendered_ids(after, tokenizer)
 
 
 def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -73,8 +74,9 @@ def render(
     return str(text)
 
 
-def _ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids of what was rendered: its control tokens are read as such, also by a tokenizer that finds none in text."""
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
 
 
 def _parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Loss, Mean, Objective
@@ -21,18 +21,21 @@ MOST = 2**30
 class CLM(Objective, name="clm"):
     """Causal language modelling (Bengio et al. 2003; Radford et al. 2018).
 
-    Documents are joined in order, each ended by the tokenizer's eos token, and cut into blocks of `max_length`
-    positions. Every token but the very first is predicted exactly once an epoch; attention runs across the
-    documents of a block, as in GPT-2's pretraining.
+    Each document is ended by the tokenizer's eos token; blocks have `max_length` positions. Every token is predicted
+    exactly once an epoch, but the very first of joined documents.
     """
 
     rows: ClassVar[tuple[str, ...]] = ("text",)
-    prepare_reads: ClassVar[tuple[str, ...]] = ()
+    prepare_reads: ClassVar[tuple[str, ...]] = ("documents",)
+
+    documents: Literal["joined", "separate"] = "joined"
+    """joined: one stream, cut into blocks, and attention runs across the documents of a block, as in GPT-2's pretraining.
+    separate: each sees itself alone, whole where it fits; they are packed into blocks by best fit (arXiv:2404.10830)."""
 
     def prepare(
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
-        """The document's tokens and its end; None for an empty document."""
+        """The document's tokens and its end, after a start when it stands alone; None for an empty document."""
         return self.prepare_many([row], tokenizer, max_length)[0]
 
     def prepare_many(
@@ -44,30 +47,34 @@ class CLM(Objective, name="clm"):
         if tokenizer.eos_token_id is None:
             raise RecipeError("CLM needs a tokenizer with an eos token, which marks where a document ends")
         found = encode_many([row["text"] for row in rows], tokenizer, end=tokenizer.eos_token_id)
+        if self.documents == "separate":  # eos starts a text where there is no bos, as in GPT-2's generation
+            start = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+            return [{"input_ids": [start, *ids]} if len(ids) > 1 else None for ids in found]
         return [{"input_ids": ids} if len(ids) > 1 else None for ids in found]
 
     def arrange(self, examples: Dataset, max_length: int) -> Dataset:
-        """Blocks of `max_length + 1` tokens that overlap by one: the last target of one is the first input of the next."""
+        """Blocks. Of joined documents, `max_length + 1` tokens that overlap by one: the last target of one is the first
+        input of the next. Of separate ones, their pieces one after the other, with the `sizes` of the pieces."""
         import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
-        from datasets import Dataset
-        from datasets.fingerprint import generate_random_fingerprint
 
-        documents, size = examples.data.column("input_ids"), max_length + 1
+        documents = examples.data.column("input_ids")
         stream = np.concatenate([chunk.flatten().to_numpy() for chunk in documents.chunks])
         ends = pc.list_value_length(documents).to_numpy().cumsum(dtype=np.int64)
-        cuts, many = np.arange(0, len(stream) - 1, max_length), max(1, MOST // size)
-        blocks = [_blocks(stream[cut : cut + many * max_length + 1], max_length) for cut in cuts[::many]]
-        origins = examples.data.column("origin").take(pa.array(ends.searchsorted(cuts, side="right")))
-        made = pa.table({"input_ids": pa.chunked_array(blocks), "origin": origins})
-        return Dataset(made, fingerprint=generate_random_fingerprint())  # else it would hash all of them
+        made = (_joined if self.documents == "joined" else _separate)(stream, ends, max_length)
+        return _dataset(examples, *made)
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """Every next token is a label."""
-        from smolrecipes.objectives.layout import Sequence
-
-        return layout([Sequence(e["input_ids"], e["input_ids"]) for e in examples])
+        if self.documents == "joined":
+            return layout([(e["input_ids"], e["input_ids"]) for e in examples])
+        whole = []
+        for example in examples:
+            ids, end = example["input_ids"], 0
+            for size in example["sizes"]:
+                whole.append(ids[end : end + size])
+                end += size
+        return layout([(ids, ids) for ids in whole])
 
     def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`tokens`: the predicted ones."""
@@ -78,6 +85,41 @@ class CLM(Objective, name="clm"):
         from smolrecipes.objectives.forward import token_nll
 
         return Loss({"nll": Mean(token_nll(model, batch), "tokens")})
+
+
+def _joined(stream: Any, ends: Any, max_length: int) -> tuple[dict[str, Any], Any]:
+    """Blocks that overlap by one token, and the document that each begins in."""
+    import numpy as np
+    import pyarrow as pa
+
+    cuts, many = np.arange(0, len(stream) - 1, max_length), max(1, MOST // (max_length + 1))
+    blocks = [_blocks(stream[cut : cut + many * max_length + 1], max_length) for cut in cuts[::many]]
+    return {"input_ids": pa.chunked_array(blocks)}, ends.searchsorted(cuts, side="right")
+
+
+def _separate(stream: Any, ends: Any, max_length: int) -> tuple[dict[str, Any], Any]:
+    """Pieces of documents, packed into blocks by best fit, and the document of each block's first piece."""
+    import numpy as np
+    import pyarrow as pa
+
+    from smolrecipes.objectives.packing import best_fit, pieces
+
+    first, stop = pieces(ends, max_length)
+    packed = best_fit((stop - first - 1).tolist(), max_length)
+    ids = [np.concatenate([stream[first[piece] : stop[piece]] for piece in block]) for block in packed]
+    sizes = [[int(stop[piece] - first[piece]) for piece in block] for block in packed]
+    begins = ends.searchsorted(first[[block[0] for block in packed]], side="right")
+    return {"input_ids": pa.array(ids, pa.list_(pa.int32())), "sizes": pa.array(sizes, pa.list_(pa.int32()))}, begins
+
+
+def _dataset(examples: Dataset, columns: dict[str, Any], rows: Any) -> Dataset:
+    """Blocks, with where the rows came from that they begin in."""
+    import pyarrow as pa
+    from datasets import Dataset
+    from datasets.fingerprint import generate_random_fingerprint
+
+    made = pa.table({**columns, "origin": examples.data.column("origin").take(pa.array(rows))})
+    return Dataset(made, fingerprint=generate_random_fingerprint())  # else it would hash all of them
 
 
 def _blocks(stream: Any, max_length: int) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
-
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Loss, Mean
+from smolrecipes.limits import Ge, Gt, Lt
 from smolrecipes.objectives.preference import PairwiseObjective, rewards
 
 if TYPE_CHECKING:

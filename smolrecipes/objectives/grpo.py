@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt
-
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.limits import Ge, Gt
 from smolrecipes.objectives.trl import TRLObjective
 
 if TYPE_CHECKING:
@@ -152,4 +150,6 @@ def _code(function: Callable[..., Any]) -> str:
         source = inspect.getsource(function)
     except (OSError, TypeError):  # built into Python, or made by exec: there is no source
         raise RecipeError(f"GRPO.reward: {function!r} has no Python source; write a function in a module") from None
+    import hashlib
+
     return hashlib.sha256(source.encode()).hexdigest()[:16]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Gt
-
+from smolrecipes.limits import Gt
 from smolrecipes.objectives.preference import PairwiseObjective
 from smolrecipes.objectives.trl import TRLObjective
 

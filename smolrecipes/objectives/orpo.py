@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge
-
 from smolrecipes.component import option
 from smolrecipes.kinds import Loss, Mean
+from smolrecipes.limits import Ge
 from smolrecipes.objectives.preference import PairwiseObjective, rewards
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from annotated_types import Ge
-
+from smolrecipes.limits import Ge
 from smolrecipes.objectives.preference import PairwiseObjective
 from smolrecipes.objectives.trl import TRLObjective
 

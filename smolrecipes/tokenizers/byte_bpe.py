@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge
-
 from smolrecipes.component import option
-from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data, Tokenizer
+from smolrecipes.limits import Ge
+from smolrecipes.tokenizers.learned import EOS, PAD, TURN_END, TURN_START, learning_text, template, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-EOS, PAD, TURN_START, TURN_END = "<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (EOS, PAD, TURN_START, TURN_END)
 
 
@@ -37,11 +32,7 @@ class ByteBPE(Tokenizer, name="byte_bpe"):
         """Trained on `data`, or else on `rows`; AutoTokenizer reloads it identically."""
         from tokenizers import Tokenizer as Backend
         from tokenizers import decoders, models, pre_tokenizers, trainers
-        from transformers import PreTrainedTokenizerFast
 
-        rows = self.data.load() if self.data else rows
-        if rows is None:
-            raise RecipeError("ByteBPE: there are no rows to learn from; give it data, as in ByteBPE(Files('a.txt'))")
         backend = Backend(models.BPE())
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         backend.decoder = decoders.ByteLevel()
@@ -51,29 +42,8 @@ class ByteBPE(Tokenizer, name="byte_bpe"):
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
-        backend.train_from_iterator(sample(rows, self.max_megabytes * 1_000_000), trainer)
-        tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast(
-            tokenizer_object=backend,
-            eos_token=EOS,
-            pad_token=PAD,
-            extra_special_tokens=[TURN_START, TURN_END],
-            clean_up_tokenization_spaces=False,
-        )
+        backend.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "ByteBPE"), trainer)
+        tokenizer = wrapped(backend, extra_special_tokens=[TURN_START, TURN_END])
         if self.chat_template != "none":
             tokenizer.chat_template = template(self.chat_template)
         return tokenizer
-
-
-def template(name: str) -> str:
-    """The text of a chat template that ships, by name."""
-    return (Path(__file__).parent / f"{name}.jinja").read_text(encoding="utf-8").strip()
-
-
-def sample(rows: Dataset, limit: int) -> Iterator[str]:
-    """Strings of about `limit` bytes in all, evenly spread over the rows."""
-    from smolrecipes.data.rows import texts
-
-    size = max(1, rows.data.nbytes)
-    step = max(1, round(size / limit))
-    for index in range(0, len(rows), step):
-        yield from texts(rows[index])

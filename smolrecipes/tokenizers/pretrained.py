@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from smolrecipes import hub
 from smolrecipes.component import option
 from smolrecipes.kinds import Tokenizer
-from smolrecipes.tokenizers.byte_bpe import TURN_END, TURN_START, template
+from smolrecipes.tokenizers.learned import TURN_END, TURN_START, template
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -18,7 +18,16 @@ def test_one_kind_with_its_options(cli: Any) -> None:
     out = cli("list", "objectives").out
     assert out == cli("list", "objective").out
     assert "beta=0.1, learn=answer" in out and "lora" not in out
+    assert "smolrecipes 0." not in out
     assert "orpo_lora" in cli("list", "recipes").out
+
+
+def test_lines_are_as_wide_as_the_terminal(cli: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out = cli("list", "objective").out
+    assert 50 < max(map(len, out.splitlines())) <= 60
+    names = registry().names("objective")
+    assert all(line.split()[0] in names for line in out.splitlines()[2:] if not line.startswith(" "))
 
 
 def test_what_a_plugin_brings_is_said(cli: Any, install: Any) -> None:
@@ -29,7 +38,7 @@ def test_what_a_plugin_brings_is_said(cli: Any, install: Any) -> None:
     )
     out = cli("list", "adapter").out
     line = next(line for line in out.splitlines() if line.startswith("acme"))
-    assert "An [odd] one." in line and line.rstrip().endswith("acme-adapters 0.3")
+    assert line == "acme  An [odd] one. (acme-adapters 0.3)"
     plugins = cli("list", "--plugins").out
     line = next(line for line in plugins.splitlines() if line.startswith("acme-adapters"))
     assert line.split() == ["acme-adapters", "0.3", "adapter:acme"]

@@ -44,6 +44,20 @@ def test_every_value_says_where_it_came_from(cli: Any) -> None:
     assert found["objective.beta"] == ("0.1", "default")
 
 
+def test_a_default_that_is_written_down_is_the_file_s(cli: Any) -> None:
+    Path("base.py").write_text(RECIPE.replace("epochs=3", "epochs=3, warmup=0.05"), encoding="utf-8")
+    found = origins(cli("show", "base.py", "training.log_every=3").out)
+    assert found["training.warmup"] == ("0.05", "recipe file")
+    assert found["training.weight_decay"] == ("0.0", "default")
+    Path("mine.py").write_text(DERIVED.replace("seed=5", 'seed=0, title="x"'), encoding="utf-8")
+    found = origins(cli("show", "mine.py").out)
+    assert found["seed"] == ("0", "recipe file")
+    assert found["training.warmup"] == ("0.05", "base base")
+    Path("recipe.json").write_text(cli("show", "base.py", "--json").out, encoding="utf-8")
+    found = origins(cli("show", "recipe.json").out)
+    assert (found["training.warmup"], found["training.epochs"]) == (("0.05", "default"), ("3.0", "recipe file"))
+
+
 def test_values_of_base_recipes_are_theirs(cli: Any) -> None:
     found = origins(cli("show", "orpo_lora", "model.recipe.seed=3").out)
     assert found["model.recipe"] == ("sft_chat", "recipe file")

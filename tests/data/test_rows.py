@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolrecipes.data.rows import convert, make, prompt_key, row_type, texts
-from smolrecipes.data.split import split
+from smolrecipes.data.split import split, split_last
 from smolrecipes.errors import RecipeError
 
 USER = {"role": "user", "content": "Hi"}
@@ -117,6 +117,33 @@ def test_split_of_nothing_and_refusals():
     for found, share, part in (("aaa", 0.5, "same prompt"), ("abc", 3, "leaves none"), ("abc", 1.5, "whole number")):
         with pytest.raises(RecipeError, match=part):
             split(text_rows(found), share, 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("ab \n", max_size=9), min_size=1, max_size=8), st.floats(0.01, 0.99))
+def test_the_last_share_of_text_is_of_its_characters(found, share):
+    text = "".join(found)
+    border = int((1 - share) * len(text))
+    if not border or not text:
+        with pytest.raises(RecipeError, match="leaves nothing"):
+            split_last(text_rows(found), share)
+        return
+    train, held = split_last(text_rows(found), share)
+    assert ("".join(train["text"]), "".join(held["text"])) == (text[:border], text[border:])
+    assert all(train["text"][:] + held["text"][:])
+    for side in (train, held):  # a piece still says where it came from
+        assert all(row["text"] in found[int(row["origin"][2:])] for row in side)
+
+
+def test_the_last_tenth_of_one_document_and_the_last_rows():
+    train, held = split_last(text_rows(["x" * 89 + "y" * 11]), 0.1)
+    assert (train["text"][:], held["text"][:]) == (["x" * 89 + "y"], ["y" * 10])
+    train, held = split_last(text_rows("abcde"), 2)
+    assert (train["text"][:], held["text"][:]) == (["a", "b", "c"], ["d", "e"])
+    pairs = make("pair", [{"source": "a", "target": str(i), "origin": f"x:{i}"} for i in range(10)])
+    assert split_last(pairs, 0.2)[1]["target"][:] == ["8", "9"]  # though all ask the same
+    with pytest.raises(RecipeError, match="leaves none"):
+        split_last(pairs.select([0]), 0.5)
 
 
 def test_split_does_not_depend_on_the_hash_seed():

@@ -12,7 +12,8 @@ from transformers import AutoTokenizer
 
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
-from smolrecipes.tokenizers.byte_bpe import SPECIAL, ByteBPE, sample
+from smolrecipes.tokenizers.byte_bpe import SPECIAL, ByteBPE
+from smolrecipes.tokenizers.learned import sample
 
 TEXTS = [
     "Anna lost a red key in the garden.",

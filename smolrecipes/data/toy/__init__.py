@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Gt
-
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
+from smolrecipes.limits import Gt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +70,8 @@ class Toy(Data, name="toy"):
 
     def identity(self) -> Any:
         """The options and a hash of the generators' code, from which every row follows."""
+        import hashlib
+
         digest = hashlib.sha256()
         for path in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(path.read_bytes())

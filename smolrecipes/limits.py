@@ -1,0 +1,47 @@
+"""Limits on an option: `Annotated[int, Gt(0)]` as with annotated_types, whose import takes as long as this whole package."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Limit:
+    """One limit, stored under the name that annotated_types and pydantic have for it."""
+
+    key: ClassVar[str]
+
+    def __init__(self, value: Any) -> None:
+        setattr(self, self.key, value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return {**handler(source), **vars(self)}
+
+
+class Gt(Limit):
+    """Greater than."""
+
+    key = "gt"
+
+
+class Ge(Limit):
+    """Greater than or equal to."""
+
+    key = "ge"
+
+
+class Lt(Limit):
+    """Less than."""
+
+    key = "lt"
+
+
+class Le(Limit):
+    """Less than or equal to."""
+
+    key = "le"
+
+
+class MinLen(Limit):
+    """At least so many elements."""
+
+    key = "min_length"

@@ -1,0 +1,162 @@
+"""What a training step needs of memory: the longest batch rehearsed before step one, and what checkpointing keeps."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from smolrecipes.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from smolrecipes.trainer import RecipeTrainer
+
+KEPT = ("mm", "addmm", "bmm", "baddbmm", "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention")  # fmt: skip
+"""The operations whose results selective checkpointing keeps: they cost far more time than memory."""
+
+REMEDY = "lower training.max_length, set training.gradient_checkpointing=true, or train a LoRA instead of all weights (adapter=lora)"
+
+
+def selective() -> Any:
+    """The contexts for `torch.utils.checkpoint` that recompute everything but matrix products and attention."""
+    from torch.utils.checkpoint import create_selective_checkpoint_contexts
+
+    kept = [getattr(torch.ops.aten, name).default for name in KEPT]
+    return create_selective_checkpoint_contexts(kept)  # type: ignore[no-untyped-call]
+
+
+def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
+    """Runs the longest micro-batch forward and backward, an optimizer step, an evaluation and a save, and undoes them.
+
+    Returns the peak of each in bytes above the level before: on the GPU, or of the process on a CPU. Weights, gradients,
+    optimizer and random numbers are as before. On a GPU where it does not fit, the micro-batch is halved until it does;
+    where one row does not, or on a CPU, RecipeError says which option to change.
+    """
+    _check_room(trainer)
+    peaks: dict[str, int] = {}
+    while True:
+        with torch.random.fork_rng():
+            failed = _fails(lambda: _rehearse(trainer, peaks))
+        _forget(trainer)
+        if not trainer.accelerator.reduce(torch.tensor(float(failed), device=trainer.args.device)).item():
+            return peaks
+        _halve(trainer)
+
+
+def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
+    model, batch = trainer.model, trainer.get_train_dataloader().longest()
+    model.train()
+    with _peak(peaks, "forward"):
+        loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
+    with _peak(peaks, "backward"):
+        loss.backward()  # type: ignore[no-untyped-call]
+    with _peak(peaks, "optimizer step"):
+        _idle_step(trainer)
+    if trainer.eval_dataset is not None:
+        with _peak(peaks, "evaluation"), torch.no_grad():
+            trainer.compute_loss(model.eval(), trainer._prepare_inputs(trainer.get_eval_dataloader().longest()))
+    with _peak(peaks, "save"), tempfile.TemporaryDirectory(dir=Path(trainer.args.output_dir).parent) as folder:
+        if trainer.args.process_index == 0:
+            model.save_pretrained(folder)
+
+
+def _idle_step(trainer: RecipeTrainer) -> None:
+    """A step of the run's own optimizer at a rate of 0, which makes its state and changes no weight."""
+    optimizer = trainer.create_optimizer()
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    optimizer.step()
+
+
+def _forget(trainer: RecipeTrainer) -> None:
+    trainer.model.zero_grad(set_to_none=True)
+    trainer.model.train()
+    trainer.optimizer = None
+    trainer.tally.reset()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _fails(act: Callable[[], None]) -> bool:
+    """Whether it needs more memory than the device has."""
+    try:
+        act()
+    except torch.OutOfMemoryError:
+        return True
+    return False
+
+
+def _halve(trainer: RecipeTrainer) -> None:
+    """Twice as many micro-steps, of half the rows."""
+    args = trainer.args
+    if args.per_device_train_batch_size == 1:
+        raise RecipeError(f"one row of {_longest_row(trainer):,} tokens does not fit the GPU; {REMEDY}")
+    args.per_device_train_batch_size = args.per_device_eval_batch_size = -(-args.per_device_train_batch_size // 2)
+    args.gradient_accumulation_steps *= 2
+
+
+def _check_room(trainer: RecipeTrainer) -> None:
+    """On a CPU, where asking for too much ends the process without a word: what one row takes, for all of a micro-batch."""
+    if trainer.args.device.type != "cpu":
+        return
+    import psutil  # type: ignore[import-untyped]
+
+    peaks: dict[str, int] = {}
+    loader, rows = trainer.get_train_dataloader(), trainer.args.per_device_train_batch_size
+    row = loader.of([int(loader.batches.lengths.argmax())])
+    with torch.random.fork_rng(), _peak(peaks, "row"):
+        trainer.compute_loss(trainer.model, trainer._prepare_inputs(row)).backward()  # type: ignore[no-untyped-call]
+    _forget(trainer)
+    needed, free = peaks["row"] * rows, psutil.virtual_memory().available
+    if needed > free:
+        raise RecipeError(
+            f"a micro-batch of {rows} rows needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
+            f"set training.micro_batch_size={max(1, int(rows * free / needed / 2))}, or {REMEDY}"
+        )
+
+
+def _longest_row(trainer: RecipeTrainer) -> int:
+    return int(trainer.get_train_dataloader().batches.lengths.max())
+
+
+@contextmanager
+def _peak(peaks: dict[str, int], name: str) -> Iterator[None]:
+    """Notes the most memory held inside, above the level at its start."""
+    if torch.cuda.is_available():
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        yield
+        peaks[name] = torch.cuda.max_memory_allocated() - before
+        return
+    watch = _Watch()
+    yield
+    peaks[name] = watch.stop()
+
+
+class _Watch:
+    """The peak of this process's memory, looked at every few milliseconds."""
+
+    def __init__(self) -> None:
+        import psutil
+
+        self.process, self.done = psutil.Process(), threading.Event()
+        self.start = self.top = self.process.memory_info().rss
+        self.thread = threading.Thread(target=self._look, daemon=True)
+        self.thread.start()
+
+    def _look(self) -> None:
+        while not self.done.wait(0.005):
+            self.top = max(self.top, self.process.memory_info().rss)
+
+    def stop(self) -> int:
+        """Bytes above the start."""
+        self.done.set()
+        self.thread.join()
+        return int(max(self.top, self.process.memory_info().rss) - self.start)

@@ -1,0 +1,77 @@
+"""The bare loop: our packed batches, made beforehand, and nothing that a step does not need. Its time is the yardstick."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from cases import Case
+from padded import loaded
+from torch import Tensor
+
+from smolrecipes import attention
+from smolrecipes.kinds import Layout
+from smolrecipes.objectives.losses import dpo_loss, label_logps, label_nll, odds_ratio_loss, sequence_sums
+
+
+def trained(case: Case, folder: Path, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    """Trains; calls `begin` and `end` around each step."""
+    from datasets import load_from_disk
+    from work import recipe
+
+    model, tokenizer = loaded(case, folder)
+    (model.get_base_model() if case.lora else model).set_attn_implementation(attention.NAME)
+    objective, layout = recipe(case, folder).objective, Layout(tokenizer.pad_token_id, packed=True)
+    examples = load_from_disk(folder / "examples").to_list()
+    batches = [objective.collate(examples[at : at + case.batch], layout) for at in range(0, len(examples), case.batch)]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=5e-4, weight_decay=0.0, fused=True)
+    steps = case.steps + case.warm
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+    model.train()
+    for batch in batches:
+        begin()
+        loss(model, batch, case.objective).backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        end()
+
+
+def loss(model: Any, batch: dict[str, Any], objective: str) -> Tensor:
+    """The mean over the batch of what the objective minimises."""
+    if objective in ("clm", "sft"):
+        return label_nll(*labelled(model, batch)) / len(batch["labels"])
+    answers, logps = sums(model, batch)
+    pairs = len(answers) // 2
+    if objective == "orpo":
+        means = answers / batch["answer_tokens"]
+        learned = batch["rows"] < pairs
+        nll = -(logps * learned).sum() / learned.sum()
+        return nll + 0.1 * odds_ratio_loss(means[:pairs], means[pairs:]).mean()
+    if "reference_chosen" in batch:
+        before = torch.cat([batch["reference_chosen"], batch["reference_rejected"]])
+    else:
+        with torch.no_grad(), model.disable_adapter():
+            before = sums(model, batch)[0]
+    return dpo_loss(*answers.chunk(2), *before.chunk(2), beta=0.1).mean()
+
+
+def sums(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """The answers' log-probabilities, (2 pairs,), and those of all labels, (labelled,)."""
+    logps = label_logps(*labelled(model, batch))
+    return sequence_sums(logps * batch["answer"], batch["rows"], batch["sequences"]), logps
+
+
+def labelled(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+    """Hidden states at the labelled positions, the head's weight, and the labels."""
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids", "spans") if name in batch}
+    if "spans" in batch:
+        inputs["attention_mask"] = batch["input_ids"].new_empty((1, 1, 1, 1))  # so that transformers builds none
+    hidden = causal.model(**inputs, use_cache=False)[0].flatten(0, 1)[batch["at"]]
+    return hidden, causal.lm_head.weight, batch["labels"]

@@ -1,0 +1,129 @@
+"""What is measured: the sizes of the models, the lengths of the rows, the cases and the sweeps. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Size:
+    """A Llama."""
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    ffn: int
+    vocabulary: int
+
+
+SIZES = {
+    "toy": Size(32, 2, 2, 2, 64, 500),
+    "tiny": Size(256, 4, 4, 4, 768, 32_000),
+    "135m": Size(576, 30, 9, 3, 1536, 49_152),
+}
+
+COMPETITORS = {
+    "ours": "`recipe.trainer()`, the recipe's defaults",
+    "trl": "TRL's trainer with TRL's defaults, given the same ids; float32, no gradient checkpointing, none of our callbacks",
+    "padded": "a plain `transformers.Trainer`: rows padded to the longest, every logit, `model(**batch).loss`",
+    "bare": "a PyTorch loop on our packed batches, made beforehand: labelled logits, backward, clip, fused AdamW, schedule",
+}
+
+LENGTHS = {
+    "sft": {"prompt": (4.16, 0.31), "answer": (4.44, 0.42)},
+    "pairs": {"prompt": (4.23, 0.31), "chosen": (4.61, 0.38), "rejected": (4.54, 0.43)},
+    "clm": {"text": (5.5, 0.5)},
+}
+"""Tokens of GSM8K and of preferences on it: mean and deviation of their logarithm (byte-level BPE of 8,192 tokens
+learned on them, ChatML); of documents to pretrain on, any."""
+CORRELATION = 0.5
+"""Of the logarithms of the lengths within a row: long questions have long answers."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One piece of work, the same for every competitor."""
+
+    objective: str
+    size: str = "tiny"
+    lora: bool = False
+    batch: int = 8
+    """Rows, pairs or blocks of a step."""
+    steps: int = 10
+    """Timed steps."""
+    warm: int = 2
+    """Steps before those."""
+    vocabulary: int = 0
+    """0 is the size's own."""
+    stretch: float = 1.0
+    """Rows are so many times as long as GSM8K's."""
+    rows: int = 0
+    """Rows to choose from; 0 is what the steps need."""
+    max_length: int = 512
+    data: str = ""
+    """Rows of one's own in place of generated ones."""
+
+    @property
+    def shape(self) -> Size:
+        """The model's sizes."""
+        size = SIZES[self.size]
+        return replace(size, vocabulary=self.vocabulary or size.vocabulary)
+
+    @property
+    def name(self) -> str:
+        """sft_tiny_lora."""
+        return f"{self.objective}_{self.size}_{'lora' if self.lora else 'full'}"
+
+    @property
+    def competitors(self) -> tuple[str, ...]:
+        """Who takes part: TRL has no trainer for blocks of text."""
+        return tuple(name for name in COMPETITORS if name != "trl" or self.objective != "clm")
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON; `Case(**facts)` reads it."""
+        return asdict(self)
+
+
+_LARGE: dict[str, Any] = {"size": "135m", "batch": 4, "steps": 3, "warm": 1}
+CASES = {
+    case.name: case
+    for case in (
+        Case("clm"),
+        Case("sft"),
+        Case("sft", lora=True),
+        Case("dpo"),
+        Case("dpo", lora=True),
+        Case("orpo"),
+        Case("orpo", lora=True),
+        Case("clm", **{**_LARGE, "batch": 2}),
+        Case("sft", **_LARGE),
+        Case("sft", lora=True, **_LARGE),
+        Case("dpo", lora=True, **_LARGE),
+        Case("orpo", lora=True, **_LARGE),
+    )
+}
+
+_SFT = Case("sft", lora=True, steps=5)
+SWEEPS: dict[str, dict[int, Case]] = {
+    "length": {round(170 * by): replace(_SFT, stretch=by, max_length=8192) for by in (0.25, 0.5, 1, 2, 4, 8)},
+    "batch": {batch: replace(_SFT, batch=batch) for batch in (1, 2, 4, 8, 16, 32)},
+    "vocabulary": {v: replace(_SFT, vocabulary=v) for v in (1_000, 4_000, 16_000, 32_000, 64_000, 150_000)},
+    "rows": {rows: replace(_SFT, rows=rows, vocabulary=4_000) for rows in (1_000, 10_000, 100_000)},
+}
+"""`scaling`: a LoRA on conversations of GSM8K's lengths, one number changed."""
+SWEPT = ("ours", "trl", "padded")
+
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "startup": (),
+    "char_gpt": ("--data", "{text}", "--repeats", "{repeats}", "--out", "{out}"),
+    "tokenise": ("--out", "{out}"),
+}
+"""Benchmarks of their own, `<name>.py` in this folder, run as cases with these words."""
+
+
+def quick(case: Case) -> Case:
+    """The same work at a toy size, to see that everything runs."""
+    rows = min(case.rows, 50)
+    return replace(case, size="toy", vocabulary=0, batch=2, steps=2, warm=1, rows=rows, max_length=128)

@@ -1,0 +1,68 @@
+"""What the project promises itself on 2 CPU cores in float32, and whether the measurements reach it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+LOSS, GRADIENTS = 1e-5, 1e-4
+
+
+class Target(NamedTuple):
+    """A number that was found, and what it should be."""
+
+    what: str
+    goal: str
+    found: str
+    reached: bool
+
+
+SPEED = {
+    ("sft_tiny_full", "trl"): 2.5,
+    ("sft_tiny_lora", "trl"): 2.5,
+    ("sft_tiny_full", "padded"): 1.5,
+    ("sft_tiny_lora", "padded"): 1.7,
+    ("orpo_tiny_lora", "trl"): 2.5,
+    ("dpo_tiny_lora", "trl"): 2.5,
+}
+"""How many times faster ours should be, at a vocabulary of 32,000 and GSM8K's lengths."""
+MEMORY = {("orpo_tiny_lora", "trl"): 0.15, ("dpo_tiny_lora", "trl"): 0.15}
+"""What share of theirs our peak of memory should be at most."""
+BARE, SLOW = 0.95, 0.2
+"""Our share of the bare loop's speed where a step takes longer than so many seconds."""
+
+
+def targets(cases: dict[str, Any]) -> list[Target]:
+    """Every target of what was measured, at its real size."""
+    real = {name: one for name, one in cases.items() if one["case"]["size"] != "toy"}
+    found = []
+    for name, one in real.items():
+        against = one["summary"]["against"]
+        for other, ratios in against.items():
+            speed, memory = ratios["speed"][1], (ratios["memory"] or [None, None])[1]
+            if other == "bare" and one["summary"]["ours"]["seconds"][1] > SLOW:
+                found.append(at_least(f"{name}: speed of the bare loop's", BARE, speed))
+            if (name, other) in SPEED:
+                found.append(at_least(f"{name}: times {other}'s speed", SPEED[name, other], speed))
+            if (name, other) in MEMORY and memory is not None:
+                found.append(at_most(f"{name}: share of {other}'s peak memory", MEMORY[name, other], memory))
+    return [*found, *exactness(cases)]
+
+
+def exactness(cases: dict[str, Any]) -> list[Target]:
+    """That ours is the padded computation."""
+    return [
+        at_most(f"{name}: {what} against the padded computation", most, one["exact"]["ours"][what])
+        for name, one in cases.items()
+        if "exact" in one
+        for what, most in (("loss", LOSS), ("gradients", GRADIENTS))
+    ]
+
+
+def at_least(what: str, goal: float, found: float) -> Target:
+    """The more the better."""
+    return Target(what, f"at least {goal}", f"{found:.2f}", found >= goal)
+
+
+def at_most(what: str, goal: float, found: float) -> Target:
+    """The less the better."""
+    return Target(what, f"at most {goal:g}", f"{found:.2g}", found <= goal)

@@ -1,0 +1,54 @@
+"""The suite runs at a toy size, and its results have the shape that the tables, plots and targets read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUITE = Path(__file__).with_name("run.py")
+
+
+def marks() -> list[str]:
+    """What report.py writes between, read from its source: the suite's modules are no package."""
+    return re.findall(r'"(<!-- .*? -->)"', SUITE.with_name("report.py").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def results(tmp_path: Path, python: Any) -> Path:
+    """Ours and the bare loop, one turn each."""
+    out = tmp_path / "results.json"
+    words = ["orpo_tiny_lora", "--quick", "--repeats=1", "--only=ours,bare", "--threads=1", f"--out={out}"]
+    done = python(str(SUITE), *words)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_results_tables_and_plots(results: Path, tmp_path: Path, python: Any) -> None:
+    found = json.loads(results.read_text())
+    case = found["cases"]["orpo_toy_lora"]
+    assert set(case["runs"][0]) == {"ours", "bare"}
+    for run in case["runs"][0].values():
+        assert len(run["steps"]) == case["case"]["steps"] and min(run["steps"]) > 0 and run["first_step"] > 0
+    assert case["tokens_per_step"] > 0 and len(case["summary"]["against"]["bare"]["speed"]) == 3
+    assert case["exact"]["ours"]["loss"] < 1e-5 and case["exact"]["ours"]["gradients"] < 1e-4
+    assert found["machine"]["versions"]["torch"] and found["machine"]["threads"] == 1
+
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "page.md"
+    begin, end = marks()
+    page.write_text(f"above\n{begin}\nold\n{end}\nbelow\n")
+    done = python(str(SUITE), f"--report={results}", f"--docs={page}")
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("above\n") and text.endswith("below\n") and "old" not in text
+    assert "orpo_toy_lora: loss against the padded computation" in text
+    assert (tmp_path / "page" / "cases.png").stat().st_size > 1000
+
+
+def test_the_page_has_the_marks() -> None:
+    page = SUITE.parents[2] / "docs" / "benchmarks.md"
+    assert [page.read_text(encoding="utf-8").count(mark) for mark in marks()] == [1, 1]

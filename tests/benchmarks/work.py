@@ -1,0 +1,136 @@
+"""What every competitor of a case trains: weights, tokenizer and rows in a folder, and the recipe for them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cases import CORRELATION, LENGTHS, Case
+
+CHATML = "{% for m in messages %}{{ '<s> ' + m.role + ' ' + m.content + ' </s>' }}{% endfor %}"
+PROMPT = "{% if add_generation_prompt %}{{ '<s> assistant ' }}{% endif %}"
+
+
+def prepare(case: Case, folder: Path) -> dict[str, Any]:
+    """Writes the work of a case and returns what is known of it; the rows are tokenised here, once for everyone."""
+    needed = (case.steps + case.warm + 1) * case.batch
+    rows = list(read(case, max(needed, case.rows)) if case.data else generated(case, max(needed, case.rows)))
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    weights(case, folder)
+    began = time.perf_counter()
+    trainer = recipe(case, folder).trainer(runs=folder / "runs")
+    seconds = time.perf_counter() - began
+    from smolrecipes.batches import lengths
+
+    examples, sampler = trainer.train_dataset, trainer.get_train_dataloader().batch_sampler
+    order = [row for batch in sampler for row in batch][: needed - case.batch]
+    examples.select(order).save_to_disk(folder / "examples")
+    sequences = 1 if "input_ids" in examples.column_names else 2
+    sizes = [int(lengths(examples)[row]) - sequences for row in order]  # the last token of a sequence is only a label
+    tokens = [sum(sizes[start : start + case.batch]) for start in range(0, len(sizes), case.batch)]
+    accumulation = trainer.args.gradient_accumulation_steps
+    facts = {"order": order, "tokens": tokens, "accumulation": accumulation, "prepare_seconds": round(seconds, 3)}
+    (folder / "facts.json").write_text(json.dumps(facts))
+    return facts
+
+
+def recipe(case: Case, folder: Path, engine: str = "smolrecipes") -> Any:
+    """The recipe of a case, as short as a user would write it. ORPO's supervised term covers what TRL's does."""
+    from smolrecipes import CLM, DPO, ORPO, SFT, Files, LoRA, Pretrained, Recipe, Training
+
+    objective = {
+        "clm": lambda: CLM(),
+        "sft": lambda: SFT(engine=engine),
+        "dpo": lambda: DPO(engine=engine),
+        "orpo": lambda: ORPO(engine=engine, learn="prompt+answer"),
+    }[case.objective]
+    return Recipe(
+        model=Pretrained(str(folder / "base")),
+        data=Files(str(folder / "rows.jsonl")),
+        validation=0,
+        objective=objective(),
+        adapter=LoRA(r=8) if case.lora else None,
+        training=Training(
+            steps=case.steps + case.warm,
+            global_batch_size=case.batch,
+            max_length=case.max_length,
+            device="cpu",
+            threads=int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
+            save_every=10_000,
+        ),
+    )
+
+
+def read(case: Case, count: int) -> Iterator[dict[str, Any]]:
+    """`count` rows of a file of one's own, drawn at random, again and again where it has fewer."""
+    lines = Path(case.data).read_text(encoding="utf-8").splitlines()
+    draw = random.Random(0)
+    while count > 0:
+        for line in draw.sample(lines, min(count, len(lines))):
+            yield json.loads(line)
+        count -= len(lines)
+
+
+def generated(case: Case, count: int) -> Iterator[dict[str, Any]]:
+    """Rows of words that are one token each, as long as GSM8K's times `stretch`; documents, for blocks of text."""
+    draw = random.Random(0)
+    words = case.shape.vocabulary - len(special())
+    kind = case.objective if case.objective in LENGTHS else "pairs"
+    tokens = 0
+    while count > 0 if kind != "clm" else tokens <= count * case.max_length:
+        shared = draw.gauss(0, math.sqrt(CORRELATION))
+        row = {}
+        for part, (mean, deviation) in LENGTHS[kind].items():
+            wide = shared + draw.gauss(0, math.sqrt(1 - CORRELATION))
+            size = max(4, round(case.stretch * math.exp(mean + deviation * wide)) - (3 if part != "text" else 1))
+            size = min(size, case.max_length // 2 - 8) if part != "text" else size
+            row[part] = " ".join(f"w{draw.randrange(words)}" for _ in range(size))
+            tokens += size
+        yield {"user": row["prompt"], "assistant": row["answer"]} if kind == "sft" else row
+        count -= 1
+
+
+def special() -> list[str]:
+    """The tokens beside the words."""
+    return ["<pad>", "<s>", "</s>", "<unk>", "user", "assistant"]
+
+
+def weights(case: Case, folder: Path) -> None:
+    """A model folder: random weights, and a tokenizer of whole words, or one learned from the rows of one's own."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from smolrecipes import ByteBPE, Files
+
+    torch.manual_seed(0)
+    size = case.shape
+    learned = ByteBPE(Files(str(folder / "rows.jsonl")), vocab_size=min(8192, size.vocabulary))
+    tokenizer = learned.build(None) if case.data else whole_words(size.vocabulary)
+    config = LlamaConfig(
+        vocab_size=size.vocabulary, hidden_size=size.hidden, num_hidden_layers=size.layers,
+        num_attention_heads=size.heads, num_key_value_heads=size.kv_heads, intermediate_size=size.ffn,
+        max_position_embeddings=8192, tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder / "base")
+    tokenizer.save_pretrained(folder / "base")
+
+
+def whole_words(vocabulary: int) -> Any:
+    """A tokenizer for which w0, w1, ... are one token each."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = [*special(), *(f"w{n}" for n in range(vocabulary - len(special())))]
+    made = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+        chat_template=CHATML + PROMPT,
+    )  # fmt: skip

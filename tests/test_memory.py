@@ -1,0 +1,125 @@
+"""The rehearsal leaves no trace and finds a micro-batch that fits; what saves memory changes no number."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from smolrecipes import ORPO, SFT, ByteBPE, Llama, Recipe, RecipeError, Toy, Training
+from smolrecipes.memory import rehearse
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run directory, so that rows are tokenised once."""
+    return tmp_path_factory.mktemp("runs")
+
+
+def trainer(folder: Path, objective: Any = None, **training: Any) -> Any:
+    recipe = Recipe(
+        model=Llama(layers=2, hidden=32, heads=2),
+        tokenizer=ByteBPE(vocab_size=384),
+        data=Toy("preferences" if objective else "chat", rows=60),
+        objective=objective or SFT(),
+        training=Training(**{"steps": 3, "global_batch_size": 8, "max_length": 128, "log_every": 1, **training}),
+    )
+    return recipe.trainer(runs=folder)
+
+
+def trained(built: Any) -> tuple[list[float], dict[str, torch.Tensor]]:
+    built.train()
+    losses = [entry["loss"] for entry in built.state.log_history if "loss" in entry]
+    return losses, {name: weight.detach().clone() for name, weight in built.model.named_parameters()}
+
+
+def same(one: Any, other: Any, **tolerance: float) -> None:
+    assert one[0] == pytest.approx(other[0], rel=1e-5)
+    for name, weight in one[1].items():
+        torch.testing.assert_close(weight, other[1][name], rtol=0, **{"atol": 0.0, **tolerance})
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_rehearsal_changes_nothing(folder: Path, optimizer: str) -> None:
+    plain, rehearsed = (trainer(folder, optimizer=optimizer, weight_decay=0.1) for _ in range(2))
+    state = torch.random.get_rng_state()
+    peaks = rehearse(rehearsed)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert list(peaks) == ["forward", "backward", "optimizer step", "evaluation", "save"]
+    assert all(peak >= 0 for peak in peaks.values())
+    same(trained(rehearsed), trained(plain))
+
+
+def test_a_micro_batch_that_does_not_fit_is_halved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, small = trainer(folder), trainer(folder)
+    whole = small.compute_loss
+
+    def short_of_memory(model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
+        if inputs["sequences"] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(model, inputs, *rest, **more)
+
+    monkeypatch.setattr(small, "compute_loss", short_of_memory)
+    rehearse(small)
+    assert (small.args.per_device_train_batch_size, small.args.gradient_accumulation_steps) == (2, 4)
+    same(trained(small), trained(plain), atol=1e-4)
+
+
+def test_one_row_that_does_not_fit_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = trainer(folder, micro_batch_size=2)
+
+    def never(*args: Any, **more: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("smolrecipes.memory._check_room", lambda trainer: None)
+    monkeypatch.setattr(small, "compute_loss", never)
+    with pytest.raises(RecipeError, match="one row of .* tokens does not fit the GPU; lower training.max_length"):
+        rehearse(small)
+
+
+def test_too_little_memory_is_said_before_the_process_dies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        available = -1
+
+    monkeypatch.setattr(psutil, "virtual_memory", Full)
+    with pytest.raises(RecipeError, match="a micro-batch of 8 rows needs about .* set training.micro_batch_size=1"):
+        rehearse(trainer(folder))
+
+
+@pytest.mark.parametrize("objective", [None, ORPO()], ids=["sft", "orpo"])
+@pytest.mark.parametrize("checkpointing", [True, "selective"])
+def test_checkpointing_changes_nothing(folder: Path, checkpointing: bool | str, objective: Any) -> None:
+    same(trained(trainer(folder, objective, gradient_checkpointing=checkpointing)), trained(trainer(folder, objective)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to move memory from")
+def test_offloading_needs_a_gpu(folder: Path) -> None:
+    with pytest.raises(RecipeError, match="offload moves a GPU's memory to the host; here take true"):
+        trainer(folder, gradient_checkpointing="offload")
+
+
+def test_selective_checkpointing_keeps_the_products(folder: Path) -> None:
+    """The backward pass computes as many matrix products as without checkpointing; full checkpointing computes more."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def work(asked: bool | str) -> int:
+        built = trainer(folder, gradient_checkpointing=asked)
+        if asked:
+            built.model.activation_checkpointing_enable(dict(built.args.activation_checkpointing_kwargs))
+        batch = built._prepare_inputs(built.get_train_dataloader().longest())
+        with FlopCounterMode(display=False) as counter:
+            built.compute_loss(built.model.train(), batch).backward()
+        return int(counter.get_total_flops())
+
+    assert work("selective") == work(False) < work(True)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_compiling_changes_nothing(folder: Path) -> None:
+    compiled = trainer(folder, compile=True)
+    same(trained(compiled), trained(trainer(folder)), atol=1e-4)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0  # else nothing was compiled
