@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from smolrecipes.limits import Gt
 from smolrecipes.objectives.preference import PairwiseObjective
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class KTO(TRLObjective, PairwiseObjective, name="kto"):
     """Kahneman-Tversky optimisation (arXiv:2402.01306), by TRL's KTOTrainer: a pair is a good and a bad answer."""
+
+    prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     beta: Annotated[float, Gt(0)] = 0.1
     """How strongly the policy is held to the reference."""
