@@ -18,8 +18,9 @@ class TrainingStopped(RecipeError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'beta'?` for the known name nearest to `word`, or nothing when none is near."""
+    """`; did you mean 'beta'?` for the known name nearest to `word`, in whichever case, or nothing when none is near."""
     import difflib
 
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{found[0]}'?" if found else ""
+    names = {name.casefold(): name for name in known} | {name: name for name in known}
+    found = [word.casefold()] if word.casefold() in names else difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"; did you mean '{names[found[0]]}'?" if found else ""

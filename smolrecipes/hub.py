@@ -41,21 +41,38 @@ def looks_local(path: str) -> bool:
     return path.startswith((".", "/", "~")) or "\\" in path or path.count("/") > 1 or path.endswith("/")
 
 
+@functools.cache
+def reachable() -> bool:
+    """Whether the hub answers. Asked once, since huggingface_hub itself tries again for half a minute, aloud."""
+    from huggingface_hub import constants, get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception as error:
+        if not isinstance(error, OSError) and not type(error).__module__.startswith("httpx"):
+            raise
+        return False
+    return True
+
+
+@functools.cache
 def commit(path: str, revision: str | None, files: tuple[str, ...]) -> str:
-    """The commit that the hub id `path` means now, with the first of `files` that it has in the cache."""
+    """The commit that the hub id `path` means, for this whole process, with the first of `files` in the cache."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    reachable = True
+    online = reachable()
     missing: Exception | None = None
     for file in files:
         with sentences(path, revision):
             try:
-                found = hf_hub_download(path, file, revision=revision, local_files_only=not reachable)
+                found = hf_hub_download(path, file, revision=revision, local_files_only=not online)
                 return Path(found).parent.name
             except EntryNotFoundError as error:
                 # One that speaks of the cache means that the hub was not reached: ask only the cache from here on.
-                reachable = reachable and not isinstance(error, LocalEntryNotFoundError)
+                online = online and not isinstance(error, LocalEntryNotFoundError)
                 missing = error
     assert missing is not None, "at least one file is asked for"
     raise RecipeError(_sentence(path, revision, missing)) from missing

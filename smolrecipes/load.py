@@ -16,7 +16,7 @@ from typing import Any
 
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
-from smolrecipes.named import run_at
+from smolrecipes.named import DATA, TEXTS, run_at
 from smolrecipes.override import override
 from smolrecipes.recipe import Recipe
 from smolrecipes.registry import registry
@@ -52,6 +52,8 @@ def load(source: str | Path) -> Loaded:
     folder = run_at(path)
     if folder.is_dir() or path.suffix == ".json":
         return _from_json(folder / "recipe.json" if folder.is_dir() else path)
+    if path.suffix.lower() in DATA:
+        raise RecipeError(_is_data(path))
     if text in registry().recipes():
         return _from_module(registry().recipes()[text], "recipe", text)
     module, _, attribute = text.partition(":")
@@ -67,7 +69,15 @@ def load(source: str | Path) -> Loaded:
 def _from_json(path: Path) -> Loaded:
     if not path.is_file():
         raise RecipeError(f"{path}: there is no such stored recipe; a run's folder has a recipe.json")
-    return Loaded(loads(path.read_text(encoding="utf-8"), str(path)), str(path))
+    text = path.read_text(encoding="utf-8")
+    if text.lstrip()[:1] == "[":
+        raise RecipeError(_is_data(path))
+    return Loaded(loads(text, str(path)), str(path))
+
+
+def _is_data(path: Path) -> str:
+    fitting = "pretrain_clm" if path.suffix.lower() in TEXTS else "sft_chat"
+    return f"{path} is data; name a recipe to train on it, as in 'smolrecipes run {fitting} data={path}'"
 
 
 def _from_module(name: str, attribute: str, shown: str) -> Loaded:
@@ -134,9 +144,7 @@ def _taken(module: ModuleType, attribute: str, shown: str, stem: str) -> Loaded:
     """The module's recipe with its title, and the other recipes that its code can see."""
     recipes = {name: value for name, value in vars(module).items() if isinstance(value, Recipe)}
     if attribute not in vars(module):
-        has = f"it has {', '.join(recipes)}" if recipes else f"it defines {', '.join(_public(module)) or 'nothing'}"
-        guess = nearest(attribute, recipes) or nearest(attribute, _public(module))
-        raise RecipeError(f"{shown}: there is no `{attribute}` in it{guess}; {has}; write {attribute} = Recipe(...)")
+        raise RecipeError(f"{shown}: there is no `{attribute}` in it{_instead(module, attribute, list(recipes))}")
     recipe = vars(module)[attribute]
     if not isinstance(recipe, Recipe):
         how = f"not a Recipe; write {attribute} = Recipe(...)"
@@ -146,8 +154,19 @@ def _taken(module: ModuleType, attribute: str, shown: str, stem: str) -> Loaded:
     return Loaded(_titled(recipe, title), shown, bases)
 
 
-def _public(module: ModuleType) -> list[str]:
-    return [name for name, value in vars(module).items() if not name.startswith("_") and name != "annotations"]
+def _instead(module: ModuleType, attribute: str, recipes: list[str]) -> str:
+    """What to do about a module that has no such recipe."""
+    if attribute != "recipe" and recipes:
+        return nearest(attribute, recipes) or f"; it has {', '.join(recipes)}"
+    if recipes:
+        return f"; it has {', '.join(recipes)}: call the one to run `recipe`"
+    return f"; it defines {', '.join(_defined(module)) or 'nothing'}; write {attribute} = Recipe(...)"
+
+
+def _defined(module: ModuleType) -> list[str]:
+    """The names that a module makes itself, without those it only imports."""
+    own = (n for n, value in vars(module).items() if getattr(value, "__module__", module.__name__) == module.__name__)
+    return [name for name in own if not name.startswith("_") and not isinstance(vars(module)[name], ModuleType)]
 
 
 def _article(value: Any) -> str:
@@ -195,11 +214,13 @@ def _located(error: BaseException, path: Path | None) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_recipe_file(frame.filename, path)]
     where = f"{_short_path(Path(frames[-1].filename))}:{frames[-1].lineno}: " if frames else ""
     what = " ".join(str(error).split())
+    if (near := _nearest_import(error)) and (written := getattr(error, "path", None)):
+        what = what.removesuffix(f" ({written})")
     if isinstance(error, SystemExit) and not isinstance(error.code, str):
         return f"{where}it ends by sys.exit({'' if error.code is None else error.code}) before there is a recipe"
     if isinstance(error, (RecipeError, SystemExit)):
         return f"{where}{what}"
-    return f"{where}{type(error).__name__}: {what}{_nearest_import(error)}"
+    return f"{where}{type(error).__name__}: {what}{near}"
 
 
 def _is_recipe_file(filename: str, path: Path | None) -> bool:
@@ -217,7 +238,7 @@ def _nearest_import(error: BaseException) -> str:
     if not isinstance(error, ImportError) or module is None:
         return ""
     wanted = wanted or str(error).split("'")[1]
-    return nearest(wanted, [name for name in dir(module) if not name.startswith("_")])
+    return nearest(wanted, getattr(module, "__all__", None) or [name for name in dir(module) if name[0] != "_"])
 
 
 def _short_path(path: Path) -> str:

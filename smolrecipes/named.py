@@ -19,10 +19,10 @@ BARE = {
     "data": ("files", "hub"),
 }
 """The kinds that a bare string can stand for, and the component for a path and for a hub id."""
-SUFFIXES = (
-    *(".arrow", ".csv", ".htm", ".html", ".json", ".jsonl", ".md", ".ndjson", ".parquet", ".text", ".tsv", ".txt"),
-    *(".bz2", ".gz", ".xz", ".zip", ".zst", ".bin", ".gguf", ".pt", ".safetensors", ".py", ".xml", ".yaml", ".yml"),
-)
+TEXTS = (".md", ".text", ".txt")
+DATA = (*TEXTS, *(".arrow", ".csv", ".jsonl", ".ndjson", ".parquet", ".tsv", ".bz2", ".gz", ".xz", ".zip", ".zst"))
+"""What ends the name of a file that can only be data."""
+SUFFIXES = (*DATA, ".bin", ".gguf", ".htm", ".html", ".json", ".pt", ".py", ".safetensors", ".xml", ".yaml", ".yml")
 """What ends a path rather than a hub id (`org/model-1.5` is one)."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -58,7 +58,7 @@ def named(kind: str, text: str, where: str) -> Named:
     if Path(text).expanduser().exists() or _looks_like_a_path(text):
         return _path(kind, text, where)
     if HUB_ID.fullmatch(text) and ("/" in text or _is_known_looking(kind, text)):
-        return _made(kind, BARE[kind][1], text, f"{text} is taken as a hub id")
+        return _made(kind, BARE[kind][1], text, f"{text} on the Hugging Face hub")
     raise RecipeError(_nothing_found(kind, text, where))
 
 
@@ -75,7 +75,7 @@ def run_at(path: Path) -> Path:
 def resolve(recipe: Recipe, notes: list[str] | None = None) -> Recipe:
     """The recipe with every bare string replaced by what it names, base recipes included.
 
-    notes: collects a sentence for each string about how it was read.
+    notes: collects a sentence for each string that could be meant otherwise.
     """
     resolved = _resolved(recipe, "", [] if notes is None else notes)
     assert isinstance(resolved, Recipe)
@@ -123,7 +123,7 @@ def _explicit(kind: str, head: str, rest: str, where: str) -> Named:
         raise RecipeError(f"{where}: '{rest}' is not a hub id; one looks like org/name")
     if kind != "data" and Path(rest).exists():
         raise RecipeError(f"{where}: a folder '{rest}' lies here, and transformers would load it instead; rename it")
-    return _made(kind, BARE[kind][1], rest, f"{rest} is taken as a hub id")
+    return _made(kind, BARE[kind][1], rest, f"{rest} on the Hugging Face hub")
 
 
 def _several(texts: list[str], where: str) -> Named:
@@ -149,23 +149,23 @@ def _url(kind: str, text: str, where: str) -> Named:
     elif kind == "data":
         parts = []
     if url.netloc in ("huggingface.co", "hf.co") and len(parts) == 2:
-        return _made(kind, BARE[kind][1], "/".join(parts), f"{'/'.join(parts)} is taken as a hub id")
+        return _made(kind, BARE[kind][1], "/".join(parts), f"{'/'.join(parts)} on the Hugging Face hub")
     if kind != "data":
         raise RecipeError(f"{where}: a model is a folder or a hub id (org/name), not the URL {text}")
-    return _made(kind, "files", text, f"{text} is read as a URL")
+    return _made(kind, "files", text)
 
 
 def _path(kind: str, text: str, where: str) -> Named:
     path = Path(text).expanduser()
     shown = str(path) if text.startswith("~") else text
     if kind == "data":
-        return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")
+        return _made(kind, BARE[kind][0], shown)
     if not path.exists():
         raise RecipeError(f"{where}: there is no folder '{shown}'{nearest(path.name, _beside(path, kind))}")
     path = run_at(path)
     if (path / "recipe.json").is_file() and (path / "model").is_dir():
-        return _made(kind, BARE[kind][0], (path / "model").as_posix(), f"{shown} is a run; its model is taken")
-    return _made(kind, BARE[kind][0], shown, f"{shown} is taken as a path")
+        return _made(kind, BARE[kind][0], (path / "model").as_posix(), f"the model of the run {shown}")
+    return _made(kind, BARE[kind][0], shown)
 
 
 def _looks_like_a_path(text: str) -> bool:

@@ -17,7 +17,6 @@ from smolrecipes.values import NOTHING, is_number, literal, parsed, raw, read_js
 
 __all__ = ["Changed", "change", "override", "resolve"]
 
-TOLD = ("kept", "reset", "dropped")
 ONE_OF: dict[type[Component], tuple[str, ...]] = {Training: ("epochs", "steps", "tokens")}
 """Options of which one at most is set: to set one on the command line is to clear the others."""
 
@@ -30,7 +29,7 @@ class Changed:
     given: dict[str, str] = field(default_factory=dict)
     """The assigned paths with their text."""
     notes: tuple[str, ...] = ()
-    """Sentences: how a bare string was read, what a swap kept and reset."""
+    """Sentences: how a bare string was read, what else an assignment changed."""
 
 
 def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
@@ -39,7 +38,7 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 
 
 def change(recipe: Recipe, assignments: Iterable[str]) -> Changed:
-    """As `override`, with which paths were given and what was kept and reset."""
+    """As `override`, with which paths were given and what else they changed."""
     given = dict(_split(assignment) for assignment in assignments)
     work = _Work()
     items = [_Item(path.split("."), text, path) for path, text in given.items()]
@@ -107,12 +106,14 @@ class _Work:
         return {**self.cleared(cls, options, changes, where), **changes}
 
     def cleared(self, cls: type[Component], old: dict[str, Any], new: dict[str, Any], where: str) -> dict[str, None]:
-        """The options that exclude one that is set now."""
-        groups = [group for owner, group in ONE_OF.items() if issubclass(cls, owner)]
-        out = [n for group in groups if any(new.get(n) is not None for n in group) for n in group if n not in new]
-        out = [name for name in out if old.get(name) is not None]
-        self.notes += [f"{where}{name}: cleared, it was {old[name]}" for name in out]
-        return dict.fromkeys(out)
+        """The options that one that is set now replaces."""
+        out: dict[str, None] = {}
+        for group in (group for owner, group in ONE_OF.items() if issubclass(cls, owner)):
+            now = [f"{where}{name}={new[name]}" for name in group if new.get(name) is not None]
+            for name in (n for n in group if now and n not in new and old.get(n) is not None):
+                self.notes.append(f"{now[0]} replaces {name}={old[name]}")
+                out[name] = None
+        return out
 
     def swapped(self, hint: Any, current: Any, text: str, inner: list[_Item], path: str) -> Any:
         """What `text` names for an option that holds components, with `inner` applied to it."""
@@ -189,7 +190,7 @@ class _Work:
             return new
         if not isinstance(new.model, Architecture) or new.model.tokenizer() is None:
             return new
-        self.notes.append(f"tokenizer: reset from {_brief(new.tokenizer)}, since {_brief(new.model)} brings its own")
+        self.notes.append(f"tokenizer: the one of {_brief(new.model)}, instead of {_brief(new.tokenizer)}")
         return new.replace(tokenizer=None)
 
 
@@ -248,19 +249,18 @@ def _shared(old: Component, cls: type[Component], given: set[str]) -> dict[str, 
 
 def _told(old: Component, new: Component, kept: dict[str, Any], given: set[str], path: str) -> list[str]:
     """What a swap kept, and what has another value now, or none, without having been asked for."""
-    reset, dropped = [], []
-    for name, spec in old.options().items():
-        before = getattr(old, name)
-        if name in kept or name in given or name not in old.changed():
-            continue
+    if type(old) is type(new) and not given:
+        return []
+    told = [f"it keeps {', '.join(f'{name}={_brief(value)}' for name, value in kept.items())}"] if kept else []
+    # the options of a model, tokenizer or data say what it is: those of another are not missed
+    lost = [] if old.kind in BARE else [name for name in old.changed() if name not in kept and name not in given]
+    for name in lost:
+        before = _brief(getattr(old, name))
         if name in new.options():
-            reset.append(f"{name} from {_brief(before)} to {_brief(getattr(new, name))}")
-        elif spec.kw_only:  # what is positional is what the old one was, not how it was set
-            dropped.append(f"{name}={_brief(before)}")
-    held = [f"{name}={_brief(value)}" for name, value in kept.items()]
-    parts = [f"{word} {', '.join(what)}" for word, what in zip(TOLD, (held, reset, dropped), strict=True) if what]
-    same = type(old) is type(new) and not given
-    return [f"{path}: {type(old).__name__} -> {type(new).__name__}: {'; '.join(parts)}"] if parts and not same else []
+            told.append(f"{name} is {_brief(getattr(new, name))}, no longer {before}")
+        elif old.options()[name].kw_only:  # what is positional is what the old one was, not how it was set
+            told.append(f"{name}={before} does not apply")
+    return [f"{path} is now {type(new).__name__}: {'; '.join(told)}"] if told else []
 
 
 def _brief(value: Any) -> str:

@@ -27,9 +27,11 @@ ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
 
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
+    from smolrecipes.batches import lengths
+
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
-    tokens = _tokens(parts) * seen / rows
+    tokens = float(sum(lengths(parts.train))) * seen / rows
     unit = "rows" if rows == assembly.train.rows - assembly.train.dropped else "blocks"
     passes = f"{seen / rows:.3g} times" if seen >= rows + parts.batch else "once" if seen >= rows else ""
     trained = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
@@ -39,7 +41,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     for sentence in assembly.sentences:
         say(f"  {sentence}")
     say(
-        f"  sees {min(seen, rows):,} of {rows:,} {unit} {passes}".rstrip() + f", about {tokens / 1e6:.2g} M tokens, "
+        f"  sees {min(seen, rows):,} of {rows:,} {unit} {passes}".rstrip() + f", about {_tokens(tokens)}, "
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
@@ -56,19 +58,11 @@ def summarise(this: Run) -> None:
     from rich import box
     from rich.table import Table
 
-    runs = list(chain(this))
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("stage", "saw", "trained", "held-out loss", "reward accuracy"):
-        table.add_column(name)
-    for stage in runs:
-        found = stage.results
-        saw = f"{found['rows']:,} of {found['of']:,} rows\n{found['tokens'] / 1e6:.2f} M tokens"
-        share = found["trained_parameters"] / found["parameters"]
-        size = f"\nadapter {found['adapter_bytes'] / 1e6:.2f} MB" if found["adapter_bytes"] else ""
-        numbers = (_change(found, ("loss",), "{:.3f}"), _change(found, ACCURACY, "{:.1%}"))
-        table.add_row(
-            stage.folder.name.rpartition("-")[0], saw, f"{share:.1%} of {found['parameters']:,}{size}", *numbers
-        )
+    rows = [_cells(stage) for stage in chain(this)]
+    filled = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = Table(*filled, box=box.SIMPLE, pad_edge=False)
+    for row in rows:
+        table.add_row(*(row[name] for name in filled))
     say("", table, "")
     for question, answer in this.results["samples"]:
         say(f"> {question}", f"  {answer}")
@@ -77,6 +71,20 @@ def summarise(this: Run) -> None:
         say(f"adapter   {this.adapter}")
     if this.results["samples"]:
         say(f"next      {_launcher()} chat {this.folder}")
+
+
+def _cells(stage: Run) -> dict[str, str]:
+    """A stage's row of the table, by column."""
+    found = stage.results
+    size = f"\nadapter {_bytes(found['adapter_bytes'])}" if found["adapter_bytes"] else ""
+    share = found["trained_parameters"] / found["parameters"]
+    return {
+        "stage": stage.folder.name.rpartition("-")[0],
+        "saw": f"{found['rows']:,} of {found['of']:,} rows\n{_tokens(found['tokens'])}",
+        "trained": f"{share:.1%} of {found['parameters']:,}{size}",
+        "held-out loss": _change(found, ("loss",), "{:.3f}"),
+        "reward accuracy": _change(found, ACCURACY, "{:.1%}"),
+    }
 
 
 def chain(this: Run) -> Iterator[Run]:
@@ -150,10 +158,12 @@ def _change(found: dict[str, Any], names: tuple[str, ...], form: str) -> str:
     return f"{form.format(before)} → {form.format(after)}" if before is not None else form.format(after)
 
 
-def _tokens(parts: Parts) -> float:
-    from smolrecipes.batches import lengths
+def _tokens(count: float) -> str:
+    return f"{count / 1e6:,.2f} M tokens" if count >= 1e5 else f"{count:,.0f} tokens"
 
-    return float(sum(lengths(parts.train)))
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:,.2f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
 
 
 def _launcher() -> str:

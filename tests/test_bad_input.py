@@ -230,3 +230,19 @@ def test_the_same_from_a_process_of_its_own(
 ) -> None:
     done = python("-m", "smolrecipes", *words, HF_HUB_OFFLINE="1", cwd=folder)
     assert matches(sentence(done.returncode, done.stderr), pattern)
+
+
+@pytest.mark.parametrize(
+    ("word", "pattern"),
+    [
+        ("model=org/nowhere", r"org/nowhere is not in the cache \(.*\), and the hub cannot be reached; fetch it with"),
+        ("data=org/nowhere", r"HubData\('org/nowhere'\): the hub cannot be reached, and the cache does not have it"),
+    ],
+)
+def test_a_hub_that_does_not_answer_is_one_sentence_at_once(
+    python: Callable[..., subprocess.CompletedProcess[str]], folder: Path, word: str, pattern: str
+) -> None:
+    """huggingface_hub would try six times, in half a minute, and say so each time."""
+    nobody = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0", "HF_HOME": str(folder / "home")}
+    done = python("-m", "smolrecipes", "mine.py", word, cwd=folder, NO_PROXY="127.0.0.1", **nobody)
+    assert matches(sentence(done.returncode, done.stderr), pattern)

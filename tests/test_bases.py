@@ -151,7 +151,7 @@ def test_a_hub_id_is_found_in_the_ordinary_cache_offline(
     offline = {"HF_HOME": str(here / "home"), "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(here / "home" / "hub")}
     done = python("-m", "smolrecipes", "mine.py", "model=org/tiny-model", **offline)
     assert done.returncode == 0, done.stderr
-    assert "model: org/tiny-model is taken as a hub id" in done.stdout
+    assert "model: org/tiny-model on the Hugging Face hub" in done.stdout
     (from_hub,) = here.glob("runs/mine-*")
     (here / "again").mkdir()
     local = run(Recipe(model="./base", data="pairs.jsonl", objective=ORPO(), **SHORT), runs=here / "again")

@@ -128,13 +128,22 @@ def test_the_recipes_it_derives_from_are_known() -> None:
         ("gone/", r"^no recipe named 'gone/'"),
         ("gone.json", r"^gone\.json: there is no such stored recipe"),
         (".", r"recipe\.json: there is no such stored recipe; a run's folder has a recipe\.json"),
+        (
+            "qa.jsonl",
+            r"^qa\.jsonl is data; name a recipe to train on it, as in 'smolrecipes run sft_chat data=qa\.jsonl'$",
+        ),
+        ("a/b.txt.gz", r"^a/b\.txt\.gz is data; .* data=a/b\.txt\.gz'$"),
+        ("b.txt", r"'smolrecipes run pretrain_clm data=b\.txt'$"),
+        ("list.json", r"^list\.json is data; .*sft_chat data=list\.json"),
         ("smolrecipes.recipes.orpo", r"there is no module 'smolrecipes\.recipes\.orpo'; did you mean 'orpo_lora'"),
         ("smolrecipes.recipes.orpo_lora:recip", r"there is no `recip` in it; did you mean 'recipe'"),
+        ("smolrecipes.recipes.orpo_lora:zzz", r"there is no `zzz` in it; it has recipe, chat$|has chat, recipe$"),
         ("gene.py", r"^gene\.py: there is no `recipe` in it; it defines nothing; write recipe = Recipe\(...\)"),
     ],
 )
 def test_sources_that_do_not_exist(source: str, sentence: str) -> None:
     Path("gene.py").touch()
+    Path("list.json").write_text('[{"text": "a"}]', encoding="utf-8")
     with pytest.raises(RecipeError, match=sentence) as found:
         load_recipe(source)
     assert "\n" not in str(found.value)
@@ -145,12 +154,15 @@ def test_sources_that_do_not_exist(source: str, sentence: str) -> None:
     [
         ("x = 1\nrecipe = Recipe(\n", r"^a\.py:2: '\(' was never closed: recipe = Recipe\("),
         ("import json\nimport no_such\n", r"^a\.py:2: ModuleNotFoundError: No module named 'no_such'"),
-        ("from smolrecipes import ORPOO\n", r"^a\.py:1: ImportError: .*; did you mean 'ORPO'\?"),
+        ("from smolrecipes import ORPOO\n", r"^a\.py:1: ImportError: .* from 'smolrecipes'; did you mean 'ORPO'\?"),
+        ("from smolrecipes import Orpo\n", r"^a\.py:1: ImportError: .*'Orpo' .*; did you mean 'ORPO'\?$"),
+        ("from smolrecipes import lora\n", r"did you mean 'LoRA'\?$"),
+        ("from smolrecipes import CLM\nbase = 1\n", r"^a\.py: there is no `recipe` in it; it defines base; write"),
         ("recipe = ORPO()\n", r"^a\.py:1: NameError: name 'ORPO' is not defined"),
         ("base = 1\nother = 2\n", r"^a\.py: there is no `recipe` in it; it defines base, other"),
         (
             SIMPLE.replace("recipe =", "recpe ="),
-            r"^a\.py: there is no `recipe` in it; did you mean 'recpe'\?; it has recpe",
+            r"^a\.py: there is no `recipe` in it; it has recpe: call the one to run `recipe`$",
         ),
         ("recipe = 5\n", r"^a\.py: `recipe` is an int, not a Recipe; write recipe = Recipe\(...\)"),
         ("from smolrecipes import Recipe as recipe\n", r"^a\.py: `recipe` is the class Recipe, not a Recipe"),

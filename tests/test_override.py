@@ -153,12 +153,18 @@ def test_options_that_depend_on_each_other_are_set_together() -> None:
 def test_a_swap_keeps_what_both_have_and_says_so() -> None:
     changed = change(RECIPE, ["objective=dpo"])
     assert changed.recipe.objective == DPO(beta=0.2)
-    assert changed.notes == ("objective: ORPO -> DPO: kept beta=0.2",)
+    assert changed.notes == ("objective is now DPO: it keeps beta=0.2",)
     changed = change(
         RECIPE.replace(objective=ORPO(beta=0.2, learn="prompt+answer")), ["objective=dpo", "objective.beta=1"]
     )
     assert changed.recipe.objective == DPO(beta=1)
-    assert changed.notes == ("objective: ORPO -> DPO: dropped learn='prompt+answer'",)
+    assert changed.notes == ("objective is now DPO: learn='prompt+answer' does not apply",)
+
+
+def test_what_another_source_was_is_not_missed() -> None:
+    toy = SCRATCH.replace(data=Toy("stories", rows=900, seed=3))
+    assert change(toy, ["data=a.txt"]).notes == ()
+    assert change(toy, ["data=toy:chat"]).notes == ("data is now Toy: it keeps rows=900, seed=3",)
 
 
 def test_a_value_that_the_new_class_does_not_take_is_reset_and_said(install: Any) -> None:
@@ -167,13 +173,13 @@ def test_a_value_that_the_new_class_does_not_take_is_reset_and_said(install: Any
     install("tiny", "1", "tiny", f"{text}@hookimpl\ndef smolrecipes_register_adapters():\n    return [Tiny]\n")
     changed = change(RECIPE, ["adapter=tiny"])
     assert changed.recipe.adapter is not None and changed.recipe.adapter.changed() == {}
-    assert changed.notes == ("adapter: LoRA -> Tiny: reset r from 8 to False",)
+    assert changed.notes == ("adapter is now Tiny: r is False, no longer 8",)
 
 
 def test_one_length_replaces_another_and_says_so() -> None:
     changed = change(RECIPE, ["training.steps=100"])
     assert changed.recipe.training == RECIPE.training.replace(epochs=None, steps=100)
-    assert changed.notes == ("training.epochs: cleared, it was 2.0",)
+    assert changed.notes == ("training.steps=100 replaces epochs=2.0",)
     with pytest.raises(RecipeError, match="give one of epochs, steps, tokens, not epochs and steps"):
         change(RECIPE, ["training.steps=100", "training.epochs=3"])
 
@@ -181,8 +187,8 @@ def test_one_length_replaces_another_and_says_so() -> None:
 def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
     changed = change(SCRATCH, ["model=org/name"])
     assert changed.recipe.tokenizer is None
-    assert changed.notes[0] == "model: org/name is taken as a hub id"
-    assert changed.notes[-1].startswith("tokenizer: reset from ByteBPE(vocab_size=1024), since Pretrained('org/name')")
+    assert changed.notes[0] == "model: org/name on the Hugging Face hub"
+    assert changed.notes[1:] == ("tokenizer: the one of Pretrained('org/name'), instead of ByteBPE(vocab_size=1024)",)
     kept = change(SCRATCH, ["model=org/name", "tokenizer=byte_bpe"])
     assert kept.recipe.tokenizer == ByteBPE(vocab_size=1024)
     assert change(SCRATCH, ["model.layers=2"]).recipe.tokenizer == ByteBPE(vocab_size=1024)
@@ -244,19 +250,19 @@ def test_nothing_is_set_inside_what_is_not_there() -> None:
     [
         ("toy:chat", Toy("chat"), ""),
         ("files:a.jsonl", Files("a.jsonl"), ""),
-        ("hub:imdb", HubData("imdb"), "imdb is taken as a hub id"),
-        ("org/name", HubData("org/name"), "org/name is taken as a hub id"),
-        ("org/name-v1.5", HubData("org/name-v1.5"), "org/name-v1.5 is taken as a hub id"),
-        ("https://huggingface.co/datasets/org/name", HubData("org/name"), "org/name is taken as a hub id"),
-        ("https://a.org/b.jsonl", Files("https://a.org/b.jsonl"), "https://a.org/b.jsonl is read as a URL"),
-        ("missing.jsonl", Files("missing.jsonl"), "missing.jsonl is taken as a path"),
-        ("./data", Files("./data"), "./data is taken as a path"),
-        ("a/b/c", Files("a/b/c"), "a/b/c is taken as a path"),
-        ("data/*.txt", Files("data/*.txt"), "data/*.txt is taken as a path"),
-        ("there", Files("there"), "there is taken as a path"),
-        ("folder/missing", Files("folder/missing"), "folder/missing is taken as a path"),
-        ("a.txt,b.txt", Files(("a.txt", "b.txt")), "a.txt is taken as a path; b.txt is taken as a path"),
-        ("toy:chat,a.txt", Mix((Toy("chat"), Files("a.txt"))), "a.txt is taken as a path"),
+        ("hub:imdb", HubData("imdb"), "imdb on the Hugging Face hub"),
+        ("org/name", HubData("org/name"), "org/name on the Hugging Face hub"),
+        ("org/name-v1.5", HubData("org/name-v1.5"), "org/name-v1.5 on the Hugging Face hub"),
+        ("https://huggingface.co/datasets/org/name", HubData("org/name"), "org/name on the Hugging Face hub"),
+        ("https://a.org/b.jsonl", Files("https://a.org/b.jsonl"), ""),
+        ("missing.jsonl", Files("missing.jsonl"), ""),
+        ("./data", Files("./data"), ""),
+        ("a/b/c", Files("a/b/c"), ""),
+        ("data/*.txt", Files("data/*.txt"), ""),
+        ("there", Files("there"), ""),
+        ("folder/missing", Files("folder/missing"), ""),
+        ("a.txt,b.txt", Files(("a.txt", "b.txt")), ""),
+        ("toy:chat,a.txt", Mix((Toy("chat"), Files("a.txt"))), ""),
     ],
 )
 def test_a_bare_string_for_data(text: str, data: Any, note: str) -> None:
@@ -274,16 +280,16 @@ def test_a_bare_string_for_data(text: str, data: Any, note: str) -> None:
     ("text", "model", "note"),
     [
         ("llama", Llama(), ""),
-        ("org/name", Pretrained("org/name"), "org/name is taken as a hub id"),
+        ("org/name", Pretrained("org/name"), "org/name on the Hugging Face hub"),
         ("gpt2", GPT2(), "'gpt2' is the registered architecture; write hub:gpt2 for the weights of that name"),
-        ("hub:gpt2", Pretrained("gpt2"), "gpt2 is taken as a hub id"),
-        ("gpt2-medium", Pretrained("gpt2-medium"), "gpt2-medium is taken as a hub id"),
-        ("distilgpt2", Pretrained("distilgpt2"), "distilgpt2 is taken as a hub id"),
-        ("hub:distilled", Pretrained("distilled"), "distilled is taken as a hub id"),
-        ("./here", Pretrained("./here"), "./here is taken as a path"),
-        ("here", Pretrained("here"), "here is taken as a path"),
-        ("a-run", Pretrained("a-run/model"), "a-run is a run; its model is taken"),
-        ("https://huggingface.co/org/name", Pretrained("org/name"), "org/name is taken as a hub id"),
+        ("hub:gpt2", Pretrained("gpt2"), "gpt2 on the Hugging Face hub"),
+        ("gpt2-medium", Pretrained("gpt2-medium"), "gpt2-medium on the Hugging Face hub"),
+        ("distilgpt2", Pretrained("distilgpt2"), "distilgpt2 on the Hugging Face hub"),
+        ("hub:distilled", Pretrained("distilled"), "distilled on the Hugging Face hub"),
+        ("./here", Pretrained("./here"), ""),
+        ("here", Pretrained("here"), ""),
+        ("a-run", Pretrained("a-run/model"), "the model of the run a-run"),
+        ("https://huggingface.co/org/name", Pretrained("org/name"), "org/name on the Hugging Face hub"),
     ],
 )
 def test_a_bare_string_for_the_model(text: str, model: Any, note: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -9,9 +10,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from smolrecipes import CLM, Decoding, Llama, Recipe, Run, Toy
 from smolrecipes.data.rows import make
-from smolrecipes.recipe import Decoding
-from smolrecipes.summary import prompt, samples
+from smolrecipes.summary import prompt, samples, summarise
 from smolrecipes.tokenizers.learned import template
 
 USER, ANSWER = {"role": "user", "content": "Say hello."}, {"role": "assistant", "content": "Hello."}
@@ -39,6 +40,36 @@ def tokenizer(chat_template=None):
 def asked(model, rows, **given):
     parts = SimpleNamespace(validation_rows=rows, train_rows=None, tokenizer=tokenizer(**given), seed=0)
     return samples(model, parts, Decoding(max_new_tokens=4, temperature=0.0))
+
+
+def finished(folder, **results):
+    """A run that is finished, of a recipe that builds on none."""
+    facts = {"rows": 5, "of": 8, "tokens": 1234, "trained_parameters": 1, "parameters": 2, "adapter_bytes": 0}
+    folder.mkdir()
+    every = {"before": {}, "after": {}, "samples": [], **facts, **results}
+    (folder / "results.json").write_text(json.dumps(every), encoding="utf-8")
+    return Run(folder, Recipe(model=Llama(), data=Toy("stories"), objective=CLM()))
+
+
+def told(run, capsys):
+    summarise(run)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_table_has_no_column_without_a_number(tmp_path, capsys):
+    assert told(finished(tmp_path / "tiny-0a1b2c3d"), capsys)[2].split() == ["stage", "saw", "trained"]
+    lines = told(finished(tmp_path / "kto-0a1b2c3d", after={"loss": 1.5}, before={"loss": 2}), capsys)
+    assert lines[2].split() == ["stage", "saw", "trained", "held-out", "loss"]
+    assert lines[4].endswith("2.000 → 1.500")
+    lines = told(finished(tmp_path / "dpo-0a1b2c3d", after={"loss": 1.5, "reward_accuracy": 0.75}), capsys)
+    assert lines[2].split()[-2:] == ["reward", "accuracy"] and lines[4].endswith("1.500           75.0%")
+
+
+def test_small_amounts_are_whole_numbers(tmp_path, capsys):
+    small = "\n".join(told(finished(tmp_path / "a-0a1b2c3d", adapter_bytes=4321), capsys))
+    assert "1,234 tokens" in small and "adapter 4.3 kB" in small
+    large = "\n".join(told(finished(tmp_path / "b-0a1b2c3d", tokens=123_456_789, adapter_bytes=7_654_321), capsys))
+    assert "123.46 M tokens" in large and "adapter 7.65 MB" in large
 
 
 def test_messages_without_a_chat_template_are_asked_as_they_were_learned(model):

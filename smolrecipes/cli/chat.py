@@ -96,9 +96,8 @@ def _model_folder(path: Path) -> Path:
         if where.is_dir():
             raise RecipeError(f"{where}: there is no trained model in it; a finished run has a folder model/")
     runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
-    raise RecipeError(
-        f"{path}: there is no such run or folder{nearest(path.name, runs)}; train one with 'smolrecipes run'"
-    )
+    hint = nearest(path.name, runs) or "; train one with 'smolrecipes run'"
+    raise RecipeError(f"{path}: there is no such run or folder{hint}")
 
 
 def _decoding(folder: Path, temperature: float | None, max_new_tokens: int | None) -> Decoding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +61,7 @@ class HubData(Data, name="hub"):
             return [[path.relative_to(folder).as_posix(), content_hash(path)] for path in files]
         if re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
             return self.revision
-        from datasets import load_dataset_builder
-
-        builder = self._asked(functools.partial(load_dataset_builder, self.repo, self.config, revision=self.revision))
-        return builder.hash
+        return _commit(self.replace(columns={}, split="train"))
 
     def _raw(self) -> Dataset:
         from datasets import Dataset, load_dataset
@@ -80,7 +78,8 @@ class HubData(Data, name="hub"):
         from datasets.exceptions import DatasetsError
 
         try:
-            return ask()
+            with _offline_where_unreachable(self.repo):
+                return ask()
         except (DatasetsError, OSError, ValueError) as error:
             raise RecipeError(self._sentence(error)) from None
 
@@ -102,6 +101,29 @@ class HubData(Data, name="hub"):
         if isinstance(error, FileNotFoundError):
             return f"{where}: there is no such dataset that you can read, nor a folder with data files; is it org/name?"
         return f"{where}: {text[:300]}"
+
+
+@functools.cache
+def _commit(data: HubData) -> Any:
+    """The commit, asked for once in this process."""
+    from datasets import load_dataset_builder
+
+    return data._asked(functools.partial(load_dataset_builder, data.repo, data.config, revision=data.revision)).hash
+
+
+@contextmanager
+def _offline_where_unreachable(repo: str) -> Iterator[None]:
+    """Has `datasets` look into its cache at once where the hub does not answer, instead of trying for half a minute."""
+    import datasets
+
+    from smolrecipes.hub import reachable
+
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = before or not (Path(repo).expanduser().is_dir() or reachable())
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
 
 
 def _among(word: str, listed: str) -> str:

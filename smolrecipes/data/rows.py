@@ -73,7 +73,7 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
     for kind in wanted:
         if have == "pair" and kind == "messages":
             turned = make(kind, (_turns(row) for row in each(rows)), rows.info.description or "")
-            return turned, "pairs are read as conversations: source is the user's turn, target the assistant's"
+            return turned, "each pair is read as a question and the assistant's answer"
         if have == "labelled" and kind == "text" and "text" in rows.column_names:
             return rows.select_columns(["text", "origin"]), "labelled rows are read as text; the labels are not used"
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"

@@ -272,6 +272,18 @@ def test_what_the_hub_refuses_is_a_sentence(name, told, monkeypatch):
         Pretrained("org/x", revision="v9").build(words())
 
 
+def test_the_commit_is_asked_for_once(monkeypatch):
+    import huggingface_hub
+
+    asked = []
+    snapshot = f"/cache/snapshots/{'c' * 40}/config.json"
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda path, file, **_: asked.append(path) or snapshot)
+    for _ in range(2):
+        assert Pretrained("org/once").identity()["commit"] == "c" * 40
+    assert Pretrained("org/once", revision="v2").identity()["commit"] == "c" * 40
+    assert asked == ["org/once", "org/once"], "once for each revision"
+
+
 def test_bases_that_transformers_loads_take_an_adapter(tmp_path):
     for make in (gpt2, qwen3):
         built = Pretrained(str(saved(make(), tmp_path / make.__name__))).build(words())

@@ -75,8 +75,8 @@ def test_a_bare_string_in_the_file_is_the_file_s(cli: Any) -> None:
 
 def test_what_a_swap_did_is_told(cli: Any) -> None:
     Path("base.py").write_text(RECIPE, encoding="utf-8")
-    assert "training.epochs: cleared, it was 3.0" in cli("show", "base.py", "training.steps=4").out
-    assert "data: a.txt is taken as a path" in cli("show", "base.py", "data=a.txt").out
+    assert "training.steps=4 replaces epochs=3.0" in cli("show", "base.py", "training.steps=4").out
+    assert "data: org/name on the Hugging Face hub" in cli("show", "base.py", "data=org/name").out
 
 
 def test_two_recipes_show_only_their_differences(cli: Any) -> None:

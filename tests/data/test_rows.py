@@ -45,7 +45,10 @@ def test_convert():
     assert same is pairs and said == ""
     chats, said = convert(pairs, ("messages",), "SFT")
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    assert chats[0] == {"messages": turns, "tools": None, "origin": "x.jsonl:1"} and "pairs are read" in said
+    assert (
+        chats[0] == {"messages": turns, "tools": None, "origin": "x.jsonl:1"}
+        and "each pair is read as a question" in said
+    )
     plain, said = convert(make("labelled", [{**ROWS["labelled"], "origin": "x:1"}]), ("text",), "CLM")
     assert plain[0] == {"text": "a", "origin": "x:1"} and "labels are not used" in said
 
