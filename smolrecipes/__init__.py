@@ -9,6 +9,7 @@ from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress
 from smolrecipes.callbacks.samples import Samples
+from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.component import Component, option
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
@@ -88,6 +89,7 @@ __all__ = [
     "Reward",
     "Run",
     "Samples",
+    "Throughput",
     "Tokenizer",
     "Toy",
     "Trained",

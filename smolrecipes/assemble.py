@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Architecture, Callback, Data, Parts, Tokenizer
+from smolrecipes.kinds import Callback, Data, Parts
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase, Trainer
+    from transformers import Trainer
 
-    from smolrecipes.kinds import Layout
     from smolrecipes.prepare import Prepared
     from smolrecipes.recipe import Recipe
 
@@ -38,6 +36,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from smolrecipes import optimizers
     from smolrecipes.arguments import MICRO_TOKENS, accepted, fit, options, rows_per_batch
     from smolrecipes.batches import lengths
+    from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
     from smolrecipes.launch import one_gpu, use_cores
     from smolrecipes.prepare import precomputed, prepare
 
@@ -49,15 +48,12 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     rows, held_out, sentences = load_rows(recipe)
     tokenizer = build_tokenizer(recipe, rows)
     model = build_model(recipe, tokenizer)
-    check_positions(model, training.max_length)
 
     def prepared(some: Dataset) -> Prepared:
         return prepare(some, objective, tokenizer, training.max_length, cache, training.threads)
 
     train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
     model.to(arguments.device)
-    if training.compile:
-        compile_blocks(model)
     layout = lay_out(recipe, model, tokenizer)
 
     def complete(examples: Dataset) -> Dataset:
@@ -114,91 +110,14 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     return rows, held_out, sentences
 
 
-def build_tokenizer(recipe: Recipe, rows: Dataset) -> PreTrainedTokenizerBase:
-    """The recipe's tokenizer, or the one that comes with the model."""
-    assert isinstance(recipe.model, Architecture)
-    chosen = recipe.tokenizer or recipe.model.tokenizer()
-    if chosen is None:
-        raise RecipeError(
-            f"tokenizer: {type(recipe.model).__name__} is built from scratch and brings none; "
-            "add one, as in tokenizer=ByteBPE()"
-        )
-    assert isinstance(chosen, Tokenizer)
-    return chosen.build(rows)
-
-
-def doubtful(recipe: Recipe) -> str:
-    """What is allowed and hardly meant, or nothing."""
-    assert isinstance(recipe.model, Architecture)
-    if recipe.adapter and recipe.model.tokenizer() is None:
-        return "adapter: the model starts from random weights, and an adapter trains only a small part of them"
-    return ""
-
-
-def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
-    """The model with the objective's head and the recipe's adapter."""
-    assert isinstance(recipe.model, Architecture)
-    objective = recipe.objective
-    if recipe.model.family not in objective.families:
-        raise RecipeError(
-            f"model: {objective.name} fits {' and '.join(objective.families)} models; "
-            f"{type(recipe.model).__name__} is a {recipe.model.family}"
-        )
-    model = recipe.model.build(tokenizer, objective.head, 1)
-    stop_at_turn_end(model, tokenizer)
-    return recipe.adapter.apply(model, tokenizer) if recipe.adapter else model
-
-
-def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
-    """How batches are laid out; where the architecture packs, the model's attention is told to."""
-    from smolrecipes import attention
-    from smolrecipes.kinds import Layout
-
-    assert isinstance(recipe.model, Architecture)
-    plain = getattr(model, "get_base_model", lambda: model)()
-    packed = recipe.training.packing and recipe.model.packs(plain)
-    if packed:
-        plain.set_attn_implementation(attention.NAME)
-    return Layout(tokenizer.pad_token_id or 0, packed)
-
-
-def compile_blocks(model: Any) -> None:
-    """Compiles each block by itself: one compilation serves all of them, and any number of tokens."""
-    blocks = [part for part in model.modules() if type(part).__name__ in (model._no_split_modules or ())]
-    if not blocks:
-        raise RecipeError(
-            f"training.compile: transformers does not name the blocks of {type(model).__name__}; leave it out"
-        )
-    for block in blocks:
-        block.compile(dynamic=True)
-
-
-def check_positions(model: Any, max_length: int) -> None:
-    """That rows fit the positions that the model declares: a table of them ends there, rotary ones are untrained beyond."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit and max_length > limit:
-        raise RecipeError(
-            f"training.max_length={max_length:,}: the model reads {limit:,} tokens at most; cut rows there "
-            f"(training.max_length={limit}), or build it for more (model.max_length={max_length})"
-        )
-
-
-def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Writes into the model's generation settings which tokens end an answer: eos, and the chat template's turn end."""
-    from smolrecipes.generate import turn_end
-
-    if getattr(model, "generation_config", None) is not None:
-        ends = {tokenizer.eos_token_id, turn_end(tokenizer)} - {None}
-        model.generation_config.eos_token_id = sorted(ends)
-        model.generation_config.pad_token_id = tokenizer.pad_token_id
-
-
 def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
-    """Progress, metrics and the guard, unless the recipe brings its own, and the recipe's."""
+    """Throughput, progress, metrics and the guard, unless the recipe brings its own, and the recipe's."""
     from smolrecipes.callbacks.guard import Guard
     from smolrecipes.callbacks.metrics import Metrics
     from smolrecipes.callbacks.progress import Progress
+    from smolrecipes.callbacks.throughput import Throughput
 
-    always: list[Callback] = [Progress(), Metrics(path=str(folder / "metrics.jsonl")), Guard()]
-    missing = (one for one in always if not any(isinstance(own, type(one)) for own in recipe.callbacks))
-    return [*missing, *recipe.callbacks]
+    always: list[Callback] = [Throughput(), Progress(), Metrics(path=str(folder / "metrics.jsonl")), Guard()]
+    missing = [one for one in always if not any(isinstance(own, type(one)) for own in recipe.callbacks)]
+    found = [*missing, *recipe.callbacks]
+    return sorted(found, key=lambda one: not isinstance(one, Throughput))  # it adds to the logs that the others read

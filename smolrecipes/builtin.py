@@ -13,6 +13,7 @@ from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress
 from smolrecipes.callbacks.samples import Samples
+from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
@@ -58,7 +59,7 @@ def smolrecipes_register_adapters() -> Iterable[type[Adapter]]:
 
 @hookimpl
 def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
-    return [Guard, Metrics, Progress, Samples]
+    return [Guard, Metrics, Progress, Samples, Throughput]
 
 
 @hookimpl

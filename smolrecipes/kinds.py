@@ -146,7 +146,8 @@ class Objective(Component, kind="objective"):
     families: ClassVar[tuple[str, ...]] = ("decoder",)
     head: ClassVar[str] = "causal"
     prepare_reads: ClassVar[tuple[str, ...] | None] = None
-    """The options that `prepare`, `arrange` and `precompute` read; None: any. Cached examples outlive changes of others."""
+    """The options that `prepare`, `arrange`, `precompute` and what they call read; changes of others leave the cached
+    examples valid. None: all. Each class says it for itself, since it is not inherited."""
 
     @abstractmethod
     def prepare(

@@ -12,7 +12,7 @@ from smolrecipes.cache import cached, content
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Objective
 from smolrecipes.launch import cores
-from smolrecipes.workers import place, tables
+from smolrecipes.workers import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,14 +86,10 @@ def precomputed(
 
 
 def what_it_reads(objective: Objective) -> str:
-    """The objective's identity without the options that `prepare`, `arrange` and `precompute` do not read.
-
-    `prepare_reads` says which they read; a class that writes one of the three anew has to say it anew.
-    """
-    identity = dict(objective.identity())
-    ours = [place(objective, name) for name in ("prepare", "prepare_many", "arrange", "precompute")]
-    if objective.prepare_reads is not None and place(objective, "prepare_reads") <= min(ours):
-        identity = {n: v for n, v in identity.items() if n in objective.prepare_reads or n not in objective.options()}
+    """The objective's identity without the options that, as its class says, its examples do not depend on."""
+    reads = vars(type(objective)).get("prepare_reads")
+    seen = objective.options() if reads is None else reads
+    identity = {n: v for n, v in objective.identity().items() if n in seen or n not in objective.options()}
     return json.dumps(identity, sort_keys=True)
 
 

@@ -10,6 +10,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from smolrecipes.batches import Batches, Loader, input_tokens, lengths
+from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
 from smolrecipes.tally import Tally, precise
@@ -20,6 +21,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
 
     def __init__(self, objective: Objective, parts: Parts) -> None:
         self.objective, self.parts, self.tally, self.weights = objective, parts, Tally(), 0
+        self.throughput = next((one for one in parts.callbacks if isinstance(one, Throughput)), Throughput())
         super().__init__(
             model=parts.model,
             args=parts.arguments,
@@ -51,6 +53,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
     ) -> tuple[list[dict[str, Any]], Any]:
         """The micro-batches of one step on this rank, and the counts of the global batch over all ranks."""
+        self.throughput.fetch()
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
         counts: dict[str, int] = {}
         for batch in batches:
@@ -78,6 +81,8 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         totals = num_items_in_batch or counts
         parts = [m.sum * (m.weight / max(1.0, totals[m.over])) for m in loss.terms.values()]
         share: torch.Tensor = torch.stack(parts).sum() * (self.args.world_size * bool(origins))
+        labels = len(inputs["at"]) if "at" in inputs else None
+        self.throughput.watch(share, tokens=input_tokens(inputs) * bool(origins), labels=labels)
         return share
 
     def evaluation_loop(

@@ -109,7 +109,7 @@ def test_only_the_registry_imports_the_list_of_builtins() -> None:
 
 
 def test_assembling_looks_nothing_up() -> None:
-    for name in ("assemble", "trainer", "prepare", "batches", "tally"):
+    for name in ("assemble", "build", "trainer", "prepare", "batches", "tally"):
         path = PACKAGE / f"{name}.py"
         if path.exists():
             assert not own(path) & NAMING, path

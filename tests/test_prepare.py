@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,13 +22,16 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Layout, Objective
 from smolrecipes.objectives import clm
 from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.packing import best_fit
 from smolrecipes.objectives.sft import SFT
-from smolrecipes.prepare import prepare
+from smolrecipes.prepare import prepare, what_it_reads
+from smolrecipes.registry import registry
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
 
 IGNORE = -100
+BUILT_IN = [part for part, _ in registry().all() if part.kind == "objective" and part.__module__.startswith("smolrec")]
 PREPARED: list[str] = []
 """The origins that `Counting` was asked to prepare."""
 
@@ -285,7 +290,7 @@ class Margin(SFT, name="margin"):
 
 
 class Shifted(Margin, name="shifted"):
-    """Reads it after all, and does not say so."""
+    """Reads it after all: what a parent says does not hold for it."""
 
     def prepare(self, row: dict[str, Any], tokenizer: Any, max_length: int) -> dict[str, Any] | None:
         return super().prepare(row, tokenizer, max_length + int(self.margin))
@@ -306,6 +311,20 @@ def test_what_only_the_loss_reads_prepares_nothing_anew(tokenizer: Any, tmp_path
     for beta in (0.0, 0.1):
         prepare(answers, GRPO(beta=beta, max_new_tokens=4), tokenizer, 50, tmp_path / "grpo")
     assert len(list((tmp_path / "grpo").iterdir())) == 1
+
+
+@pytest.mark.parametrize("objective", BUILT_IN, ids=lambda cls: cls.name)
+def test_what_is_said_of_a_prepare_is_what_its_code_reads(objective: type[Objective]) -> None:
+    if objective.prepare_reads is None:
+        pytest.skip("says nothing, so that every option counts")
+    code = [inspect.getsource(getattr(objective, name)) for name in ("prepare", "prepare_many", "arrange")]
+    read = {name for text in code for name in re.findall(r"self\.(\w+)", text)} & set(objective.options())
+    assert read == set(objective.prepare_reads)
+
+
+def test_a_sweep_over_beta_keeps_rows_and_reference() -> None:
+    assert what_it_reads(DPO(beta=0.1)) == what_it_reads(DPO(beta=0.5, variant="ipo"))
+    assert what_it_reads(SFT()) == what_it_reads(SFT(engine="trl")) != what_it_reads(SFT(learn="all"))
 
 
 def test_examples_are_read_from_the_file(tokenizer: Any, tmp_path: Path) -> None:

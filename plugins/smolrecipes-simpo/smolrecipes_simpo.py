@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class SimPO(PairwiseObjective, name="simpo"):
     """Simple preference optimisation (arXiv:2405.14734)."""
+
+    prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     beta: Annotated[float, Gt(0)] = 2.0
     """Scale of the reward, which is beta times the log-probability per token of the answer."""

@@ -104,10 +104,15 @@ def _tokens(state: TrainerState, logs: dict[str, Any]) -> float | None:
 
 
 def _speed(line: _Line, state: TrainerState, logs: dict[str, Any]) -> dict[str, str]:
-    """Tokens per second since the last training log; nothing where the trainer does not count tokens."""
+    """What `Throughput` found, or tokens per second since the last training log, where the trainer counts tokens."""
     if "loss" not in logs:
         line.since = time.monotonic() if "eval_loss" in logs else line.since  # evaluation is not training time
         return {}
+    if "tokens_per_second" in logs:
+        told = f" ({logs['mfu']:.0%} MFU)" if "mfu" in logs else ""
+        lost = {"padding": logs["padding_share"], "waiting for data": logs["time_data"]}
+        costs = "".join(f"  {share:.0%} {what}" for what, share in lost.items() if share >= 0.01)
+        return {"speed": f"{logs['tokens_per_second']:,.0f} tokens/s{told}{costs}"}
     now, before, after = time.monotonic(), line.tokens, _tokens(state, logs)
     spent, line.since, line.tokens = now - line.since, now, after
     if after is None or spent <= 0:

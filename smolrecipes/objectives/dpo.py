@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
@@ -26,6 +26,8 @@ class DPO(PairwiseObjective, name="dpo"):
     The reference is the model with its adapter switched off; without an adapter its log-probabilities are computed
     once before training and cached.
     """
+
+    prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     beta: Annotated[float, Gt(0)] = 0.1
     """How strongly the policy is held to the reference."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Loss, Mean
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class ORPO(PairwiseObjective, name="orpo"):
     """Odds ratio preference optimisation (arXiv:2403.07691)."""
+
+    prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     beta: Annotated[float, Ge(0)] = 0.1
     """Weight of the odds-ratio term (the paper's lambda)."""

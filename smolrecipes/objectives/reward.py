@@ -18,6 +18,7 @@ class Reward(TRLObjective, PairwiseObjective, name="reward"):
     """Reward modelling (arXiv:2203.02155), by TRL's RewardTrainer: -log sigmoid(score(chosen) - score(rejected))."""
 
     head: ClassVar[str] = "sequence-classification"
+    prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     center: Annotated[float, Ge(0)] = 0.0
     """Weight of a term that keeps a pair's scores around zero (arXiv:2312.09244)."""

@@ -18,6 +18,7 @@ class SFT(Objective, name="sft"):
     """Supervised fine-tuning on conversations: cross-entropy on the assistant's turns and the token that ends each."""
 
     rows: ClassVar[tuple[str, ...]] = ("messages",)
+    prepare_reads: ClassVar[tuple[str, ...]] = ("learn",)
 
     learn: Literal["assistant", "all"] = "assistant"
     """Which tokens are learned: the assistant's turns, or every token."""

@@ -36,7 +36,11 @@ def main() -> None:
     out = Path(options.out)
     found = json.loads(out.read_text()) if out.exists() else {"cases": {}, "scaling": {}, "scripts": {}}
     found["machine"] = machine(options.threads)
-    for name in options.cases or [*CASES, "scaling", *EXISTING]:
+    for name in options.cases or [
+        *CASES,
+        "scaling",
+        *(name for name in EXISTING if options.text or name != "char_gpt"),
+    ]:
         if name in SCRIPTS:
             found["scripts"][name] = script(name, options)
         elif name == "scaling":
@@ -127,7 +131,8 @@ def script(name: str, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         known = {"out": out, "repeats": options.repeats, "text": options.text}
-        command = [sys.executable, str(HERE / f"{name}.py"), *(word.format(**known) for word in SCRIPTS[name])]
+        words = [word for word in (word.format(**known) for word in SCRIPTS[name]) if word]
+        command = [sys.executable, str(HERE / f"{name}.py"), *words]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         print(done.stdout, flush=True)
         return {"printed": done.stdout, "results": json.loads(out.read_text()) if out.exists() else None}

@@ -30,6 +30,8 @@ def prepare(case: Case, folder: Path) -> dict[str, Any]:
 
     examples, sampler = trainer.train_dataset, trainer.get_train_dataloader().batch_sampler
     order = [row for batch in sampler for row in batch][: needed - case.batch]
+    if len(order) < needed - case.batch:
+        raise ValueError(f"{case.name} takes {needed - case.batch} rows, and {len(order)} can be learned from")
     examples.select(order).save_to_disk(folder / "examples")
     sequences = 1 if "input_ids" in examples.column_names else 2
     sizes = [int(lengths(examples)[row]) - sequences for row in order]  # the last token of a sequence is only a label
@@ -82,8 +84,9 @@ def generated(case: Case, count: int) -> Iterator[dict[str, Any]]:
     draw = random.Random(0)
     words = case.shape.vocabulary - len(special())
     kind = case.objective if case.objective in LENGTHS else "pairs"
-    tokens = 0
-    while count > 0 if kind != "clm" else tokens <= count * case.max_length:
+    made = 0
+    enough = count * (case.max_length if kind == "clm" else 1)
+    while made <= enough:
         shared = draw.gauss(0, math.sqrt(CORRELATION))
         row = {}
         for part, (mean, deviation) in LENGTHS[kind].items():
@@ -91,9 +94,9 @@ def generated(case: Case, count: int) -> Iterator[dict[str, Any]]:
             size = max(4, round(case.stretch * math.exp(mean + deviation * wide)) - (3 if part != "text" else 1))
             size = min(size, case.max_length // 2 - 8) if part != "text" else size
             row[part] = " ".join(f"w{draw.randrange(words)}" for _ in range(size))
-            tokens += size
+            made += size if kind == "clm" else 0
         yield {"user": row["prompt"], "assistant": row["answer"]} if kind == "sft" else row
-        count -= 1
+        made += kind != "clm"
 
 
 def special() -> list[str]:

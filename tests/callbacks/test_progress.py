@@ -53,6 +53,16 @@ def test_tokens_per_second_is_since_the_last_log(monkeypatch):
     assert progress._left(line, state) == {"left": "ETA 4:10:00"}
 
 
+def test_what_throughput_found_is_told_with_what_is_lost():
+    line = progress._Line(None, 0, 100.0, 0, 100.0)
+    logs = {"loss": 1.0, "tokens_per_second": 12345.6, "padding_share": 0.004, "time_data": 0.03, "mfu": 0.412}
+    told = {"speed": "12,346 tokens/s (41% MFU)  3% waiting for data"}
+    assert progress._speed(line, None, logs) == told
+    more = {"loss": 1.0, "tokens_per_second": 10.0, "padding_share": 0.25, "time_data": 0.0}
+    assert progress._speed(line, None, more) == {"speed": "10 tokens/s  25% padding"}
+    assert progress._speed(line, None, {**more, "padding_share": 0.0}) == {"speed": "10 tokens/s"}
+
+
 def test_in_a_terminal_it_is_a_bar(make_trainer, capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")

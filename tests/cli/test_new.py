@@ -28,7 +28,9 @@ def test_copies_that_are_there_and_the_same_are_kept(cli: Any) -> None:
     assert "written  orpo_lora.py" in done.out and "kept     sft_chat.py" in done.out
     Path("sft_chat.py").write_text("edited", encoding="utf-8")
     done = cli("new", "third")
-    assert done.code == 2 and done.err.startswith("error: sft_chat.py is there already and is not overwritten; third.py")
+    assert done.code == 2 and done.err.startswith(
+        "error: sft_chat.py is there already and is not overwritten; third.py"
+    )
     assert not Path("third.py").exists() and Path("sft_chat.py").read_text() == "edited"
 
 
