@@ -16,11 +16,7 @@ from typing import Any
 
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
-from smolrecipes.named import DATA, TEXTS, run_at
-from smolrecipes.override import override
 from smolrecipes.recipe import Recipe
-from smolrecipes.registry import registry
-from smolrecipes.serialize import loads
 
 SHIPPED = "smolrecipes.recipes."
 _siblings: set[str] = set()
@@ -38,6 +34,8 @@ class Loaded:
 
 def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """The recipe in a file, a `package.module[:attribute]`, a recipe.json or run folder, or of a registered name."""
+    from smolrecipes.override import override
+
     recipe = load(source).recipe
     overrides = list(overrides)
     return override(recipe, overrides) if overrides else recipe
@@ -45,6 +43,8 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
 
 def load(source: str | Path) -> Loaded:
     """As `load_recipe`, with where it was found."""
+    from smolrecipes.named import DATA, run_at
+
     text = str(source)
     path = Path(text).expanduser()
     if path.suffix == ".py":
@@ -54,19 +54,28 @@ def load(source: str | Path) -> Loaded:
         return _from_json(folder / "recipe.json" if folder.is_dir() else path)
     if path.suffix.lower() in DATA:
         raise RecipeError(_is_data(path))
-    if text in registry().recipes():
-        return _from_module(registry().recipes()[text], "recipe", text)
+    if text in _installed():
+        return _from_module(_installed()[text], "recipe", text)
     module, _, attribute = text.partition(":")
     if "." in module and all(part.isidentifier() for part in module.split(".")):
         return _from_module(module, attribute or "recipe", text)
-    known = [*registry().recipes(), *_recipe_files(Path()), *_recipe_files(Path("recipes"))]
-    names = ", ".join(registry().recipes()) or "none"
+    known = [*_installed(), *_recipe_files(Path()), *_recipe_files(Path("recipes"))]
+    names = ", ".join(_installed()) or "none"
     raise RecipeError(
         f"no recipe named '{text}'{nearest(text, known)} (installed: {names}; or give a file, as mine.py)"
     )
 
 
+def _installed() -> dict[str, str]:
+    """The import path of each registered recipe, by its name."""
+    from smolrecipes.registry import registry
+
+    return registry().recipes()
+
+
 def _from_json(path: Path) -> Loaded:
+    from smolrecipes.serialize import loads
+
     if not path.is_file():
         raise RecipeError(f"{path}: there is no such stored recipe; a run's folder has a recipe.json")
     text = path.read_text(encoding="utf-8")
@@ -76,6 +85,8 @@ def _from_json(path: Path) -> Loaded:
 
 
 def _is_data(path: Path) -> str:
+    from smolrecipes.named import TEXTS
+
     fitting = "pretrain_clm" if path.suffix.lower() in TEXTS else "sft_chat"
     return f"{path} is data; name a recipe to train on it, as in 'smolrecipes run {fitting} data={path}'"
 
@@ -93,13 +104,13 @@ def _from_module(name: str, attribute: str, shown: str) -> Loaded:
 
 
 def _nearest_module(name: str) -> str:
-    return nearest(name.rpartition(".")[2], registry().recipes())
+    return nearest(name.rpartition(".")[2], _installed())
 
 
 def _from_file(path: Path) -> Loaded:
     if not path.is_file():
         here = path.parent if path.parent.is_dir() else Path()
-        known = [*_recipe_files(here), *_recipe_files(here / "recipes"), *registry().recipes()]
+        known = [*_recipe_files(here), *_recipe_files(here / "recipes"), *_installed()]
         guess = nearest(path.as_posix(), known) or nearest(path.stem, known)
         raise RecipeError(f"{path}: there is no such file{guess}")
     import hashlib
