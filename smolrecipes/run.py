@@ -196,7 +196,8 @@ def _rehearse(trainer: Any) -> None:
         rows = trainer.args.per_device_train_batch_size
         parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
         less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
-        say(f"  memory of the longest batch, in MiB: {parts}{less}")
+        if less or max(peaks.values()) >= 2**20:  # else it needs no more than the process holds anyway
+            say(f"  memory of the longest batch, in MiB: {parts}{less}")
 
 
 def _plain(entry: dict[str, float]) -> dict[str, float]:
