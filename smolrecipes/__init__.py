@@ -1,6 +1,7 @@
 """Train small language models end to end, with a Python recipe of about a dozen lines. Nothing heavy is imported here."""
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.adapters.qlora import QLoRA
 from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
@@ -84,6 +85,7 @@ __all__ = [
     "Pretrained",
     "PretrainedTokenizer",
     "Progress",
+    "QLoRA",
     "Recipe",
     "RecipeError",
     "Reward",

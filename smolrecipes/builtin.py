@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.adapters.qlora import QLoRA
 from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
 from smolrecipes.architectures.pretrained import Pretrained
@@ -54,7 +55,7 @@ def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
 
 @hookimpl
 def smolrecipes_register_adapters() -> Iterable[type[Adapter]]:
-    return [LoRA]
+    return [LoRA, QLoRA]
 
 
 @hookimpl

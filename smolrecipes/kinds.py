@@ -221,6 +221,9 @@ class Objective(Component, kind="objective"):
 class Adapter(Component, kind="adapter"):
     """What is trained instead of all the weights."""
 
+    def check(self) -> None:
+        """Raises RecipeError where this cannot run; called before anything is built."""
+
     @abstractmethod
     def apply(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:
         """The model with the adapter, a `peft.PeftModel`."""

@@ -27,6 +27,7 @@ ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
 
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
+    from smolrecipes.adapters.merge import share
     from smolrecipes.batches import lengths
 
     args, parts = assembly.trainer.args, assembly.parts
@@ -34,8 +35,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     tokens = float(sum(lengths(parts.train))) * seen / rows
     unit = "rows" if rows == assembly.train.rows - assembly.train.dropped else "blocks"
     passes = f"{seen / rows:.3g} times" if seen >= rows + parts.batch else "once" if seen >= rows else ""
-    trained = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
-    total = sum(p.numel() for p in parts.model.parameters())
+    trained, total = share(parts.model)
     precision = "bfloat16" if args.bf16 else "float16" if args.fp16 else "float32"
     say(f"\n{this.folder.name}")
     for sentence in assembly.sentences:

@@ -9,6 +9,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
+from smolrecipes.adapters.merge import share
 from smolrecipes.batches import Batches, Loader, input_tokens, lengths
 from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.kinds import Objective, Parts
@@ -108,7 +109,9 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """6 for each weight outside the embeddings and each token, counted once: transformers counts weights every step."""
         if not self.weights:
-            self.weights = self.accelerator.unwrap_model(self.model).num_parameters(exclude_embeddings=True)
+            model = self.accelerator.unwrap_model(self.model)
+            tables = [part for part in model.modules() if isinstance(part, torch.nn.Embedding)]
+            self.weights = share(model)[1] - sum(share(table)[1] for table in tables)
         return 6 * self.weights * input_tokens(inputs)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

@@ -50,7 +50,7 @@ class LoRA(Adapter):
         """The layers to update, by full name."""
         linear = dict(linear_layers(model))
         if not linear:
-            raise RecipeError(f"LoRA: {type(model).__name__} has no linear layer beside its head")
+            raise RecipeError(f"{type(self).__name__}: {type(model).__name__} has no linear layer beside its head")
         if self.targets == "all-linear":
             return linear
         head = {name: layer for name, layer in model.named_modules() if layer is model.get_output_embeddings()}
@@ -60,7 +60,7 @@ class LoRA(Adapter):
             if not found:
                 known = sorted({name.rsplit(".", 1)[-1] for name in linear})
                 raise RecipeError(
-                    f"LoRA.targets: no linear layer of {type(model).__name__} is called '{target}'"
+                    f"{type(self).__name__}.targets: no linear layer of {type(model).__name__} is called '{target}'"
                     f"{nearest(target, known)} (it has: {', '.join(known)})"
                 )
             chosen |= found
