@@ -57,7 +57,9 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     layout = lay_out(recipe, model, tokenizer)
 
     def complete(examples: Dataset) -> Dataset:
-        base = json.dumps([recipe.model, recipe.adapter, recipe.seed, arguments.bf16], default=lambda part: part.identity())
+        base = json.dumps(
+            [recipe.model, recipe.adapter, recipe.seed, arguments.bf16], default=lambda part: part.identity()
+        )
         rows = max(1, MICRO_TOKENS // training.max_length)
         with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
             return precomputed(examples, objective, model, layout, rows, base, cache)

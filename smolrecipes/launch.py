@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -16,14 +17,17 @@ def join(device: str = "auto") -> Any:
 
     DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
     """
+    logging.getLogger("bitsandbytes").setLevel(
+        logging.ERROR
+    )  # peft imports it; it misses kernels that nothing here uses
     import datasets
     import torch
     from accelerate import PartialState
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft's to mend
     datasets.disable_progress_bars()  # one progress line is enough
-    logging.disable_progress_bar()
+    disable_progress_bar()
     if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # DeepSpeed would guess the same, with a warning
     deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"

@@ -21,7 +21,7 @@ KEPT = ("mm", "addmm", "bmm", "baddbmm", "_scaled_dot_product_flash_attention_fo
         "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention")  # fmt: skip
 """The operations whose results selective checkpointing keeps: they cost far more time than memory."""
 
-REMEDY = "lower training.max_length, set training.gradient_checkpointing=true, or train a LoRA instead of all weights (adapter=lora)"
+REMEDY = "lower training.max_length, set training.gradient_checkpointing=true, or train a LoRA instead of all weights (adapter=lora; qlora holds them in 4 bits)"
 
 
 def selective() -> Any:
@@ -29,6 +29,8 @@ def selective() -> Any:
     from torch.utils.checkpoint import create_selective_checkpoint_contexts
 
     kept = [getattr(torch.ops.aten, name).default for name in KEPT]
+    if hasattr(torch.ops.bitsandbytes, "gemm_4bit"):  # once bitsandbytes is imported
+        kept.append(torch.ops.bitsandbytes.gemm_4bit.default)
     return create_selective_checkpoint_contexts(kept)  # type: ignore[no-untyped-call]
 
 

@@ -9,7 +9,7 @@ from bitsandbytes.nn import Params4bit
 from torch import Tensor, nn
 
 
-class Linear4bit(bitsandbytes.nn.Linear4bit):
+class Linear4bit(bitsandbytes.nn.Linear4bit):  # type: ignore[misc]
     """Computes as any linear layer does: in autocast's type where it is on, else in its input's.
 
     Theirs takes its type from the first call, casts the bias to it for good, and on some CPUs evaluates in bfloat16
@@ -18,9 +18,7 @@ class Linear4bit(bitsandbytes.nn.Linear4bit):
 
     def __init__(self, layer: nn.Linear, quantization: str, double: bool) -> None:
         super().__init__(layer.in_features, layer.out_features, bias=False, device="meta")
-        weight = Params4bit(
-            layer.weight.data, compress_statistics=double, quant_type=quantization, module=self
-        )
+        weight = Params4bit(layer.weight.data, compress_statistics=double, quant_type=quantization, module=self)
         self.weight = weight.to(layer.weight.device)  # which quantises; later moves take the statistics along
         self.bias = layer.bias
         self.train(layer.training)

@@ -9,7 +9,6 @@ from smolrecipes.adapters.lora import LoRA, linear_layers
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
-    from torch.nn import Module
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -26,7 +25,7 @@ class QLoRA(LoRA):
     """Hold the scale of each 64 weights in 8 bits as well, which saves another 0.4 bits a weight."""
 
     def check(self) -> None:
-        """That bitsandbytes is installed, and that DeepSpeed does not hold the weights."""
+        """That bitsandbytes is installed."""
         if find_spec("bitsandbytes") is None:
             raise RecipeError("adapter=qlora needs bitsandbytes: pip install 'smolrecipes[gpu]'")
 
@@ -34,17 +33,20 @@ class QLoRA(LoRA):
         """The model with its body's linear layers in 4 bits, quantised where it lies, and the update."""
         from smolrecipes.adapters.four_bit import Linear4bit
 
-        for name, layer in list(linear_layers(model)):
+        layers: dict[str, Any] = dict(linear_layers(model))
+        for name, layer in layers.items():
             _check_layer(model, layer)
             model.set_submodule(name, Linear4bit(layer, self.quantization, self.double_quantization))
         return super().apply(model, tokenizer)
 
 
-def _check_layer(model: PreTrainedModel, layer: Module) -> None:
+def _check_layer(model: PreTrainedModel, layer: Any) -> None:
     if type(layer).__name__ == "Conv1D":
         raise RecipeError(
             f"QLoRA: the layers of {type(model).__name__} are Conv1D, which bitsandbytes does not hold in 4 bits; "
             "train a LoRA (adapter=lora)"
         )
     if not layer.weight.is_floating_point():
-        raise RecipeError(f"QLoRA: the weights of {type(model).__name__} are quantised already; name the original model")
+        raise RecipeError(
+            f"QLoRA: the weights of {type(model).__name__} are quantised already; name the original model"
+        )
