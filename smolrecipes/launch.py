@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -17,9 +16,10 @@ def join(device: str = "auto") -> Any:
 
     DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
     """
-    logging.getLogger("bitsandbytes").setLevel(
-        logging.ERROR
-    )  # peft imports it; it misses kernels that nothing here uses
+    import logging
+
+    # which peft imports where it is installed, and which misses a kernel on some CPUs that nothing here uses
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import datasets
     import torch
     from accelerate import PartialState

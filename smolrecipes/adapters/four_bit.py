@@ -13,7 +13,7 @@ class Linear4bit(bitsandbytes.nn.Linear4bit):  # type: ignore[misc]
     """Computes as any linear layer does: in autocast's type where it is on, else in its input's.
 
     Theirs takes its type from the first call, casts the bias to it for good, and on some CPUs evaluates in bfloat16
-    whatever the run's precision and then passes no gradient on.
+    whatever the run's precision, after which it cannot be trained.
     """
 
     def __init__(self, layer: nn.Linear, quantization: str, double: bool) -> None:
