@@ -103,15 +103,15 @@ def packed_attention(
     if refused := [name for name in REFUSED if others.get(name) is not None]:
         raise NotImplementedError(f"packed attention has no {refused[0]}, which {type(module).__name__} asks for")
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
-    kernel = KERNELS[backend(query)]
+    kernel = KERNELS[backend(query.device.type, query.dtype)]
     return kernel(query, key, value, spans, dropout, scaling, sliding_window, causal).contiguous(), None
 
 
-def backend(query: Tensor) -> str:
+def backend(device: str, dtype: torch.dtype) -> str:
     """Which kernel computes it: flash-attn's varlen kernel or FlexAttention on a GPU, SDPA per sequence elsewhere."""
-    if query.device.type != "cuda":
+    if device != "cuda":
         return "sdpa"
-    half = query.dtype in (torch.float16, torch.bfloat16)
+    half = dtype in (torch.float16, torch.bfloat16)
     return "flash" if half and _flash_is_installed() else "flex"
 
 

@@ -145,6 +145,8 @@ class Objective(Component, kind="objective"):
     """The row types it reads, the best first."""
     families: ClassVar[tuple[str, ...]] = ("decoder",)
     head: ClassVar[str] = "causal"
+    likelihood: ClassVar[bool] = False
+    """Whether every label counts the same, so that `token_nll` computes the loss; a run says which kernel does."""
     prepare_reads: ClassVar[tuple[str, ...] | None] = None
     """The options that `prepare`, `arrange`, `precompute` and what they call read; changes of others leave the cached
     examples valid. None: all. Each class says it for itself, since it is not inherited."""

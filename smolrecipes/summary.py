@@ -29,6 +29,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
     from smolrecipes.adapters.merge import share
     from smolrecipes.batches import lengths
+    from smolrecipes.kernels import kernels
 
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
@@ -45,7 +46,8 @@ def begin(this: Run, assembly: Assembly) -> None:
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
-    say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {args.device.type} in {precision}")
+    device = f"{args.device.type} in {precision}{kernels(assembly.trainer)}"
+    say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {device}")
 
 
 def reused(this: Run) -> None:

@@ -118,7 +118,9 @@ def test_assembling_looks_nothing_up() -> None:
 def test_losses_import_torch_and_nothing_of_ours() -> None:
     path = PACKAGE / "objectives" / "losses.py"
     assert own(path) == set()
-    assert {name.split(".")[0] for name in imports(path)} <= {"__future__", "torch", "collections", "math", "typing"}
+    plain = {"__future__", "collections", "functools", "importlib", "math", "typing"}
+    assert {name.split(".")[0] for name in imports(path)} <= {*plain, "torch", "liger_kernel"}
+    assert "liger_kernel" not in {name.split(".")[0] for name in imports(path, top=True)}
 
 
 def declaring() -> list[Path]:

@@ -26,6 +26,7 @@ class CLM(Objective, name="clm"):
     """
 
     rows: ClassVar[tuple[str, ...]] = ("text",)
+    likelihood: ClassVar[bool] = True
     prepare_reads: ClassVar[tuple[str, ...]] = ("documents",)
 
     documents: Literal["joined", "separate"] = "joined"

@@ -18,6 +18,7 @@ class SFT(Objective, name="sft"):
     """Supervised fine-tuning on conversations: cross-entropy on the assistant's turns and the token that ends each."""
 
     rows: ClassVar[tuple[str, ...]] = ("messages",)
+    likelihood: ClassVar[bool] = True
     prepare_reads: ClassVar[tuple[str, ...]] = ("learn",)
 
     learn: Literal["assistant", "all"] = "assistant"
