@@ -82,6 +82,7 @@ def liger_nll(hidden: Tensor, weight: Tensor, labels: Tensor, at_once: int) -> T
 
     at_once: about how many logits exist at once. Its own choice, as many as `hidden` has numbers, cuts a large
     vocabulary over a small width into so narrow products that adding up the head's gradient takes longer than they do.
+    It waits for the GPU twice: to count the labels, and to see whether the loss's gradient is 1.
     """
     from liger_kernel.ops import LigerFusedLinearCrossEntropyFunction
 
