@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ NAME = "packed"
 
 REFUSED = ("softcap", "s_aux", "position_bias", "cache")
 """Arguments of models whose attention is more than a softmax over keys; none of those declares that it packs."""
+
+BLOCK = 128
+"""Tokens of a block, as FlexAttention's kernels take them."""
 
 
 class Span(NamedTuple):
@@ -61,8 +65,8 @@ class Spans:
         return queries, keys, max(own), max(seen)
 
     def block_mask(self, causal: bool, window: int | None) -> Any:
-        """FlexAttention's mask of the whole row."""
-        from torch.nn.attention.flex_attention import create_block_mask
+        """FlexAttention's mask of the whole row: made from the spans, since looking at every pair takes their square."""
+        from torch.nn.attention.flex_attention import BlockMask
 
         owner, positions, key = self.owner, self.positions, (causal, window)
         made: dict[Any, Any] = self.__dict__.setdefault("_block_masks", {})
@@ -74,8 +78,30 @@ class Spans:
                 seen &= (positions[at] <= positions[query]) | (not causal)
                 return seen & (positions[query] - positions[at] < window) if window else seen
 
-            made[key] = create_block_mask(visible, None, None, len(positions), len(positions), positions.device)
+            some, all_ = (_listed(blocks) for blocks in self.blocks(causal, window))
+            size = len(positions)
+            mask = BlockMask.from_kv_blocks(*some, *all_, BLOCK_SIZE=BLOCK, mask_mod=visible, seq_lengths=(size, size))
+            made[key] = mask.to(positions.device)
         return made[key]
+
+    def blocks(self, causal: bool, window: int | None) -> tuple[Tensor, Tensor]:
+        """(blocks, blocks) each: where some of the keys may be seen, and where every query sees every key."""
+        count = -(-len(self.positions) // BLOCK)
+        near, all_ = torch.ones(count, count, dtype=torch.bool), torch.zeros(count, count, dtype=torch.bool)
+        within = near
+        if window:
+            near, within = near.triu(-(window // BLOCK + 1)), near.triu(1 - window // BLOCK)
+        some = torch.zeros_like(all_)
+        for span in self.spans:
+            queries = slice(span.start // BLOCK, -(-span.end // BLOCK))
+            some[queries, queries] |= near[queries, queries]
+            if span.prefix_end > span.prefix:
+                some[queries, span.prefix // BLOCK : -(-span.prefix_end // BLOCK)] = True
+            whole = slice(-(-span.start // BLOCK), span.end // BLOCK)
+            all_[whole, whole] = within[whole, whole]
+        if causal:  # keys lie before their queries, in the row as well
+            some, all_ = some.tril(), all_.tril(-1)
+        return some & ~all_, all_
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -103,21 +129,46 @@ def packed_attention(
     if refused := [name for name in REFUSED if others.get(name) is not None]:
         raise NotImplementedError(f"packed attention has no {refused[0]}, which {type(module).__name__} asks for")
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
-    kernel = KERNELS[backend(query)]
+    query, key, value = (_as_autocast(tensor) for tensor in (query, key, value))
+    kernel = KERNELS[backend(query, dropout)]
     return kernel(query, key, value, spans, dropout, scaling, sliding_window, causal).contiguous(), None
 
 
-def backend(query: Tensor) -> str:
-    """Which kernel computes it: flash-attn's varlen kernel or FlexAttention on a GPU, SDPA per sequence elsewhere."""
+def _as_autocast(tensor: Tensor) -> Tensor:
+    """In autocast's type: rotary positions leave queries and keys in float32 beside values in bfloat16."""
+    device = tensor.device.type
+    if not torch.is_autocast_enabled(device) or tensor.dtype == torch.float64:
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(device))
+
+
+def backend(query: Tensor, dropout: float = 0.0) -> str:
+    """Which kernel computes it: on a GPU, in half precision, flash-attn's varlen kernel or torch's own, else
+    FlexAttention; SDPA per sequence elsewhere, and for dropout where flash-attn is missing."""
     if query.device.type != "cuda":
         return "sdpa"
     half = query.dtype in (torch.float16, torch.bfloat16)
-    return "flash" if half and _flash_is_installed() else "flex"
+    if half and _flash_is_installed():
+        return "flash"
+    if dropout:
+        return "sdpa"
+    fits = half and query.shape[-1] % 8 == 0 and query.shape[-1] <= 256 and _varlen_is_there()
+    return "varlen" if fits and torch.cuda.get_device_capability(query.device) >= (8, 0) else "flex"
 
 
 @lru_cache(maxsize=1)
 def _flash_is_installed() -> bool:
     return find_spec("flash_attn") is not None
+
+
+@lru_cache(maxsize=1)
+def _varlen_is_there() -> bool:
+    """Whether torch has it, with windows."""
+    if find_spec("torch.nn.attention.varlen") is None:
+        return False
+    from torch.nn.attention.varlen import varlen_attn
+
+    return {"scale", "window_size"} <= set(inspect.signature(varlen_attn).parameters)
 
 
 def _sdpa(
@@ -161,13 +212,17 @@ def _flex(
 ) -> Tensor:  # fmt: skip
     from torch.nn.attention.flex_attention import flex_attention
 
-    if dropout:
-        raise NotImplementedError("FlexAttention has no dropout; set the model's attention dropout to 0")
     attend = _compiled(flex_attention) if query.device.type == "cuda" else flex_attention
     mask = spans.block_mask(causal, window)
     grouped = query.shape[1] != key.shape[1]
     found: Tensor = attend(query, key, value, block_mask=mask, scale=scaling, enable_gqa=grouped)
     return found.transpose(1, 2)
+
+
+def _listed(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """How many blocks of keys each block of queries has, and which, as FlexAttention's kernels read them."""
+    order = blocks.int().argsort(dim=1, descending=True, stable=True)
+    return blocks.sum(1)[None, None].int(), order[None, None].int()
 
 
 @lru_cache(maxsize=1)
@@ -181,18 +236,32 @@ def _flash(
 ) -> Tensor:  # fmt: skip
     from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
-    queries, keys, longest_query, longest_key = spans.cumulative
-    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    if len(spans.keys) != k.shape[0]:
-        k, v = k[spans.keys], v[spans.keys]
+    q, k, v = _side_by_side(query, key, value, spans)
     width = (window - 1, 0 if causal else window - 1) if window else (-1, -1)
-    found: Tensor = flash_attn_varlen_func(
-        q, k, v, queries, keys, longest_query, longest_key, dropout, scaling, causal, window_size=width
-    )
+    found: Tensor = flash_attn_varlen_func(q, k, v, *spans.cumulative, dropout, scaling, causal, window_size=width)
     return found[None]
 
 
-KERNELS = {"sdpa": _sdpa, "flex": _flex, "flash": _flash}
+def _varlen(
+    query: Tensor, key: Tensor, value: Tensor, spans: Spans, dropout: float, scaling: float | None, window: int | None,
+    causal: bool,
+) -> Tensor:  # fmt: skip
+    from torch.nn.attention.varlen import varlen_attn
+
+    groups = query.shape[1] // key.shape[1]  # not every torch that has it takes fewer heads of keys
+    q, k, v = _side_by_side(query, repeat_kv(key, groups), repeat_kv(value, groups), spans)
+    far = window - 1 if window else -1
+    found: Any = varlen_attn(q, k, v, *spans.cumulative, scale=scaling, window_size=(far, 0 if causal else far))
+    return found[None]  # type: ignore[no-any-return]
+
+
+def _side_by_side(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> tuple[Tensor, Tensor, Tensor]:
+    """(tokens, heads, size) each; keys and values that several sequences see are repeated for each."""
+    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    return (q, k, v) if len(spans.keys) == k.shape[0] else (q, k[spans.keys], v[spans.keys])
+
+
+KERNELS = {"sdpa": _sdpa, "flex": _flex, "flash": _flash, "varlen": _varlen}
 
 AttentionInterface.register(NAME, packed_attention)
 AttentionMaskInterface.register(NAME, sdpa_mask)
