@@ -75,7 +75,7 @@ class Spans:
             def visible(batch: Tensor, head: Tensor, query: Tensor, at: Tensor) -> Tensor:
                 own = (at >= owner[query, 0]) & (at < owner[query, 1])
                 seen = own | ((at >= owner[query, 2]) & (at < owner[query, 3]))
-                seen &= (positions[at] <= positions[query]) | (not causal)
+                seen = seen & ((positions[at] <= positions[query]) | (not causal))  # in place it cannot be compiled
                 return seen & (positions[query] - positions[at] < window) if window else seen
 
             some, all_ = (_listed(blocks) for blocks in self.blocks(causal, window))

@@ -212,3 +212,14 @@ def test_autocast_reaches_every_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         token_logps(ours, Layout(packed=True)(sequences()))
     assert set(types) == {torch.bfloat16} and len(types) == 6
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_the_mask_changes_nothing_in_place(window: int | None) -> None:
+    """FlexAttention's kernels cannot be compiled from such a mask, and without a GPU nothing else would tell."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    mask, at = pairs([(5, 3, 4)]).block_mask(True, window).mask_mod, torch.arange(4)
+    traced = make_fx(mask)(at, at, at, at)  # type: ignore[no-untyped-call]
+    operations = [node.target for node in traced.graph.nodes if node.op == "call_function"]
+    assert len(operations) > 8 and not [one for one in operations if one._schema.is_mutable]
