@@ -41,8 +41,13 @@ class Spans:
         self.spans, self.positions = spans, positions
 
     def to(self, device: torch.device) -> Spans:
-        """These spans, for tensors on `device`."""
-        return self if self.positions.device == device else Spans(self.spans, self.positions.to(device))
+        """These spans, for tensors on `device`; made once, for all passes over a batch."""
+        if self.positions.device == device:
+            return self
+        moved: dict[torch.device, Spans] = self.__dict__.setdefault("_moved", {})
+        if device not in moved:
+            moved[device] = Spans(self.spans, self.positions.to(device))
+        return moved[device]
 
     @cached_property
     def owner(self) -> Tensor:

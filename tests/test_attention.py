@@ -88,6 +88,12 @@ def test_a_sequence_sees_nothing_of_its_neighbours() -> None:
     assert torch.equal(first[0][first[1] == 0], second[0][second[1] == 0])
 
 
+def test_two_passes_over_a_batch_share_what_kernels_need() -> None:
+    spans, meta = pairs([(5, 3, 4)]), torch.device("meta")
+    assert spans.to(meta) is spans.to(meta) and spans.to(meta).positions.device == meta
+    assert spans.to(torch.device("cpu")) is spans
+
+
 def test_generation_is_that_of_sdpa() -> None:
     ours, ids = model("llama"), torch.tensor([[3, 4, 5, 6], [0, 0, 7, 8]])
     settings = {"max_new_tokens": 8, "do_sample": False, "attention_mask": ids.ne(0).long()}

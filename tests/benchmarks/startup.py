@@ -21,7 +21,13 @@ LIGHT = {
     "smolrecipes list": ["-m", "smolrecipes", "list"],
     "smolrecipes show orpo_lora": ["-m", "smolrecipes", "show", "orpo_lora"],
 }
-FIRST_STEP = [str(Path(__file__).with_name("first_step.py")), "run", "char_gpt", "training.steps=2"]
+FIRST_STEP = [
+    str(Path(__file__).with_name("first_step.py")),
+    "run",
+    "char_gpt",
+    "training.steps=2",
+    "training.threads=1",
+]
 RUNS = {
     "smolrecipes run": FIRST_STEP,
     "accelerate launch": ["-m", "accelerate.commands.launch", *FIRST_STEP],
