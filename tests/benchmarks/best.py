@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from cases import Case
 from padded import loaded, options
 
@@ -15,13 +16,16 @@ from smolrecipes.objectives.trl import _orpo, columns, orpo_ids, pair_ids, prepa
 def trainer(case: Case, folder: Path) -> Any:
     """TRL's trainer on the examples in the order in which the recipe takes them.
 
-    SFT flattens each batch (`padding_free`, which packing by best fit implies), so that its steps hold the same rows.
+    A LoRA's frozen weights are held in bfloat16. SFT flattens each batch (`padding_free`, which packing by best fit implies), so that its steps hold the same rows.
     ORPO has nothing but Liger's kernels to choose.
     """
     from datasets import load_from_disk
 
     model, tokenizer = loaded(case, folder)
     model.to(case.device)
+    if case.device == "cuda":
+        for weight in model.parameters():  # frozen weights need no digits to spare, and need not be cast in each step
+            weight.data = weight.data if weight.requires_grad else weight.data.to(torch.bfloat16)
     given = options(case, folder) | {"gradient_checkpointing": False, "use_liger_kernel": liger(case)}
     examples = load_from_disk(folder / "examples")
     make = {"sft": sft, "dpo": dpo, "orpo": orpo}[case.objective]
@@ -38,7 +42,8 @@ def sft(model: Any, tokenizer: Any, given: dict[str, Any], examples: Any) -> Any
     from trl import SFTConfig, SFTTrainer
 
     if not given["use_cpu"]:
-        model.set_attn_implementation("flash_attention_2" if find_spec("flash_attn") else "flex_attention")
+        kernel = "flash_attention_2" if find_spec("flash_attn") else "flex_attention"
+        model.get_base_model().set_attn_implementation(kernel)
     given |= {"max_length": None, "padding_free": True}  # the examples are cut already
     rows = columns(examples, lambda row: {"input_ids": row["input_ids"], "labels": row["labels"]})
     return SFTTrainer(model, SFTConfig(**given), train_dataset=rows, processing_class=tokenizer)

@@ -26,7 +26,7 @@ SIZES = {
 
 COMPETITORS = {
     "ours": "`recipe.trainer()`, the recipe's defaults",
-    "trl": "TRL's trainer with TRL's defaults, given the same ids; float32, no gradient checkpointing, none of our callbacks",
+    "trl": "TRL's trainer with TRL's defaults, given the same ids, in the same precision; no gradient checkpointing, none of our callbacks",
     "trl_best": "TRL at its best settings (`best.py`), on a GPU: no padding, Liger's kernels, the reference computed before",
     "padded": "a plain `transformers.Trainer`: rows padded to the longest, every logit, `model(**batch).loss`",
     "bare": "a PyTorch loop on our packed batches, made beforehand: labelled logits, backward, clip, fused AdamW, schedule",

@@ -7,8 +7,10 @@ be off by twice as much as padding is.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -42,15 +44,26 @@ def compared(name: str, own: dict[str, Any], device: str) -> Iterator[dict[str, 
     exact = loss_and_slope(model, device, False, packed=False)
     padded = errors(loss_and_slope(model, device, True, packed=False), exact)
     model.set_attn_implementation(attention.NAME)
-    choose = attention.backend
     for half in (False, True):
+        limits = [max(2 * error, 1e-3) for error in padded] if half else list(LIMITS)
         for kernel in kernels(device, half):
-            attention.backend = lambda query, dropout=0.0: kernel  # noqa: B023 - it is called before the next one
+            facts = {"model": name, "precision": "bfloat16" if half else "float32", "kernel": kernel, "limits": limits}
+            yield facts | tried(model, device, half, kernel, exact, limits)
+
+
+def tried(model: Any, device: str, half: bool, kernel: str, exact: Any, limits: list[float]) -> dict[str, Any]:
+    """The errors of a kernel; what it raises is shown, and the others go on."""
+    with patch.object(attention, "backend", lambda query, dropout=0.0: kernel):
+        try:
             found = errors(loss_and_slope(model, device, half, packed=True), exact)
-            limits = [max(2 * error, 1e-3) for error in padded] if half else LIMITS
-            facts = {"model": name, "precision": "bfloat16" if half else "float32", "kernel": kernel}
-            yield facts | {"errors": found, "limits": limits, "right": all(e <= m for e, m in zip(found, limits))}
-    attention.backend = choose
+        except Exception as error:
+            traceback.print_exc()
+            return {
+                "errors": [],
+                "right": False,
+                "failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}",
+            }
+    return {"errors": found, "right": all(error <= limit for error, limit in zip(found, limits))}
 
 
 def kernels(device: str, half: bool) -> list[str]:
