@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NAME = "packed"
 """What `set_attn_implementation` calls it."""
@@ -83,20 +87,22 @@ class Spans:
                 seen = seen & ((positions[at] <= positions[query]) | (not causal))  # in place it cannot be compiled
                 return seen & (positions[query] - positions[at] < window) if window else seen
 
-            some, all_ = (_listed(blocks) for blocks in self.blocks(causal, window))
+            some, all_ = (
+                _listed(torch.from_numpy(found).to(positions.device)) for found in self.blocks(causal, window)
+            )
             size = len(positions)
-            mask = BlockMask.from_kv_blocks(*some, *all_, BLOCK_SIZE=BLOCK, mask_mod=visible, seq_lengths=(size, size))
-            made[key] = mask.to(positions.device)
+            made[key] = BlockMask.from_kv_blocks(
+                *some, *all_, BLOCK_SIZE=BLOCK, mask_mod=visible, seq_lengths=(size, size)
+            )
         return made[key]
 
-    def blocks(self, causal: bool, window: int | None) -> tuple[Tensor, Tensor]:
+    def blocks(self, causal: bool, window: int | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(blocks, blocks) each: where some of the keys may be seen, and where every query sees every key."""
         count = -(-len(self.positions) // BLOCK)
-        near, all_ = torch.ones(count, count, dtype=torch.bool), torch.zeros(count, count, dtype=torch.bool)
+        some, all_, near = (np.full((count, count), value) for value in (False, False, True))
         within = near
         if window:
-            near, within = near.triu(-(window // BLOCK + 1)), near.triu(1 - window // BLOCK)
-        some = torch.zeros_like(all_)
+            near, within = np.triu(near, -(window // BLOCK + 1)), np.triu(near, 1 - window // BLOCK)
         for span in self.spans:
             queries = slice(span.start // BLOCK, -(-span.end // BLOCK))
             some[queries, queries] |= near[queries, queries]
@@ -105,7 +111,7 @@ class Spans:
             whole = slice(-(-span.start // BLOCK), span.end // BLOCK)
             all_[whole, whole] = within[whole, whole]
         if causal:  # keys lie before their queries, in the row as well
-            some, all_ = some.tril(), all_.tril(-1)
+            some, all_ = np.tril(some), np.tril(all_, -1)
         return some & ~all_, all_
 
 
