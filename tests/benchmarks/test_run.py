@@ -67,3 +67,14 @@ def test_what_is_for_a_gpu_runs_on_a_cpu(tmp_path: Path, python: Any) -> None:
     assert "tf32 needs a cuda device" in run["option:tf32"]["failed"]
     assert len(found["correct"]) == 4 and all(line["right"] for line in found["correct"])
     assert "| muon |" in done.stdout and "| mistral | bfloat16 | sdpa |" in done.stdout
+
+
+def test_where_the_time_goes_until_the_first_step(python: Any) -> None:
+    """And that a run which needs none of them imports neither TRL nor what others plot and fit with."""
+    words = ["run", "char_gpt", "training.steps=1", "data.rows=60", "training.rehearse=false"]
+    done = python(str(SUITE.with_name("first_step.py")), *words, SMOLRECIPES_STARTED="0")
+    assert done.returncode == 0, done.stderr
+    spent = json.loads(done.stdout.splitlines()[-1])
+    parts = {"import torch", "import transformers", "rows", "tokenizer", "model", "tokenising", "first evaluation"}
+    assert parts <= set(spent) and min(spent["import torch"]) > 0
+    assert not {"import trl", "import sklearn", "import scipy", "import matplotlib"} & set(spent)
