@@ -167,6 +167,15 @@ def backend(query: Tensor, dropout: float = 0.0) -> str:
     return "varlen" if fits and torch.cuda.get_device_capability(query.device) >= (8, 0) else "flex"
 
 
+def chosen(model: Any, precision: torch.dtype) -> str:
+    """What a model's attention will run on, in words."""
+    config = model.config.get_text_config()
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    dropout = getattr(config, "attention_dropout", 0.0) or getattr(config, "attn_pdrop", 0.0)
+    kernel = backend(torch.empty(1, 1, 1, size, device=model.device, dtype=precision), dropout)
+    return {"flash": "flash-attn", "varlen": "torch's varlen kernel", "flex": "FlexAttention"}.get(kernel, "SDPA")
+
+
 @lru_cache(maxsize=1)
 def _flash_is_installed() -> bool:
     return find_spec("flash_attn") is not None

@@ -27,7 +27,11 @@ ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
 
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
+    import torch
+
+    from smolrecipes.attention import chosen
     from smolrecipes.batches import lengths
+    from smolrecipes.trainer import RecipeTrainer
 
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
@@ -45,7 +49,11 @@ def begin(this: Run, assembly: Assembly) -> None:
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
-    say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {args.device.type} in {precision}")
+    packed = parts.layout.packed and isinstance(assembly.trainer, RecipeTrainer)
+    by = f", attention by {chosen(parts.model, getattr(torch, precision))}" if packed else ""
+    say(
+        f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {args.device.type} in {precision}{by}"
+    )
 
 
 def reused(this: Run) -> None:

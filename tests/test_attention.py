@@ -94,6 +94,15 @@ def test_two_passes_over_a_batch_share_what_kernels_need() -> None:
     assert spans.to(torch.device("cpu")) is spans
 
 
+@pytest.mark.parametrize("kind", sorted(PACKS))
+def test_the_kernel_is_known_before_the_first_step(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolrecipes import attention
+
+    asked: list[tuple[int, float]] = []
+    monkeypatch.setattr(attention, "backend", lambda query, dropout: asked.append((query.shape[-1], dropout)) or "flex")
+    assert attention.chosen(model(kind), torch.float32) == "FlexAttention" and asked[0][0] == 8
+
+
 def test_generation_is_that_of_sdpa() -> None:
     ours, ids = model("llama"), torch.tensor([[3, 4, 5, 6], [0, 0, 7, 8]])
     settings = {"max_new_tokens": 8, "do_sample": False, "attention_mask": ids.ne(0).long()}
