@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+import inspect
+from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -13,69 +14,14 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+if TYPE_CHECKING:
+    from smolrecipes.spans import Spans
+
 NAME = "packed"
 """What `set_attn_implementation` calls it."""
 
 REFUSED = ("softcap", "s_aux", "position_bias", "cache")
 """Arguments of models whose attention is more than a softmax over keys; none of those declares that it packs."""
-
-
-class Span(NamedTuple):
-    """One sequence: positions [start, end) of the row, which also see the positions [prefix, prefix_end) before it."""
-
-    start: int
-    end: int
-    prefix: int = 0
-    prefix_end: int = 0
-
-
-class Spans:
-    """Where the sequences of a packed row lie, and what each kernel needs to know of it, made once per batch."""
-
-    def __init__(self, spans: list[Span], positions: Tensor) -> None:
-        """positions: (tokens,), the place of each token in its own sequence, its prefix included."""
-        self.spans, self.positions = spans, positions
-
-    def to(self, device: torch.device) -> Spans:
-        """These spans, for tensors on `device`."""
-        return self if self.positions.device == device else Spans(self.spans, self.positions.to(device))
-
-    @cached_property
-    def owner(self) -> Tensor:
-        """(tokens, 4): the span of each token."""
-        sizes = torch.tensor([span.end - span.start for span in self.spans])
-        return torch.tensor(self.spans).repeat_interleave(sizes, 0).to(self.positions.device)
-
-    @cached_property
-    def keys(self) -> Tensor:
-        """Indices of the keys that the sequences see, one after the other: prefix and self."""
-        parts = [torch.arange(*part) for s in self.spans for part in ((s.prefix, s.prefix_end), (s.start, s.end))]
-        return torch.cat(parts).to(self.positions.device)
-
-    @cached_property
-    def cumulative(self) -> tuple[Tensor, Tensor, int, int]:
-        """Cumulative lengths of queries and keys, (sequences + 1,) int32 each, and the longest of both."""
-        own = [span.end - span.start for span in self.spans]
-        seen = [size + span.prefix_end - span.prefix for size, span in zip(own, self.spans)]
-        queries, keys = (torch.tensor([0, *sizes]).cumsum(0).int().to(self.positions.device) for sizes in (own, seen))
-        return queries, keys, max(own), max(seen)
-
-    def block_mask(self, causal: bool, window: int | None) -> Any:
-        """FlexAttention's mask of the whole row."""
-        from torch.nn.attention.flex_attention import create_block_mask
-
-        owner, positions, key = self.owner, self.positions, (causal, window)
-        made: dict[Any, Any] = self.__dict__.setdefault("_block_masks", {})
-        if key not in made:
-
-            def visible(batch: Tensor, head: Tensor, query: Tensor, at: Tensor) -> Tensor:
-                own = (at >= owner[query, 0]) & (at < owner[query, 1])
-                seen = own | ((at >= owner[query, 2]) & (at < owner[query, 3]))
-                seen &= (positions[at] <= positions[query]) | (not causal)
-                return seen & (positions[query] - positions[at] < window) if window else seen
-
-            made[key] = create_block_mask(visible, None, None, len(positions), len(positions), positions.device)
-        return made[key]
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -103,21 +49,46 @@ def packed_attention(
     if refused := [name for name in REFUSED if others.get(name) is not None]:
         raise NotImplementedError(f"packed attention has no {refused[0]}, which {type(module).__name__} asks for")
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
-    kernel = KERNELS[backend(query.device.type, query.dtype)]
+    query, key, value = (_as_autocast(tensor) for tensor in (query, key, value))
+    kernel = KERNELS[backend(query.device, query.dtype, query.shape[-1], dropout)]
     return kernel(query, key, value, spans, dropout, scaling, sliding_window, causal).contiguous(), None
 
 
-def backend(device: str, dtype: torch.dtype) -> str:
-    """Which kernel computes it: flash-attn's varlen kernel or FlexAttention on a GPU, SDPA per sequence elsewhere."""
-    if device != "cuda":
+def _as_autocast(tensor: Tensor) -> Tensor:
+    """In autocast's type: rotary positions leave queries and keys in float32 beside values in bfloat16."""
+    device = tensor.device.type
+    if not torch.is_autocast_enabled(device) or tensor.dtype == torch.float64:
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(device))
+
+
+def backend(device: torch.device, dtype: torch.dtype, size: int, dropout: float = 0.0) -> str:
+    """Which kernel computes heads of this size: on a GPU, in half precision, flash-attn's varlen kernel or torch's own,
+    else FlexAttention; SDPA per sequence elsewhere, and for dropout where flash-attn is missing."""
+    if device.type != "cuda":
         return "sdpa"
     half = dtype in (torch.float16, torch.bfloat16)
-    return "flash" if half and _flash_is_installed() else "flex"
+    if half and _flash_is_installed():
+        return "flash"
+    if dropout:
+        return "sdpa"
+    fits = half and size % 8 == 0 and size <= 256 and _varlen_is_there()
+    return "varlen" if fits and torch.cuda.get_device_capability(device) >= (8, 0) else "flex"
 
 
 @lru_cache(maxsize=1)
 def _flash_is_installed() -> bool:
     return find_spec("flash_attn") is not None
+
+
+@lru_cache(maxsize=1)
+def _varlen_is_there() -> bool:
+    """Whether torch has it, with windows."""
+    if find_spec("torch.nn.attention.varlen") is None:
+        return False
+    from torch.nn.attention.varlen import varlen_attn
+
+    return {"scale", "window_size"} <= set(inspect.signature(varlen_attn).parameters)
 
 
 def _sdpa(
@@ -161,8 +132,6 @@ def _flex(
 ) -> Tensor:  # fmt: skip
     from torch.nn.attention.flex_attention import flex_attention
 
-    if dropout:
-        raise NotImplementedError("FlexAttention has no dropout; set the model's attention dropout to 0")
     attend = _compiled(flex_attention) if query.device.type == "cuda" else flex_attention
     mask = spans.block_mask(causal, window)
     grouped = query.shape[1] != key.shape[1]
@@ -181,18 +150,32 @@ def _flash(
 ) -> Tensor:  # fmt: skip
     from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
-    queries, keys, longest_query, longest_key = spans.cumulative
-    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    if len(spans.keys) != k.shape[0]:
-        k, v = k[spans.keys], v[spans.keys]
+    q, k, v = _side_by_side(query, key, value, spans)
     width = (window - 1, 0 if causal else window - 1) if window else (-1, -1)
-    found: Tensor = flash_attn_varlen_func(
-        q, k, v, queries, keys, longest_query, longest_key, dropout, scaling, causal, window_size=width
-    )
+    found: Tensor = flash_attn_varlen_func(q, k, v, *spans.cumulative, dropout, scaling, causal, window_size=width)
     return found[None]
 
 
-KERNELS = {"sdpa": _sdpa, "flex": _flex, "flash": _flash}
+def _varlen(
+    query: Tensor, key: Tensor, value: Tensor, spans: Spans, dropout: float, scaling: float | None, window: int | None,
+    causal: bool,
+) -> Tensor:  # fmt: skip
+    from torch.nn.attention.varlen import varlen_attn
+
+    groups = query.shape[1] // key.shape[1]  # not every torch that has it takes fewer heads of keys
+    q, k, v = _side_by_side(query, repeat_kv(key, groups), repeat_kv(value, groups), spans)
+    far = window - 1 if window else -1
+    found: Any = varlen_attn(q, k, v, *spans.cumulative, scale=scaling, window_size=(far, 0 if causal else far))
+    return found[None]  # type: ignore[no-any-return]
+
+
+def _side_by_side(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> tuple[Tensor, Tensor, Tensor]:
+    """(tokens, heads, size) each; keys and values that several sequences see are repeated for each."""
+    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    return (q, k, v) if len(spans.keys) == k.shape[0] else (q, k[spans.keys], v[spans.keys])
+
+
+KERNELS = {"sdpa": _sdpa, "flex": _flex, "flash": _flash, "varlen": _varlen}
 
 AttentionInterface.register(NAME, packed_attention)
 AttentionMaskInterface.register(NAME, sdpa_mask)

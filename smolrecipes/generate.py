@@ -95,10 +95,10 @@ def untouched(model: PreTrainedModel) -> Iterator[None]:
     holders = [holder for holder in (model, base) if hasattr(holder, "generation_config")]
     modes = [(module, module.training) for module in model.modules()]
     kept = [(holder, holder.generation_config) for holder in holders]
-    cuda = range(torch.cuda.device_count())
+    cuda = [model.device] if model.device.type == "cuda" else []
     mps = torch.mps.get_rng_state() if model.device.type == "mps" else None
     try:
-        with torch.random.fork_rng(devices=list(cuda)), torch.no_grad():
+        with torch.random.fork_rng(devices=cuda), torch.no_grad():
             model.eval()
             for holder in holders:
                 holder.generation_config = GenerationConfig()

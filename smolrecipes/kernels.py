@@ -11,9 +11,9 @@ from smolrecipes.objectives.losses import liger_fits
 from smolrecipes.trainer import RecipeTrainer
 
 if TYPE_CHECKING:
-    from transformers import Trainer
+    from transformers import PreTrainedModel, Trainer
 
-NAMES = {"flash": "flash-attn", "flex": "FlexAttention"}
+NAMES = {"flash": "flash-attn", "varlen": "torch's varlen kernel", "flex": "FlexAttention", "sdpa": "SDPA"}
 
 
 def kernels(trainer: Trainer) -> str:
@@ -30,8 +30,15 @@ def _attention(trainer: RecipeTrainer) -> str:
     args, model = trainer.args, trainer.parts.model
     if not trainer.parts.layout.packed:
         return str(model.config._attn_implementation)
-    dtype = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else model.dtype
-    return NAMES[backend("cuda", dtype)]
+    return packed_by(model, args.device, torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else model.dtype)
+
+
+def packed_by(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> str:
+    """What computes a model's attention without padding, in words."""
+    config = model.config.get_text_config()
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    dropout = getattr(config, "attention_dropout", 0.0) or getattr(config, "attn_pdrop", 0.0)
+    return NAMES[backend(device, dtype, size, dropout)]
 
 
 def _vocabulary(trainer: RecipeTrainer) -> str:

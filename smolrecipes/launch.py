@@ -65,6 +65,8 @@ def device_options(device: str) -> dict[str, Any]:
     return {"use_cpu": device == "cpu" or not (there["cuda"] or there["mps"])}
 
 
+BY_ACCELERATE = os.environ.get("ACCELERATE_MIXED_PRECISION", "")
+"""The precision that `accelerate launch` was asked for, empty without it; the recipe's arguments set the variable later on."""
 LAUNCHED = {"bf16": "bfloat16", "fp16": "float16"}
 """What accelerate's --mixed_precision calls the precisions."""
 
@@ -76,7 +78,7 @@ def precision_options(precision: str, cuda: bool) -> dict[str, bool | None]:
     """
     import torch
 
-    asked = LAUNCHED.get(os.environ.get("ACCELERATE_MIXED_PRECISION", "no"))
+    asked = LAUNCHED.get(BY_ACCELERATE)
     if precision == "auto":
         precision = asked or ("bfloat16" if cuda and torch.cuda.is_bf16_supported(False) else "float32")
     elif asked and asked != precision:
@@ -95,10 +97,6 @@ def one_gpu(arguments: Any) -> None:
     if arguments.n_gpu > 1:
         say(f"uses 1 of {arguments.n_gpu} GPUs; --processes {arguments.n_gpu} uses them all")
         arguments._n_gpu = 1
-
-
-BY_ACCELERATE = "ACCELERATE_MIXED_PRECISION" in os.environ
-"""Whether `accelerate launch` started this process; the recipe's arguments set the variable later on."""
 
 
 def use_cores(asked: int | None) -> None:

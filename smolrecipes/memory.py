@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     from smolrecipes.trainer import RecipeTrainer
 
-KEPT = ("mm", "addmm", "bmm", "baddbmm", "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
-        "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention")  # fmt: skip
+KEPT = frozenset({
+    "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::_scaled_dot_product_flash_attention_for_cpu",
+    "aten::_scaled_dot_product_flash_attention", "aten::_scaled_dot_product_efficient_attention",
+    "aten::_scaled_dot_product_cudnn_attention", "torch_attn::_varlen_attn", "flash_attn::_flash_attn_varlen_forward",
+    "flex_attention", "bitsandbytes::gemm_4bit",
+})  # fmt: skip
 """The operations whose results selective checkpointing keeps: they cost far more time than memory."""
 
 REMEDY = "lower training.max_length, set training.gradient_checkpointing=true, or train a LoRA instead of all weights (adapter=lora; qlora holds them in 4 bits)"
@@ -28,10 +32,13 @@ def selective() -> Any:
     """The contexts for `torch.utils.checkpoint` that recompute everything but matrix products and attention."""
     from torch.utils.checkpoint import create_selective_checkpoint_contexts
 
-    kept = [getattr(torch.ops.aten, name).default for name in KEPT]
-    if hasattr(torch.ops.bitsandbytes, "gemm_4bit"):  # once bitsandbytes is imported
-        kept.append(torch.ops.bitsandbytes.gemm_4bit.default)
-    return create_selective_checkpoint_contexts(kept)  # type: ignore[no-untyped-call]
+    return create_selective_checkpoint_contexts(_policy)  # type: ignore[no-untyped-call]
+
+
+def _policy(context: Any, operation: Any, *args: Any, **kwargs: Any) -> Any:
+    from torch.utils.checkpoint import CheckpointPolicy
+
+    return CheckpointPolicy.MUST_SAVE if operation.name() in KEPT else CheckpointPolicy.PREFER_RECOMPUTE
 
 
 def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
@@ -44,7 +51,7 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
     _check_room(trainer)
     peaks: dict[str, int] = {}
     while True:
-        with torch.random.fork_rng():
+        with _own_randomness(trainer.args.device):
             failed = _fails(lambda: _rehearse(trainer, peaks))
         _forget(trainer)
         if not trainer.accelerator.reduce(torch.tensor(float(failed), device=trainer.args.device)).item():
@@ -55,14 +62,14 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
 def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
     model, batch = trainer.model, trainer.get_train_dataloader().longest()
     model.train()
-    with _peak(peaks, "forward"):
+    with _peak(peaks, "forward"), trainer.compute_loss_context_manager():
         loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
     with _peak(peaks, "backward"):
         loss.backward()  # type: ignore[no-untyped-call]
     with _peak(peaks, "optimizer step"):
         _idle_step(trainer)
     if trainer.eval_dataset is not None:
-        with _peak(peaks, "evaluation"), torch.no_grad():
+        with _peak(peaks, "evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():
             trainer.compute_loss(model.eval(), trainer._prepare_inputs(trainer.get_eval_dataloader().longest()))
     with _peak(peaks, "save"), tempfile.TemporaryDirectory(dir=Path(trainer.args.output_dir).parent) as folder:
         if trainer.args.process_index == 0:
@@ -84,6 +91,11 @@ def _forget(trainer: RecipeTrainer) -> None:
     trainer.tally.reset()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def _own_randomness(device: torch.device) -> Any:
+    """Undoes what is drawn on the CPU and on this device; asking every other GPU would take memory on each."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def _fails(act: Callable[[], None]) -> bool:
@@ -113,8 +125,10 @@ def _check_room(trainer: RecipeTrainer) -> None:
     peaks: dict[str, int] = {}
     loader, rows = trainer.get_train_dataloader(), trainer.args.per_device_train_batch_size
     row = loader.of([int(loader.batches.lengths.argmax())])
-    with torch.random.fork_rng(), _peak(peaks, "row"):
-        trainer.compute_loss(trainer.model, trainer._prepare_inputs(row)).backward()  # type: ignore[no-untyped-call]
+    with _own_randomness(trainer.args.device), _peak(peaks, "row"):
+        with trainer.compute_loss_context_manager():
+            loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(row))
+        loss.backward()  # type: ignore[no-untyped-call]
     _forget(trainer)
     needed, free = peaks["row"] * rows, psutil.virtual_memory().available
     if needed > free:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from accelerate.utils import AutocastKwargs
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -34,6 +35,8 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         self.remove_callback(PrinterCallback)
         self.add_callback(_Verify(self))
         self.loss_is_scaled_for_ga = True  # compute_loss divides by the counts of all micro-batches
+        # a weight that was cast without gradients must not be taken again where gradients are wanted
+        self.accelerator.autocast_handler = AutocastKwargs(cache_enabled=False)
 
     def get_train_dataloader(self) -> Loader:
         """The training rows, shuffled by (seed, epoch)."""
@@ -58,14 +61,26 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
         counts: dict[str, int] = {}
         for batch in batches:
-            found = {**self.objective.counts(batch), "input": input_tokens(batch)}
-            for unit, count in found.items():
+            batch["counts"] = self.objective.counts(batch)
+            for unit, count in {**batch["counts"], "input": input_tokens(batch)}.items():
                 counts[unit] = counts.get(unit, 0) + (count if batch["origins"] else 0)
-        sums = self.accelerator.reduce(precise(torch.tensor(list(counts.values()), device=device))).tolist()
-        totals = dict(zip(counts, sums))
+        totals: dict[str, float] = dict(counts)
+        if self.args.world_size > 1:  # alone, a GPU need not be waited for
+            sums = self.accelerator.reduce(precise(torch.tensor(list(counts.values()), device=device)))
+            totals = dict(zip(counts, sums.tolist()))
         self.state.num_input_tokens_seen += int(totals.get("input", 0))
         self.callback_handler.train_dataloader.seen = [origin for batch in batches for origin in batch["origins"]]
         return batches, totals
+
+    def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> Any:
+        """The loss runs in the precision of the model: accelerate wraps the model alone, and the head is outside of it."""
+        return self.accelerator.autocast()
+
+    def _prepare_input(self, data: Any) -> Any:
+        """On the device; a GPU copies by itself while Python goes on, which takes pinned memory."""
+        if isinstance(data, torch.Tensor) and self.args.device.type == "cuda":
+            return data.pin_memory().to(self.args.device, non_blocking=True) if data.device.type == "cpu" else data
+        return super()._prepare_input(data)
 
     def compute_loss(
         self,
@@ -75,9 +90,11 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         num_items_in_batch: Any = None,
     ) -> torch.Tensor:
         """This micro-batch's share of the global batch's loss. Ranks are averaged later, so their number multiplies."""
-        origins = inputs.pop("origins")
+        origins, counts = inputs.pop("origins"), inputs.pop("counts", None)
+        counts = counts or self.objective.counts(
+            inputs
+        )  # counted where the batch was made: here a GPU would be waited for
         loss = self.objective.loss(model, inputs)
-        counts = self.objective.counts(inputs)
         self.tally.add(loss, counts, empty=not origins)
         totals = num_items_in_batch or counts
         parts = [m.sum * (m.weight / max(1.0, totals[m.over])) for m in loss.terms.values()]
@@ -99,9 +116,8 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         self.model.eval()
         with torch.no_grad(), self.compute_loss_context_manager():
             for batch in dataloader:
-                inputs = self._prepare_inputs(batch)
-                origins = inputs.pop("origins")
-                tally.add(self.objective.loss(self.model, inputs), self.objective.counts(inputs), empty=not origins)
+                counts, origins = self.objective.counts(batch), batch.pop("origins")
+                tally.add(self.objective.loss(self.model, self._prepare_inputs(batch)), counts, empty=not origins)
         self.model.train(training)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from smolrecipes import kernels
 from smolrecipes.architectures.pretrained import PACKS
-from smolrecipes.attention import NAME, Span, Spans, packed_attention
+from smolrecipes.attention import NAME, packed_attention
 from smolrecipes.kinds import Layout
 from smolrecipes.objectives.forward import token_logps
 from smolrecipes.objectives.layout import Sequence
+from smolrecipes.spans import Span, Spans
 
 SIZES: dict[str, Any] = {
     "vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -86,6 +90,21 @@ def test_a_sequence_sees_nothing_of_its_neighbours() -> None:
     assert torch.equal(first[0][first[1] == 0], second[0][second[1] == 0])
 
 
+def test_two_passes_over_a_batch_share_what_kernels_need() -> None:
+    spans, meta = pairs([(5, 3, 4)]), torch.device("meta")
+    assert spans.to(meta) is spans.to(meta) and spans.to(meta).positions.device == meta
+    assert spans.to(torch.device("cpu")) is spans
+
+
+@pytest.mark.parametrize("kind", sorted(PACKS))
+def test_the_kernel_is_known_before_the_first_step(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(kernels, "backend", lambda *given: asked.append(given) or "flex")
+    cuda = torch.device("cuda")
+    assert kernels.packed_by(model(kind), cuda, torch.float32) == "FlexAttention"
+    assert asked[0][:3] == (cuda, torch.float32, 8)
+
+
 def test_generation_is_that_of_sdpa() -> None:
     ours, ids = model("llama"), torch.tensor([[3, 4, 5, 6], [0, 0, 7, 8]])
     settings = {"max_new_tokens": 8, "do_sample": False, "attention_mask": ids.ne(0).long()}
@@ -100,16 +119,8 @@ def test_what_the_kernels_cannot_do_is_refused() -> None:
         packed_attention(torch.nn.Linear(1, 1), query, query, query, None, spans=spans, softcap=1.0)
 
 
-@given(
-    sizes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 6), st.integers(0, 7)), min_size=1, max_size=4),
-    window=st.none() | st.integers(1, 5),
-    causal=st.booleans(),
-)
-@settings(max_examples=60, deadline=None)
-def test_all_kernels_see_the_same(sizes: list[tuple[int, int, int]], window: int | None, causal: bool) -> None:
-    """For each (prompt, chosen, rejected): sequences with a shared prefix against a dense mask, by SDPA and by flex."""
-    from smolrecipes.attention import KERNELS
-
+def pairs(sizes: list[tuple[int, int, int]]) -> Spans:
+    """(prompt, chosen, rejected) each: the rejected answer sees the prompt of the chosen one."""
     spans, positions, at = [], [], 0
     for prompt, chosen, rejected in sizes:
         spans += [Span(at, at + prompt + chosen)]
@@ -117,19 +128,115 @@ def test_all_kernels_see_the_same(sizes: list[tuple[int, int, int]], window: int
         if rejected:
             spans += [Span(at + prompt + chosen, at + prompt + chosen + rejected, at, at + prompt)]
         at += prompt + chosen + rejected
-    packed = Spans(spans, torch.tensor(positions))
-    torch.manual_seed(0)
-    query, key, value = torch.randn(1, 4, at, 8), torch.randn(1, 2, at, 8), torch.randn(1, 2, at, 8)
-    mask = torch.zeros(at, at, dtype=torch.bool)
-    for span in spans:
-        for query_at in range(span.start, span.end):
-            for k in [*range(span.prefix, span.prefix_end), *range(span.start, span.end)]:
-                far = positions[query_at] - positions[k]
-                mask[query_at, k] = (not causal or far >= 0) and (window is None or (far < window if causal else True))
+    return Spans(spans, torch.tensor(positions))
+
+
+def seen(packed: Spans, causal: bool, window: int | None) -> torch.Tensor:
+    """(tokens, tokens): which keys each query sees."""
+    far = packed.positions[:, None] - packed.positions
+    mask = torch.zeros_like(far, dtype=torch.bool)
+    for span in packed.spans:
+        for first, end in ((span.prefix, span.prefix_end), (span.start, span.end)):
+            mask[span.start : span.end, first:end] = True
+    return mask & (far >= 0 if causal else far == far) & (far < window if window else far == far)
+
+
+def varlen(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, queries: torch.Tensor, keys: torch.Tensor,
+    longest_query: int, longest_key: int, dropout: float = 0.0, scale: float | None = None, causal: bool = False,
+    *, window_size: tuple[int, int] = (-1, -1),
+) -> torch.Tensor:  # fmt: skip
+    """What flash-attn's varlen kernel and torch's say that they compute: masks are aligned at the last query and key."""
+    assert longest_query == max(queries.diff()) and longest_key == max(keys.diff())
+    left, right = (window_size[0], 0) if causal else window_size
+    groups, parts = query.shape[1] // key.shape[1], []
+    for (q0, q1), (k0, k1) in zip(zip(queries, queries[1:]), zip(keys, keys[1:])):
+        at = torch.arange(q1 - q0)[:, None] + (k1 - k0) - (q1 - q0)
+        far = at - torch.arange(k1 - k0)
+        mask = (far <= left if left >= 0 else far == far) & (far >= -right if right >= 0 else far == far)
+        q, k, v = (part.transpose(0, 1) for part in (query[q0:q1], key[k0:k1], value[k0:k1]))
+        k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+        parts.append(torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, scale=scale).transpose(0, 1))
+    return torch.cat(parts)
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two kernels that need a GPU."""
+    torchs = pytest.importorskip("torch.nn.attention.varlen")
+    flash = ModuleType("flash_attn")
+    flash.flash_attn_varlen_func = varlen  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "flash_attn", flash)
+    monkeypatch.setattr(torchs, "varlen_attn", varlen)
+
+
+@pytest.mark.usefixtures("stand_ins")
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 6), st.integers(0, 7)), min_size=1, max_size=4),
+    window=st.none() | st.integers(1, 5),
+    causal=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_all_kernels_see_the_same(sizes: list[tuple[int, int, int]], window: int | None, causal: bool) -> None:
+    """For each (prompt, chosen, rejected): sequences with a shared prefix against a dense mask."""
+    from smolrecipes.attention import KERNELS
+
     if window and not causal:
         return  # no architecture that packs has windows that see both ways
+    packed = pairs(sizes)
+    at = len(packed.positions)
+    torch.manual_seed(0)
+    query, key, value = torch.randn(1, 4, at, 8), torch.randn(1, 2, at, 8), torch.randn(1, 2, at, 8)
+    mask = seen(packed, causal, window)
     wide = (tensor.repeat_interleave(2, 1) for tensor in (key, value))
     expected = torch.nn.functional.scaled_dot_product_attention(query, *wide, attn_mask=mask).transpose(1, 2)
-    for name in ("sdpa", "flex"):
+    for name in KERNELS:
         found = KERNELS[name](query, key, value, packed, 0.0, None, window, causal)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("window", [None, 100, 300])
+def test_no_block_that_is_seen_is_missing(causal: bool, window: int | None) -> None:
+    """Against the dense mask; what FlexAttention's own search finds, where no window makes ours look at a little more."""
+    flex = pytest.importorskip("torch.nn.attention.flex_attention")
+    packed = pairs([(90, 200, 150), (300, 41, 7), (5, 600, 2)])
+    mask, size = seen(packed, causal, window), len(packed.positions)
+    count = -(-size // 128)
+    padded = torch.nn.functional.pad(mask, (0, count * 128 - size, 0, count * 128 - size))
+    tiles = padded.view(count, 128, count, 128).transpose(1, 2).flatten(2)
+    some, whole = map(torch.from_numpy, packed.blocks(causal, window))
+    assert not (tiles.any(2) & ~(some | whole)).any() and not (whole & ~tiles.all(2)).any()
+    assert (some | whole).sum() <= 1.2 * tiles.any(2).sum() + 4 and bool(whole.any()) == (window != 100 or not causal)
+    made = packed.block_mask(causal, window)
+    assert torch.equal(made.to_dense()[0, 0].bool(), some | whole)
+    assert torch.equal(flex.create_mask(made.mask_mod, None, None, size, size, "cpu")[0, 0], mask)
+
+
+def test_autocast_reaches_every_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rotary positions make queries and keys float32 again, which only SDPA forgives."""
+    from smolrecipes import attention
+
+    types: list[torch.dtype] = []
+
+    def kernel(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any) -> torch.Tensor:
+        types.extend((query.dtype, key.dtype, value.dtype))
+        return query.transpose(1, 2)
+
+    monkeypatch.setitem(attention.KERNELS, "sdpa", kernel)
+    ours = model("llama")
+    ours.set_attn_implementation(NAME)
+    with torch.autocast("cpu", torch.bfloat16):
+        token_logps(ours, Layout(packed=True)(sequences()))
+    assert set(types) == {torch.bfloat16} and len(types) == 6
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_the_mask_changes_nothing_in_place(window: int | None) -> None:
+    """FlexAttention's kernels cannot be compiled from such a mask, and without a GPU nothing else would tell."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    mask, at = pairs([(5, 3, 4)]).block_mask(True, window).mask_mod, torch.arange(4)
+    traced = make_fx(mask)(at, at, at, at)  # type: ignore[no-untyped-call]
+    operations = [node.target for node in traced.graph.nodes if node.op == "call_function"]
+    assert len(operations) > 8 and not [one for one in operations if one._schema.is_mutable]

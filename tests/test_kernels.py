@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import LlamaConfig
 
 from smolrecipes import CLM, DPO, ORPO, SFT, attention
 from smolrecipes.kernels import kernels
@@ -17,11 +18,12 @@ from smolrecipes.trainer import RecipeTrainer
 def test_a_run_says_what_computes_it(monkeypatch, installed):
     monkeypatch.setattr(losses, "_liger_is_installed", lambda: installed)
     monkeypatch.setattr(attention, "_flash_is_installed", lambda: installed)
+    monkeypatch.setattr(attention, "_varlen_is_there", lambda: False)
 
     def said(objective, device="cuda", packed=True, half=True):
         trainer = object.__new__(RecipeTrainer)
         trainer.args = SimpleNamespace(device=torch.device(device), bf16=half, fp16=False)
-        config = SimpleNamespace(_attn_implementation="sdpa")
+        config = LlamaConfig(hidden_size=64, num_attention_heads=2, attn_implementation="sdpa")
         head = torch.nn.Linear(2, 3, bias=False)
         model = SimpleNamespace(config=config, dtype=torch.float32, get_output_embeddings=lambda: head)
         trainer.parts = SimpleNamespace(model=model, layout=SimpleNamespace(packed=packed))

@@ -146,10 +146,10 @@ def test_the_threads_that_somebody_chose_are_kept(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("torch.set_num_threads", chosen.append)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # as every recipe's arguments leave it
-    monkeypatch.setattr(processes, "BY_ACCELERATE", False)
+    monkeypatch.setattr(processes, "BY_ACCELERATE", "")
     processes.use_cores(None)
     assert chosen == []
-    monkeypatch.setattr(processes, "BY_ACCELERATE", True)  # the launcher's own 1 is nobody's choice
+    monkeypatch.setattr(processes, "BY_ACCELERATE", "no")  # the launcher's own 1 is nobody's choice
     processes.use_cores(None)
     processes.use_cores(3)
     assert len(chosen) == 2 and chosen[1] == 3

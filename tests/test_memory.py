@@ -54,6 +54,26 @@ def test_a_rehearsal_changes_nothing(folder: Path, optimizer: str) -> None:
     same(trained(rehearsed), trained(plain))
 
 
+def test_the_loss_runs_in_the_precision_of_the_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In rehearsal, training and evaluation: the head is the dearest product of a small model."""
+    from smolrecipes.objectives import losses
+
+    types: list[torch.dtype] = []
+    product = losses._logits
+
+    def noted(hidden: torch.Tensor, *rest: Any) -> torch.Tensor:
+        types.append(hidden.dtype)
+        return product(hidden, *rest)
+
+    monkeypatch.setattr(losses, "_logits", noted)
+    mixed = trainer(folder, precision="bfloat16", device="cpu")
+    rehearse(mixed)
+    mixed.train()
+    mixed.evaluate()
+    assert set(types) == {torch.bfloat16} and len(types) >= 6
+    assert not trainer(folder).args.bf16, "the precision of one recipe is not what the launcher asked of the next"
+
+
 def test_a_micro_batch_that_does_not_fit_is_halved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, small = trainer(folder), trainer(folder)
     whole = small.compute_loss

@@ -161,3 +161,17 @@ def test_the_trainers_private_methods_are_still_there() -> None:
         "skip_first_batches(train_dataloader, steps_trained_in_current_epoch)",
     ):
         assert fragment in source, fragment
+
+
+def test_a_batch_is_counted_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU, counting what lies there would wait for all that it has been asked to compute."""
+    ours, counts, called = trainer(ORPO(), tmp_path, micro=2, steps=3), ORPO.counts, []
+
+    def counted(self: ORPO, batch: dict[str, Any]) -> dict[str, int]:
+        called.append("origins" in batch)  # which a batch loses on its way to the loss
+        return counts(self, batch)
+
+    monkeypatch.setattr(ORPO, "counts", counted)
+    ours.train()
+    ours.evaluate(examples(ORPO()))
+    assert called == [True] * (3 * 2 + 6)

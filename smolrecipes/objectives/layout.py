@@ -57,7 +57,7 @@ def _pad(sequences: list[Sequence], sizes: list[int], pad_id: int) -> tuple[dict
 
 
 def _pack(sequences: list[Sequence], sizes: list[int]) -> tuple[dict[str, Any], NDArray[np.int64]]:
-    from smolrecipes.attention import Span, Spans
+    from smolrecipes.spans import Span, Spans
 
     own = [size - n for size, (_, n) in zip(sizes, (sequence.shares for sequence in sequences))]
     starts = np.cumsum([0, *own])[:-1]

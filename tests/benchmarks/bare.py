@@ -26,20 +26,33 @@ def trained(case: Case, folder: Path, begin: Callable[[], None], end: Callable[[
     (model.get_base_model() if case.lora else model).set_attn_implementation(attention.NAME)
     objective, layout = recipe(case, folder).objective, Layout(tokenizer.pad_token_id, packed=True)
     examples = load_from_disk(folder / "examples").to_list()
-    batches = [objective.collate(examples[at : at + case.batch], layout) for at in range(0, len(examples), case.batch)]
+    device, micro = torch.device(case.device), case.micro or case.batch
+    model.to(device)
+    batches = [
+        moved(objective.collate(examples[at : at + micro], layout), device) for at in range(0, len(examples), micro)
+    ]
+    parts = case.batch // micro
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=5e-4, weight_decay=0.0, fused=True)
     steps = case.steps + case.warm
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
     model.train()
-    for batch in batches:
+    for step in range(steps):
         begin()
-        loss(model, batch, case.objective).backward()
+        for batch in batches[step * parts : (step + 1) * parts]:
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                part = loss(model, batch, case.objective) / parts
+            part.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
         end()
+
+
+def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """A batch on the device."""
+    return {name: part.to(device) if hasattr(part, "to") else part for name, part in batch.items()}
 
 
 def loss(model: Any, batch: dict[str, Any], objective: str) -> Tensor:

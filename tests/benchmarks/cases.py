@@ -26,7 +26,8 @@ SIZES = {
 
 COMPETITORS = {
     "ours": "`recipe.trainer()`, the recipe's defaults",
-    "trl": "TRL's trainer with TRL's defaults, given the same ids; float32, no gradient checkpointing, none of our callbacks",
+    "trl": "TRL's trainer with TRL's defaults, given the same ids, in the same precision; no gradient checkpointing, none of our callbacks",
+    "trl_best": "TRL at its best settings (`best.py`), on a GPU: no padding, Liger's kernels, the reference computed before",
     "padded": "a plain `transformers.Trainer`: rows padded to the longest, every logit, `model(**batch).loss`",
     "bare": "a PyTorch loop on our packed batches, made beforehand: labelled logits, backward, clip, fused AdamW, schedule",
 }
@@ -64,6 +65,12 @@ class Case:
     max_length: int = 512
     data: str = ""
     """Rows of one's own in place of generated ones."""
+    micro: int = 0
+    """Rows of a forward pass; 0 is what the recipe makes of it."""
+    log: int = 10
+    """Steps between two logs, for everyone."""
+    device: str = "cpu"
+    """Or cuda, in bfloat16."""
 
     @property
     def shape(self) -> Size:
@@ -79,7 +86,8 @@ class Case:
     @property
     def competitors(self) -> tuple[str, ...]:
         """Who takes part: TRL has no trainer for blocks of text."""
-        return tuple(name for name in COMPETITORS if name != "trl" or self.objective != "clm")
+        able = COMPETITORS if self.objective != "clm" else ("ours", "padded", "bare")
+        return tuple(name for name in able if name != "trl_best" or self in GPU_CASES.values())
 
     def facts(self) -> dict[str, Any]:
         """As JSON; `Case(**facts)` reads it."""
@@ -105,6 +113,30 @@ CASES = {
     )
 }
 
+_GPU: dict[str, Any] = {"size": "135m", "batch": 32, "steps": 6, "warm": 3, "log": 3}
+GPU_CASES = {
+    case.name: case
+    for case in (
+        Case("clm", **{**_GPU, "batch": 16, "micro": 8, "max_length": 2048}),
+        Case("sft", lora=True, **_GPU),
+        Case("dpo", lora=True, **_GPU),
+        Case("orpo", lora=True, **_GPU),
+    )
+}
+"""`gpu`: SmolLM2-135M's shape; pretraining takes 32,768 tokens a step."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "compile": {"compile": True},
+    "muon": {"optimizer": "muon"},
+    "adamw_8bit": {"optimizer": "adamw_8bit"},
+    "gradient_checkpointing": {"gradient_checkpointing": True},
+    "selective": {"gradient_checkpointing": "selective"},
+    "offload": {"gradient_checkpointing": "offload"},
+    "tf32": {"precision": "tf32"},
+    "float32": {"precision": "float32"},
+}
+"""`options`: pretraining with one option of `Training` changed."""
+
 _SFT = Case("sft", lora=True, steps=5)
 SWEEPS: dict[str, dict[int, Case]] = {
     "length": {round(170 * by): replace(_SFT, stretch=by, max_length=8192) for by in (0.25, 0.5, 1, 2, 4, 8)},
@@ -126,4 +158,5 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
 def quick(case: Case) -> Case:
     """The same work at a toy size, to see that everything runs."""
     rows = min(case.rows, 50)
-    return replace(case, size="toy", vocabulary=0, batch=2, steps=2, warm=1, rows=rows, max_length=128)
+    sizes = {"size": "toy", "vocabulary": 0, "batch": 2, "micro": min(case.micro, 1), "max_length": 128}
+    return replace(case, steps=2, warm=1, log=1, rows=rows, **sizes)

@@ -1,7 +1,9 @@
-"""One competitor in a process of its own: `python measure.py '{"competitor": ..., "case": ..., "folder": ...}'`.
+"""Competitors in a process: `python measure.py '{"do": [...], "case": ..., "folder": ..., "started": ...}'`.
 
-Prints a line of JSON: seconds of each timed step, seconds from the process's start to its first step, and the peak of
-memory above the level before training. `competitor` may also be `prepare` or `exact`, which measure no time.
+Prints a line of JSON, a list with one entry for each: seconds of each timed step, seconds from the process's start to its
+first step, and the peak of memory above the level before training. On a CPU a process takes one competitor, on a GPU
+several, one after the other, since its allocator counts what each takes. `prepare` and `exact` measure no time, `correct`
+neither; `option:muon` is ours with that entry of `OPTIONS`.
 """
 
 from __future__ import annotations
@@ -11,32 +13,51 @@ import gc
 import json
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
-from cases import Case
+from cases import OPTIONS, Case
 
 
 def main() -> None:
     """Does what the one argument says."""
     job = json.loads(sys.argv[1])
-    case, folder = Case(**job["case"]), Path(job["folder"])
-    if job["competitor"] == "prepare":
+    case, folder, started = Case(**job["case"]), Path(job["folder"]), job["started"]
+    found = []
+    for name in job["do"]:
+        found.append(done(case, folder, name, started))
+        started = time.time()
+    print(json.dumps(found))
+
+
+def done(case: Case, folder: Path, what: str, started: float) -> Any:
+    """What `what` found."""
+    if what == "prepare":
         from work import prepare
 
-        found = prepare(case, folder)
-    elif job["competitor"] == "exact":
+        return prepare(case, folder)
+    if what == "exact":
         from exact import compare
 
-        found = compare(case, folder)
-    else:
-        found = measure(case, folder, job["competitor"], job["started"])
-    print(json.dumps(found))
+        return compare(case, folder)
+    if what == "correct":
+        from correct import compare as compare_kernels
+
+        return compare_kernels(case.device)
+    if case.device == "cpu" and ":" not in what:
+        return measure(case, folder, what, started)
+    try:
+        return measure(case, folder, what, started)
+    except Exception as error:  # time on a GPU is short: what fails is shown, and the others go on
+        traceback.print_exc()
+        return {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"}
 
 
 def measure(case: Case, folder: Path, competitor: str, started: float) -> dict[str, Any]:
     """Trains as the competitor does."""
-    clock = Clock(case.warm, case.steps)
+    clock = (CudaClock if case.device == "cuda" else Clock)(case.warm, case.steps)
+    history: list[dict[str, Any]] = []
     if competitor == "bare":
         from bare import trained
 
@@ -45,10 +66,19 @@ def measure(case: Case, folder: Path, competitor: str, started: float) -> dict[s
     else:
         trainer = built(case, folder, competitor)
         trainer.add_callback(clock)
-        clock.level = settled()
+        clock.level = clock.settled()
         trainer.train()
+        history = trainer.state.log_history
     peak = round(clock.peak, 1) if clock.peak is not None else None
-    return {"steps": clock.steps, "first_step": round(clock.first - started, 3), "peak_mib": peak}
+    measured = {"steps": clock.steps, "first_step": round(clock.first - started, 3), "peak_mib": peak}
+    return measured | {"shares": shares(history, case.warm)}
+
+
+def shares(history: list[dict[str, Any]], warm: int) -> dict[str, float]:
+    """MFU and where the time of the timed steps went, as the Throughput callback logged it."""
+    logs = [log for log in history if log.get("step", 0) > warm and "loss" in log and "time_forward" in log]
+    names = [name for name in (logs[0] if logs else {}) if name == "mfu" or name.startswith("time_")]
+    return {name: sum(log[name] for log in logs) / len(logs) for name in names}
 
 
 def built(case: Case, folder: Path, competitor: str) -> Any:
@@ -57,10 +87,17 @@ def built(case: Case, folder: Path, competitor: str) -> Any:
         from padded import trainer
 
         return trainer(case, folder)
+    if competitor == "trl_best":
+        from best import trainer as best
+
+        return best(case, folder)
     from work import recipe
 
     if competitor == "ours":
         return recipe(case, folder).trainer(runs=folder / "runs")
+    if competitor.startswith("option:"):
+        options = OPTIONS[competitor.removeprefix("option:")]
+        return recipe(case, folder, **options).trainer(runs=folder / "runs")
     made = recipe(case, folder, "trl").trainer(runs=folder / "runs")
     for callback in [one for one in made.callback_handler.callbacks if type(one).__module__.startswith("smolrecipes")]:
         made.remove_callback(callback)
@@ -78,7 +115,7 @@ class Clock:
         self.first = 0.0
         self.level: float | None = None
         self.peak: float | None = None
-        self.marks: list[float] = []
+        self.marks: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("on_"):  # the events of transformers that do not matter here
@@ -89,13 +126,13 @@ class Clock:
         """Before a step."""
         if not self.first:
             self.first = time.time()
-            self.level = self.level if self.level is not None else settled()
+            self.level = self.level if self.level is not None else self.settled()
 
     def end(self) -> None:
         """After a step."""
-        self.marks.append(time.perf_counter())
+        self.marks.append(self.mark())
         if len(self.marks) == self.last and self.level is not None:
-            self.peak = status("VmHWM") - self.level
+            self.peak = self.most() - self.level
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         """transformers' name for `begin`."""
@@ -109,17 +146,56 @@ class Clock:
     def steps(self) -> list[float]:
         """Seconds of each timed step, what lies between two steps included."""
         timed = self.marks[self.warm - 1 :]
-        return [round(after - before, 5) for before, after in zip(timed, timed[1:])]
+        return [round(self.between(before, after), 5) for before, after in zip(timed, timed[1:])]
+
+    def mark(self) -> Any:
+        """Now."""
+        return time.perf_counter()
+
+    def between(self, before: Any, after: Any) -> float:
+        """Seconds between two marks."""
+        return float(after - before)
+
+    def settled(self) -> float | None:
+        """The process's memory in MiB once garbage is given back; its record of the peak starts anew. None outside Linux."""
+        if sys.platform != "linux":
+            return None
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+        return status("VmRSS")
+
+    def most(self) -> float:
+        """The most since `settled`, in MiB."""
+        return status("VmHWM")
 
 
-def settled() -> float | None:
-    """The process's memory in MiB once garbage is given back; its record of the peak starts anew. None outside Linux."""
-    if sys.platform != "linux":
-        return None
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-    return status("VmRSS")
+class CudaClock(Clock):
+    """Marks lie in the GPU's own queue, so that measuring lets nobody wait; memory is what torch's allocator gave out."""
+
+    def mark(self) -> Any:
+        import torch
+
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def between(self, before: Any, after: Any) -> float:
+        after.synchronize()
+        return float(before.elapsed_time(after)) / 1000
+
+    def settled(self) -> float | None:
+        import torch
+
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated() / 2**20
+
+    def most(self) -> float:
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20
 
 
 def status(what: str) -> float:

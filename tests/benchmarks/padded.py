@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,32 +18,35 @@ IGNORE = -100
 
 def trainer(case: Case, folder: Path) -> Trainer:
     """transformers' Trainer on the examples in the order in which the recipe takes them."""
-    import json
-
     from datasets import load_from_disk
 
     model, tokenizer = loaded(case, folder)
-    accumulation = json.loads((folder / "facts.json").read_text())["accumulation"]
-    arguments = TrainingArguments(
-        output_dir=str(folder / "runs" / "padded"),
-        max_steps=case.steps + case.warm,
-        per_device_train_batch_size=case.batch // accumulation,
-        gradient_accumulation_steps=accumulation,
-        learning_rate=5e-4,
-        lr_scheduler_type="cosine",
-        warmup_steps=1,
-        logging_steps=10,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        train_sampling_strategy="sequential",
-        use_cpu=True,
-    )
+    arguments = TrainingArguments(**options(case, folder), remove_unused_columns=False)
     kind = Preferences if case.objective in ("dpo", "orpo") else Trainer
     made = kind(model, arguments, collator(case, tokenizer.pad_token_id), load_from_disk(folder / "examples"))
     made.objective = case.objective
     return made
+
+
+def options(case: Case, folder: Path) -> dict[str, Any]:
+    """The TrainingArguments of a case."""
+    accumulation = json.loads((folder / "facts.json").read_text())["accumulation"]
+    return {
+        "output_dir": str(folder / "runs" / "padded"),
+        "max_steps": case.steps + case.warm,
+        "per_device_train_batch_size": case.batch // accumulation,
+        "gradient_accumulation_steps": accumulation,
+        "learning_rate": 5e-4,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 1,
+        "logging_steps": case.log,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "train_sampling_strategy": "sequential",
+        "use_cpu": case.device == "cpu",
+        "bf16": case.device == "cuda",
+    }
 
 
 def loaded(case: Case, folder: Path) -> tuple[Any, Any]:

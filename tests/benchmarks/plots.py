@@ -10,26 +10,27 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-NAMES = {"ours": "ours", "trl": "TRL", "padded": "padded Trainer", "bare": "bare loop"}
-COLOURS = {"ours": "#1b6ca8", "trl": "#d1603d", "padded": "#e0a33e", "bare": "#8a8a8a"}
+NAMES = {"ours": "ours", "trl": "TRL", "trl_best": "TRL at its best", "padded": "padded Trainer", "bare": "bare loop"}
+COLOURS = {"ours": "#1b6ca8", "trl": "#d1603d", "trl_best": "#8c2f1b", "padded": "#e0a33e", "bare": "#8a8a8a"}
 LABELS = {"tokens": "useful tokens/s", "peak": "peak memory, MiB", "first": "start to first step, s"}
 
 
 def draw(found: dict[str, Any], folder: Path) -> list[Path]:
     """One picture of all cases and one of each sweep."""
     folder.mkdir(exist_ok=True)
-    made = [cases(found["cases"], folder / "cases.png")] if found["cases"] else []
+    made = [cases(found[what], folder / f"{what}.png") for what in ("cases", "gpu") if found.get(what)]
     return made + [sweep(axis, points, folder / f"{axis}.png") for axis, points in found["scaling"].items()]
 
 
 def cases(found: dict[str, Any], path: Path) -> Path:
     """Speed and memory of each competitor as a share of the padded Trainer's; bars show the median."""
+    names = [name for name in NAMES if any(name in one["summary"] for one in found.values())]
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 0.9 + 0.55 * len(found)), sharey=True, layout="constrained")
     for axis, what, title in zip(axes, ("tokens", "peak"), ("speed", "peak memory")):
-        for place, name in enumerate(NAMES):
+        for place, name in enumerate(names):
             shares = [share(one["summary"], name, what) for one in found.values()]
             axis.barh(
-                [row + 0.2 * place for row in range(len(found))], shares, 0.18, color=COLOURS[name], label=NAMES[name]
+                [row + 0.16 * place for row in range(len(found))], shares, 0.15, color=COLOURS[name], label=NAMES[name]
             )
         axis.set_title(f"{title}, padded Trainer = 1")
         axis.axvline(1, color="black", linewidth=0.5)

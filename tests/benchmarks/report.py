@@ -6,12 +6,15 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from cases import COMPETITORS
+from cases import COMPETITORS, SWEPT
 from machine import sentence
 from targets import targets
 
 BEGIN, END = "<!-- measured: written by tests/benchmarks/run.py --report -->", "<!-- end of what was measured -->"
-NAMES = {"ours": "ours", "trl": "TRL", "padded": "padded Trainer", "bare": "bare loop"}
+BEGIN_GPU, END_GPU = "<!-- measured on a GPU, likewise -->", "<!-- end of what was measured on a GPU -->"
+NAMES = {"ours": "ours", "trl": "TRL", "trl_best": "TRL at its best", "padded": "padded Trainer", "bare": "bare loop"}
+RATIOS = {"trl": "times TRL", "trl_best": "times TRL's best", "padded": "times padded", "bare": "of the bare loop"}
+PHASES = ("data", "forward", "backward", "optimizer", "other")
 Spread = list[float]
 """Least, median, most."""
 
@@ -51,9 +54,15 @@ def tables(found: dict[str, Any]) -> str:
     parts = [sentence(found["machine"])]
     if found["cases"]:
         parts += [speed(found["cases"]), memory(found["cases"]), starts(found["cases"]), reached(found["cases"])]
+    if found.get("gpu"):
+        parts += [speed(found["gpu"]), bounds(found["gpu"]), memory(found["gpu"]), failures(found["gpu"])]
+    if found.get("options"):
+        parts.append(options(found["options"]))
+    if found.get("correct"):
+        parts.append(correct(found["correct"]))
     parts += [scaling(axis, points) for axis, points in found["scaling"].items()]
     parts += [f"### {name}\n\n```\n{one['printed'].strip()}\n```" for name, one in found["scripts"].items()]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def speed(cases: dict[str, Any]) -> str:
@@ -62,10 +71,10 @@ def speed(cases: dict[str, Any]) -> str:
     for name, one in cases.items():
         mine, against = one["summary"].get("ours"), one["summary"]["against"]
         if mine:
-            ratios = [told(against[other]["speed"]) if other in against else "" for other in list(NAMES)[1:]]
+            ratios = [told(against[other]["speed"]) if other in against else "" for other in shown(cases)[1:]]
             facts = [len(one["runs"]), f"{one['tokens_per_step']:,.0f}", f"{mine['tokens'][1]:,.0f}"]
             rows.append([name, *facts, f"{1000 * mine['seconds'][1]:,.0f}", *ratios])
-    heads = ["case", "turns", "tokens a step", "tokens/s", "ms a step", "times TRL", "times padded", "of the bare loop"]
+    heads = ["case", "turns", "tokens a step", "tokens/s", "ms a step", *(RATIOS[name] for name in shown(cases)[1:])]
     return f"### Speed\n\nMedian (least to most) of the ratios, turn by turn.\n\n{table(heads, rows)}"
 
 
@@ -74,23 +83,75 @@ def memory(cases: dict[str, Any]) -> str:
     rows = []
     for name, one in cases.items():
         cells = []
-        for other in NAMES:
+        for other in shown(cases):
             peak = one["summary"].get(other, {}).get("peak")
             ratio = one["summary"]["against"].get(other, {}).get("memory")
             cells.append((f"{peak[1]:,.0f}" if peak else "") + (f" ({ratio[1]:.2f})" if ratio else ""))
         rows.append([name, *cells])
     text = "Peak above the level before training, MiB (in brackets: ours as a share of it)."
-    return f"### Memory\n\n{text}\n\n{table(['case', *NAMES.values()], rows)}"
+    return f"### Memory\n\n{text}\n\n{table(['case', *(NAMES[name] for name in shown(cases))], rows)}"
+
+
+def bounds(cases: dict[str, Any]) -> str:
+    """What ours reaches of the speed of matrix products, and which phase takes the time."""
+    rows = []
+    for name, one in cases.items():
+        found = [run["ours"]["shares"] for run in one["runs"] if run.get("ours", {}).get("shares")]
+        phases = [phase for phase in (found[0] if found else {}) if phase.startswith("time_")]
+        shares = [f"{statistics.median(run[phase] for run in found):.0%}" for phase in phases]
+        rows += [[name, f"{statistics.median(run.get('mfu', 0) for run in found):.1%}", *shares]] if found else []
+    text = (
+        "Of ours: FLOPs that the useful tokens need over those of a large product of matrices, and shares of the time."
+    )
+    return f"### What bounds it\n\n{text}\n\n{table(['case', 'MFU', *PHASES], rows)}"
+
+
+def failures(cases: dict[str, Any]) -> str:
+    """Who did not get through, and why."""
+    runs = [(name, who, one) for name, case in cases.items() for who, one in case["runs"][0].items() if "failed" in one]
+    return "\n".join(f"- {name}, {NAMES[who]}: {one['failed']}" for name, who, one in runs)
+
+
+def options(found: dict[str, Any]) -> str:
+    """One option of training changed: tokens/s and memory as a share of the default's."""
+    rows, (run,) = [], found["runs"]
+    usual = figures(run["option:default"], found)
+    for name, one in run.items():
+        if "failed" in one:
+            rows.append([name.removeprefix("option:"), one["failed"], "", "", ""])
+            continue
+        mine = figures(one, found)
+        parts = [f"{mine[what] / usual[what]:.2f}" if mine[what] and usual[what] else "" for what in ("tokens", "peak")]
+        facts = f"{mine['tokens']:,.0f}", parts[0], f"{mine['peak'] or 0:,.0f}", parts[1]
+        rows.append([name.removeprefix("option:"), *facts])
+    heads = ["option", "tokens/s", "of the default's", "peak MiB", "of the default's"]
+    return f"### Options\n\nPretraining, one turn each.\n\n{table(heads, rows)}"
+
+
+def correct(lines: list[dict[str, Any]]) -> str:
+    """Errors of packed attention, and what is allowed."""
+    rows = []
+    for one in lines:
+        cells = [f"{error:.1g} of {limit:.1g}" for error, limit in zip(one["errors"], one["limits"])] or ["", ""]
+        told = one.get("failed") or ("yes" if one["right"] else "**no**")
+        rows.append([*(one[fact] for fact in ("model", "precision", "kernel")), *cells, told])
+    heads = ["model", "precision", "kernel", "loss", "gradients", "right"]
+    return f"### Packed against padded attention\n\nRelative errors, of those allowed.\n\n{table(heads, rows)}"
+
+
+def shown(cases: dict[str, Any]) -> list[str]:
+    """The competitors that took part in any."""
+    return [name for name in NAMES if any(name in run for one in cases.values() for run in one["runs"])]
 
 
 def starts(cases: dict[str, Any]) -> str:
     """From the process's start to its first step."""
     rows = []
     for name, one in cases.items():
-        firsts = [one["summary"].get(other, {}).get("first") for other in NAMES]
+        firsts = [one["summary"].get(other, {}).get("first") for other in shown(cases)]
         rows.append([name, *(told(first, 1) if first else "" for first in firsts)])
     text = "Seconds from the process's start to its first step; the rows were tokenised before, for everyone."
-    return f"### To the first step\n\n{text}\n\n{table(['case', *NAMES.values()], rows)}"
+    return f"### To the first step\n\n{text}\n\n{table(['case', *(NAMES[name] for name in shown(cases))], rows)}"
 
 
 def reached(cases: dict[str, Any]) -> str:
@@ -103,10 +164,10 @@ def scaling(axis: str, points: dict[str, Any]) -> str:
     """One swept number: tokens/s of each, and the peak."""
     rows = []
     for value, one in points.items():
-        known = [one["summary"].get(name) for name in NAMES if name != "bare"]
+        known = [one["summary"].get(name) for name in SWEPT]
         cells = [f"{k['tokens'][1]:,.0f}, {k['peak'][1]:,.0f}, {k['first'][1]:.1f}" if k else "killed" for k in known]
         rows.append([f"{int(value):,}", *cells])
-    names = [name for key, name in NAMES.items() if key != "bare"]
+    names = [NAMES[name] for name in SWEPT]
     text = "Useful tokens/s, peak MiB, seconds to the first step (medians)."
     return f"### Cost against {axis}\n\n{text}\n\n{table([axis, *names], rows)}"
 
@@ -124,12 +185,15 @@ def table(heads: list[str], rows: list[list[Any]]) -> str:
 
 
 def write(found: dict[str, Any], page: Path) -> None:
-    """Puts tables and plots between the two markers of a page; plots lie in a folder named like it."""
+    """Puts tables and plots between two markers of a page, those of a GPU apart; plots lie in a folder named like it."""
     from plots import draw
 
+    begin, end = (BEGIN_GPU, END_GPU) if found["machine"].get("gpu") else (BEGIN, END)
     text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    shown = "\n".join(f"![{path.stem}]({page.stem}/{path.name})" for path in draw(found, page.with_suffix("")))
-    who = "\n".join(f"- **{NAMES[name]}**: {what}" for name, what in COMPETITORS.items())
-    page.write_text(f"{before}{BEGIN}\n\n{who}\n\n{tables(found)}\n\n{shown}\n\n{END}{after}", encoding="utf-8")
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    pictures = "\n".join(f"![{path.stem}]({page.stem}/{path.name})" for path in draw(found, page.with_suffix("")))
+    took_part = shown({**found["cases"], **found.get("gpu", {})})
+    who = "\n".join(f"- **{NAMES[name]}**: {COMPETITORS[name]}" for name in took_part)
+    parts = "\n\n".join(filter(None, [who, tables(found), pictures]))
+    page.write_text(f"{before}{begin}\n\n{parts}\n\n{end}{after}", encoding="utf-8")

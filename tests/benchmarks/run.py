@@ -2,6 +2,8 @@
 
 Every measurement is a process of its own; the competitors of a case take turns, another one first each time. Cases are
 those of `cases.py`, `scaling` (what one number costs) and the scripts beside this one; without a name, all of them.
+With `--device cuda` they are `correct` (packed against padded attention), `gpu` (SmolLM2-135M's shape against the others)
+and `options` (what one option of training costs and gains); without a name, these three.
 Results are added to --out as they come; `--report results.json` writes tables and plots into docs/benchmarks.md.
 """
 
@@ -14,16 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import report
-from cases import CASES, COMPETITORS, SCRIPTS, SWEEPS, SWEPT, Case, quick
+from cases import CASES, COMPETITORS, GPU_CASES, OPTIONS, SCRIPTS, SWEEPS, SWEPT, Case, quick
 from machine import machine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+ON_GPU = ("correct", "gpu", "options")
 EXISTING = [name for name in SCRIPTS if (HERE / f"{name}.py").exists()]
 
 
@@ -34,37 +39,60 @@ def main() -> None:
         report.write(json.loads(Path(options.report).read_text()), Path(options.docs))
         return
     out = Path(options.out)
-    found = json.loads(out.read_text()) if out.exists() else {"cases": {}, "scaling": {}, "scripts": {}}
-    found["machine"] = machine(options.threads)
-    for name in options.cases or [
-        *CASES,
-        "scaling",
-        *(name for name in EXISTING if options.text or name != "char_gpt"),
-    ]:
-        if name in SCRIPTS:
-            found["scripts"][name] = script(name, options)
-        elif name == "scaling":
-            for axis in options.axes.split(","):
-                for value, case in SWEEPS[axis].items():
-                    swept = measured(quick(case) if options.quick else case, options, SWEPT)
-                    found["scaling"].setdefault(axis, {})[str(value)] = swept
-                    out.write_text(json.dumps(found, indent=1))
-        else:
-            case = quick(CASES[name]) if options.quick else CASES[name]
-            found["cases"][case.name] = measured(case, options, case.competitors, exact=True)
-        out.write_text(json.dumps(found, indent=1))
+    empty: dict[str, Any] = {"cases": {}, "scaling": {}, "scripts": {}, "gpu": {}, "options": {}, "correct": []}
+    found = empty | (json.loads(out.read_text()) if out.exists() else {})
+    found["machine"] = machine(options.threads, options.device)
+    usual = [*CASES, "scaling", *(name for name in EXISTING if options.text or name != "char_gpt")]
+    for name in options.cases or (usual if options.device == "cpu" else ON_GPU):
+        for _ in work(name, options, found):
+            out.write_text(json.dumps(found, indent=1))
     print(report.tables(found))
+
+
+def work(name: str, options: argparse.Namespace, found: dict[str, Any]) -> Iterator[None]:
+    """Does what a word says and puts it into `found`; yields where there is something new."""
+    if name in SCRIPTS:
+        found["scripts"][name] = script(name, options)
+    elif name == "scaling":
+        for axis in options.axes.split(","):
+            for value, case in SWEEPS[axis].items():
+                swept = measured(sized(case, options), options, SWEPT)
+                found["scaling"].setdefault(axis, {})[str(value)] = swept
+                yield
+    elif name == "gpu":
+        for case in GPU_CASES.values():
+            made = sized(case, options)
+            found["gpu"][made.name] = measured(made, options, case.competitors)
+            yield
+    elif name == "options":
+        case = sized(GPU_CASES["clm_135m_full"], options)
+        found["options"] = measured(case, options, tuple(f"option:{name}" for name in OPTIONS), repeats=1)
+    elif name == "correct":
+        with tempfile.TemporaryDirectory() as folder:
+            (found["correct"],) = child(sized(Case("clm"), options), folder, ["correct"], options)
+    else:
+        case = sized(CASES[name], options)
+        found["cases"][case.name] = measured(case, options, CASES[name].competitors, exact=True)
+    yield
+
+
+def sized(case: Case, options: argparse.Namespace) -> Case:
+    """A case on the device, at a toy size if asked."""
+    case = replace(case, device=options.device)
+    return quick(case) if options.quick else case
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
-        "cases", nargs="*", choices=[*CASES, "scaling", *EXISTING, []], metavar="CASE", help=", ".join(CASES)
+        "cases", nargs="*", choices=[*CASES, "scaling", *EXISTING, *ON_GPU, []], metavar="CASE", help=", ".join(CASES)
     )
+    made.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="cuda trains in bfloat16")
+    made.add_argument("--together", action="store_true", help="competitors share a process, as they do on a GPU")
     made.add_argument("--repeats", type=int, default=5, help="turns of each competitor")
     made.add_argument("--quick", action="store_true", help="a toy size, to see that everything runs")
-    made.add_argument("--only", default=",".join(COMPETITORS), help="competitors, with commas between them")
+    made.add_argument("--only", default=",".join((*COMPETITORS, *OPTIONS)), help="competitors or options, with commas")
     made.add_argument("--axes", default=",".join(SWEEPS), help="what `scaling` sweeps, with commas between them")
     made.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
     made.add_argument(
@@ -78,14 +106,16 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def measured(case: Case, options: argparse.Namespace, competitors: tuple[str, ...], exact: bool = False) -> Any:
+def measured(
+    case: Case, options: argparse.Namespace, competitors: tuple[str, ...], exact: bool = False, repeats: int = 0
+) -> Any:
     """All turns of a case, and its exactness."""
     data = options.data if case.objective == "sft" else options.pairs if case.objective in ("dpo", "orpo") else ""
     own = data and not (case.vocabulary or case.rows or case.stretch != 1)
     case = replace(case, data=str(Path(data).absolute()) if own else "")
-    taking_part = [name for name in competitors if name in options.only.split(",")]
+    taking_part = [name for name in competitors if name.removeprefix("option:") in options.only.split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        facts = child(case, folder, "prepare", options)
+        facts, runs = turns(case, folder, taking_part, options, repeats or options.repeats)
         timed = facts["tokens"][case.warm :]
         found: dict[str, Any] = {
             "case": case.facts() | {"data": Path(case.data).name},
@@ -93,37 +123,60 @@ def measured(case: Case, options: argparse.Namespace, competitors: tuple[str, ..
             "accumulation": facts["accumulation"],
             "prepare_seconds": facts["prepare_seconds"],
             "load": round(os.getloadavg()[0], 2),
-            "runs": [],
+            "runs": runs,
         }
-        for turn in range(options.repeats):
-            first = turn % len(taking_part)
-            order = taking_part[first:] + taking_part[:first]
-            found["runs"].append({name: child(case, folder, name, options) for name in order})
         if exact:
-            found["exact"] = child(case, folder, "exact", options)
+            (found["exact"],) = child(case, folder, ["exact"], options)
     found["summary"] = report.summary(found)
     return found
 
 
-def child(case: Case, folder: str, competitor: str, options: argparse.Namespace) -> Any:
-    """One measurement in a new process; one that the system killed, for want of memory say, is kept as such."""
+def turns(
+    case: Case, folder: str, names: list[str], options: argparse.Namespace, repeats: int
+) -> tuple[Any, list[Any]]:
+    """What is known of the work, and what each competitor found in each turn, another one first each time."""
+    orders = [names[turn % len(names) :] + names[: turn % len(names)] for turn in range(repeats)]
+    if case.device == "cpu" and not options.together:
+        (facts,) = child(case, folder, ["prepare"], options)
+        return facts, [{name: child(case, folder, [name], options)[0] for name in order} for order in orders]
+    # Starting a process takes longer than a turn; Liger's kernels change the models of the process that uses them.
+    apart = [name for name in names if name == "trl_best"]
+    together = [[name for name in order if name not in apart] for order in orders]
+    facts, *told = child(case, folder, ["prepare", *chain(*together)], options)
+    best = child(case, folder, apart * repeats, options) if apart else []
+    runs = [{name: told.pop(0) for name in order} for order in together]
+    return facts, [run | dict(zip(apart, best[turn : turn + 1])) for turn, run in enumerate(runs)]
+
+
+def child(case: Case, folder: str, names: list[str], options: argparse.Namespace) -> list[Any]:
+    """These, in a new process; one competitor that the system killed, for want of memory say, is kept as such."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
-    job = {"competitor": competitor, "case": case.facts(), "folder": folder, "started": time.time()}
+    job = {"do": names, "case": case.facts(), "folder": folder, "started": time.time()}
     command = [sys.executable, str(HERE / "measure.py"), json.dumps(job)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode < 0 and competitor in COMPETITORS:
-        print(f"{case.name} {competitor}: killed by signal {-done.returncode}", flush=True)
-        return {"killed": -done.returncode}
+    if done.returncode < 0 and names[0] in COMPETITORS:
+        print(f"{case.name} {names[0]}: killed by signal {-done.returncode}", flush=True)
+        return [{"killed": -done.returncode}] * len(names)
     if done.returncode:
-        sys.exit(f"{case.name} {competitor}:\n{done.stderr}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    if competitor in COMPETITORS:
-        mean = sum(found["steps"]) / len(found["steps"])
-        print(f"{case.name} {competitor}: {1000 * mean:.1f} ms a step, peak {found['peak_mib']} MiB", flush=True)
-    elif competitor == "exact":
-        print(f"{case.name} exact: {found}", flush=True)
+        sys.exit(f"{case.name} {', '.join(names)}:\n{done.stderr}")
+    found: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    for name, one in zip(names, found):
+        tell(case, name, one)
+    if any("failed" in one for one in found):
+        print(done.stderr[-8000:], file=sys.stderr, flush=True)
     return found
+
+
+def tell(case: Case, name: str, found: Any) -> None:
+    """A line about what was measured."""
+    if name == "prepare":
+        return
+    told = f"{found}"
+    if "steps" in found:
+        mean = sum(found["steps"]) / len(found["steps"])
+        told = f"{1000 * mean:.1f} ms a step, peak {found['peak_mib']} MiB"
+    print(f"{case.name} {name}: {told}", flush=True)
 
 
 def script(name: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_results_tables_and_plots(results: Path, tmp_path: Path, python: Any) ->
 
     pytest.importorskip("matplotlib")
     page = tmp_path / "page.md"
-    begin, end = marks()
+    begin, end = marks()[:2]
     page.write_text(f"above\n{begin}\nold\n{end}\nbelow\n")
     done = python(str(SUITE), f"--report={results}", f"--docs={page}")
     assert done.returncode == 0, done.stderr
@@ -51,4 +51,30 @@ def test_results_tables_and_plots(results: Path, tmp_path: Path, python: Any) ->
 
 def test_the_page_has_the_marks() -> None:
     page = SUITE.parents[2] / "docs" / "benchmarks.md"
-    assert [page.read_text(encoding="utf-8").count(mark) for mark in marks()] == [1, 1]
+    assert [page.read_text(encoding="utf-8").count(mark) for mark in marks()] == [1, 1, 1, 1]
+
+
+def test_what_is_for_a_gpu_runs_on_a_cpu(tmp_path: Path, python: Any) -> None:
+    """Competitors that share a process, ours with an option changed, and the comparison of kernels."""
+    out = tmp_path / "results.json"
+    words = ["correct", "options", "--quick", "--together", "--only=default,muon,tf32", "--threads=1", f"--out={out}"]
+    done = python(str(SUITE), *words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    (run,) = found["options"]["runs"]
+    assert len(run["option:muon"]["steps"]) == found["options"]["case"]["steps"]
+    assert 0 < run["option:default"]["shares"]["mfu"] < 1 and run["option:default"]["shares"]["time_forward"] > 0
+    assert "tf32 needs a cuda device" in run["option:tf32"]["failed"]
+    assert len(found["correct"]) == 4 and all(line["right"] for line in found["correct"])
+    assert "| muon |" in done.stdout and "| mistral | bfloat16 | sdpa |" in done.stdout
+
+
+def test_where_the_time_goes_until_the_first_step(python: Any) -> None:
+    """And that a run which needs none of them imports neither TRL nor what others plot and fit with."""
+    words = ["run", "char_gpt", "training.steps=1", "data.rows=60", "training.rehearse=false"]
+    done = python(str(SUITE.with_name("first_step.py")), *words, SMOLRECIPES_STARTED="0")
+    assert done.returncode == 0, done.stderr
+    spent = json.loads(done.stdout.splitlines()[-1])
+    parts = {"import torch", "import transformers", "rows", "tokenizer", "model", "tokenising", "first evaluation"}
+    assert parts <= set(spent) and min(spent["import torch"]) > 0
+    assert not {"import trl", "import sklearn", "import scipy", "import matplotlib"} & set(spent)

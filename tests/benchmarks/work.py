@@ -42,8 +42,9 @@ def prepare(case: Case, folder: Path) -> dict[str, Any]:
     return facts
 
 
-def recipe(case: Case, folder: Path, engine: str = "smolrecipes") -> Any:
-    """The recipe of a case, as short as a user would write it. ORPO's supervised term covers what TRL's does."""
+def recipe(case: Case, folder: Path, engine: str = "smolrecipes", **options: Any) -> Any:
+    """The recipe of a case, as short as a user would write it, with further options of Training. ORPO's supervised term
+    covers what TRL's does."""
     from smolrecipes import CLM, DPO, ORPO, SFT, Files, LoRA, Pretrained, Recipe, Training
 
     objective = {
@@ -62,9 +63,12 @@ def recipe(case: Case, folder: Path, engine: str = "smolrecipes") -> Any:
             steps=case.steps + case.warm,
             global_batch_size=case.batch,
             max_length=case.max_length,
-            device="cpu",
+            micro_batch_size=case.micro or None,
+            device=case.device,
+            log_every=case.log,
             threads=int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
             save_every=10_000,
+            **options,
         ),
     )
 

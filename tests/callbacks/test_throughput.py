@@ -12,10 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
 from smolrecipes import DPO, SFT, ByteBPE, Llama, LoRA, Metrics, Progress, Recipe, Throughput, Toy, Training
-from smolrecipes.attention import Span, Spans
 from smolrecipes.callbacks import clock, meter
 from smolrecipes.callbacks.flops import Arithmetic, read_pass
 from smolrecipes.callbacks.peak import matmul_peak
+from smolrecipes.spans import Span, Spans
 
 PHASES = [f"time_{phase}" for phase in clock.PHASES]
 NAMES = {"tokens_per_second", "padding_share", "flops_per_second", "mfu", *PHASES}
