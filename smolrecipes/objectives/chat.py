@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 REMEDY = "use another template, as in tokenizer.chat_template=chatml"
+CUT = "\ufdd0"
+"""Where what is rendered is cut before it is tokenised; no text of the world has this code point."""
 
 
 def encode(
@@ -27,6 +31,7 @@ def encode(
     A turn is learned from the first token after the generation prompt up to and including the one that ends it. Each
     part is tokenised by itself, so that the prompt's tokens are those of generation.
     """
+    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
     ids: list[int] = []
     labels: list[int] = []
     for text, spoken in _parts(messages, tokenizer, tools):
@@ -40,15 +45,49 @@ def continuation(
     prompt: list[Message], answer: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
 ) -> tuple[list[int], list[int]]:
     """Token ids of a prompt, ready to be answered, and of the answer, which the assistant begins, with its end."""
+    prompt, answer, tools = (harmless(part, tokenizer) for part in (prompt, answer, tools))
     parts = list(_parts([*prompt, *answer], tokenizer, tools, first=len(prompt)))
     before, after = parts[0][0], "".join(text for text, _ in parts[1:])
     start = rendered_ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer)
     return start, rendered_ids(after, tokenizer)
 
 
+def prompt_ids(messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None) -> list[int]:
+    """Token ids of a conversation that is ready for the assistant's answer, as generation reads them."""
+    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
+    return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
+
+
+def harmless(said: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """Messages or tools whose text is cut inside everything that spells a control token: only templates write those."""
+    special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return _cut(said, _spelled(frozenset(special.union(tokenizer.all_special_tokens))))
+
+
+def as_it_is(text: str) -> str:
+    """A text that is not cut: the tokenizer reads it as it reads the rows of a corpus."""
+    return text.replace(CUT, CUT * 2)
+
+
+@lru_cache(maxsize=8)
+def _spelled(tokens: frozenset[str]) -> re.Pattern[str]:
+    """The first character of each control token in a text, also of one that begins inside another; and the cut itself."""
+    every = "|".join(re.escape(token) for token in sorted(tokens) if len(token) > 1)
+    return re.compile(f"{CUT}|(?=(?:{every or '(?!)'})).", re.DOTALL)
+
+
+def _cut(said: Any, spelled: re.Pattern[str]) -> Any:
+    if isinstance(said, str):
+        return spelled.sub(rf"\g<0>{CUT}", said)
+    if isinstance(said, dict):
+        return {_cut(key, spelled): _cut(value, spelled) for key, value in said.items()}
+    return [_cut(part, spelled) for part in said] if isinstance(said, (list, tuple)) else said
+
+
 def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of a text to continue, without a template: bos where the tokenizer adds it, and never no token."""
-    ids = list(tokenizer(text, verbose=False)["input_ids"])
+    first, *rest = _pieces(text)
+    ids = list(tokenizer(first, verbose=False)["input_ids"])
     while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
         ids.pop()
     if not ids:
@@ -56,7 +95,7 @@ def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         if start is None:
             raise RecipeError("an empty prompt needs a token to start from, and the tokenizer has neither bos nor eos")
         ids = [start]
-    return ids
+    return ids + [token for piece in rest for token in _ids(piece, tokenizer)]
 
 
 def render(
@@ -76,7 +115,16 @@ def render(
 
 def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of what was rendered: its control tokens are read as such, also by a tokenizer that finds none in text."""
-    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
+    return [token for piece in _pieces(text) for token in _ids(piece, tokenizer)]
+
+
+def _pieces(text: str) -> list[str]:
+    """The text where it was cut; the code point of the cut, where somebody did write it, is there twice."""
+    return [piece.replace(CUT * 2, CUT) for piece in re.split(f"(?<!{CUT}){CUT}(?!{CUT})", text)]
+
+
+def _ids(piece: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    return list(tokenizer(piece, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
 
 
 def _parts(
