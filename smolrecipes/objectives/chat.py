@@ -52,7 +52,9 @@ def continuation(
     return start, rendered_ids(after, tokenizer)
 
 
-def prompt_ids(messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None) -> list[int]:
+def prompt_ids(
+    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
+) -> list[int]:
     """Token ids of a conversation that is ready for the assistant's answer, as generation reads them."""
     messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
     return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)

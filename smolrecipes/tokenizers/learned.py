@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from smolrecipes.errors import RecipeError
@@ -51,8 +53,11 @@ class FromScratch(Tokenizer):
         templates.check_name(self._chat(), f"{type(self).__name__}.chat_template")
         given = [f"__{language}__" for language in self.languages] + list(self.extra)
         for token in given:
-            if given.count(token) > 1 or not token.strip() or token != token.strip():
-                raise RecipeError(f"{type(self).__name__}: {token!r} is no control token: give each once, without spaces")
+            if given.count(token) > 1 or len(token) < 2 or any(letter.isspace() for letter in token):
+                raise RecipeError(
+                    f"{type(self).__name__}: {token!r} is no control token: give each once, of two characters or more, "
+                    "without spaces"
+                )
 
     def control(self) -> list[str]:
         """Its control tokens in the order of their ids, from 0 on."""
@@ -77,6 +82,10 @@ class FromScratch(Tokenizer):
     def unknown(self) -> str:
         """The token of what it does not know."""
         return SPECIALS[self.specials].roles.get("unk", UNK)
+
+    def unknown_id(self) -> int:
+        """Where that is among the control tokens."""
+        return self.control().index(self.unknown())
 
     def room(self, vocab_size: int, least: int) -> int:
         """`vocab_size`, or RecipeError when beside the control tokens there is no room for `least` others."""
@@ -125,6 +134,23 @@ def normalizer(names: tuple[Normalizer, ...]) -> Any:
         "nfkc": [made.NFKC()],
     }
     return made.Sequence([step for name in names for step in steps[name]]) if names else None
+
+
+def apart(control: list[str]) -> Any:
+    """What keeps the spelling of a control token, where a text has it, from being read as one: its first letter goes apart."""
+    from tokenizers import Regex
+    from tokenizers.pre_tokenizers import Split
+
+    first = "".join(sorted({re.escape(token[0]) for token in control}))
+    every = "|".join(re.escape(token) for token in control)
+    return Split(Regex(rf"(?=[{first}])(?=(?:{every}))[\s\S]"), "isolated")
+
+
+def frequent(seen: Counter[str], most: int) -> list[str]:
+    """The most frequent characters, at most so many, and none for which others as frequent had to be left out."""
+    ordered = sorted(seen, key=lambda letter: (-seen[letter], letter))
+    rest = seen[ordered[most]] if len(ordered) > most else 0
+    return [letter for letter in ordered[:most] if seen[letter] > rest]
 
 
 def learning_text(data: Data | None, rows: Dataset | None, megabytes: int, who: str) -> Iterator[str]:

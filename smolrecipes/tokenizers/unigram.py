@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import FromScratch, Normalizer, learning_text, normalizer
+from smolrecipes.tokenizers.learned import FromScratch, Normalizer, apart, frequent, learning_text, normalizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
+
+SPACE = "▁"
+WORD = re.compile(f"{SPACE}?[^{SPACE}]{{1,32}}|{SPACE}")
+"""A word with the space before it, or 32 characters of a longer one."""
 
 
 class Unigram(FromScratch, name="unigram"):
@@ -32,17 +38,32 @@ class Unigram(FromScratch, name="unigram"):
     def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
         """Trained on `data`, or else on `rows`; AutoTokenizer reloads it identically."""
         from tokenizers import Tokenizer as Backend
-        from tokenizers import decoders, models, pre_tokenizers, trainers
+        from tokenizers import decoders, models, pre_tokenizers
 
-        backend = Backend(models.Unigram())
+        from smolrecipes.tokenizers.likelihood import pieces
+
+        control = self.control()
+        size = self.room(self.vocab_size, 100) - len(control)
+        found = pieces(self._words(rows, size // 2), size)
+        known = [pair for pair in found if pair[0] not in control]
+        backend = Backend(models.Unigram([*((token, found[-1][1]) for token in control), *known], self.unknown_id()))
         backend.normalizer = normalizer(self.normalizers)
-        backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
-        backend.decoder = decoders.Metaspace(prepend_scheme="never")
-        trainer = trainers.UnigramTrainer(
-            vocab_size=self.room(self.vocab_size, 100),
-            special_tokens=self.control(),
-            unk_token=self.unknown(),
-            show_progress=False,
-        )
-        backend.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "Unigram"), trainer)
+        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), pre_tokenizers.Metaspace(SPACE, "never")])
+        backend.decoder = decoders.Metaspace(SPACE, "never")
         return self.wrapped(backend)
+
+    def _words(self, rows: Dataset | None, letters: int) -> Counter[str]:
+        """How often each word is there, with the space before it, without letters rarer than so many."""
+        change = normalizer(self.normalizers)
+        words: Counter[str] = Counter()
+        for text in learning_text(self.data, rows, self.max_megabytes, "Unigram"):
+            words.update(WORD.findall((change.normalize_str(text) if change else text).replace(" ", SPACE)))
+        seen: Counter[str] = Counter()
+        for word, count in words.items():
+            seen.update({letter: word.count(letter) * count for letter in set(word)})
+        rare = set(seen) - {*frequent(seen, letters)}
+        found: Counter[str] = Counter()
+        for word, count in words.items():
+            parts = [word] if rare.isdisjoint(word) else "".join(" " if x in rare else x for x in word).split(" ")
+            found.update({part: count * parts.count(part) for part in parts if part})
+        return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import FromScratch, Normalizer, learning_text, normalizer
+from smolrecipes.tokenizers.learned import FromScratch, Normalizer, apart, frequent, learning_text, normalizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,15 +36,32 @@ class WordPiece(FromScratch, name="word_piece"):
         from tokenizers import Tokenizer as Backend
         from tokenizers import decoders, models, pre_tokenizers, trainers
 
-        backend = Backend(models.WordPiece(unk_token=self.unknown()))
-        backend.normalizer = normalizer(self.normalizers)
-        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        backend.decoder = decoders.WordPiece(prefix="##", cleanup=True)
+        control = self.control()
+        letters = self._letters(rows, (self.room(self.vocab_size, 100) - len(control)) // 3)
+        every = [*control, *letters, *(f"##{letter}" for letter in letters if not _alone(letter))]
+        learner = Backend(models.WordPiece(unk_token=self.unknown()))
+        learner.normalizer = normalizer(self.normalizers)
+        learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        # Letters are given to it in our order: in its own, which changes, the same rows would make other pieces.
         trainer = trainers.WordPieceTrainer(
-            vocab_size=self.room(self.vocab_size, 100),
-            special_tokens=self.control(),
-            limit_alphabet=min(1000, (self.vocab_size - len(self.control())) // 2),
-            show_progress=False,
+            vocab_size=self.vocab_size, special_tokens=every, limit_alphabet=len(letters), show_progress=False
         )
-        backend.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "WordPiece"), trainer)
+        learner.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "WordPiece"), trainer)
+        backend = Backend(models.WordPiece(learner.get_vocab(), unk_token=self.unknown()))
+        backend.normalizer = learner.normalizer
+        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), learner.pre_tokenizer])
+        backend.decoder = decoders.WordPiece(prefix="##", cleanup=True)
         return self.wrapped(backend)
+
+    def _letters(self, rows: Dataset | None, most: int) -> list[str]:
+        """The characters of the text that it learns from, in code point order; the most frequent where they are many."""
+        change = normalizer(self.normalizers)
+        seen: Counter[str] = Counter()
+        for text in learning_text(self.data, rows, self.max_megabytes, "WordPiece"):
+            seen.update(change.normalize_str(text) if change else text)
+        return sorted(frequent(Counter({x: count for x, count in seen.items() if not x.isspace()}), most))
+
+
+def _alone(letter: str) -> bool:
+    """Whether it is punctuation, which is always a word by itself."""
+    return unicodedata.category(letter)[0] == "P" or (letter.isascii() and not letter.isalnum())

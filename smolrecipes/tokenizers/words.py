@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from smolrecipes.component import option
 from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import FromScratch, Normalizer, learning_text, normalizer
+from smolrecipes.tokenizers.learned import FromScratch, Normalizer, apart, learning_text, normalizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,13 +34,17 @@ class Words(FromScratch, name="words"):
         from tokenizers import Tokenizer as Backend
         from tokenizers import decoders, models, pre_tokenizers, trainers
 
-        backend = Backend(models.WordLevel(unk_token=self.unknown()))
-        backend.normalizer = normalizer(self.normalizers)
-        backend.pre_tokenizer = pre_tokenizers.Whitespace()
+        learner = Backend(models.WordLevel(unk_token=self.unknown()))
+        learner.normalizer = normalizer(self.normalizers)
+        learner.pre_tokenizer = pre_tokenizers.Whitespace()
+        control = self.control()
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=self.room(self.vocab_size, 1), special_tokens=control, show_progress=False
+        )
+        learner.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "Words"), trainer)
+        backend = Backend(models.WordLevel(learner.get_vocab(), unk_token=self.unknown()))
+        backend.normalizer = learner.normalizer
+        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), learner.pre_tokenizer])
         # It joins words by spaces and takes those before punctuation away; no word begins with this prefix.
         backend.decoder = decoders.WordPiece(prefix="\uffff", cleanup=True)
-        trainer = trainers.WordLevelTrainer(
-            vocab_size=self.room(self.vocab_size, 1), special_tokens=self.control(), show_progress=False
-        )
-        backend.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "Words"), trainer)
         return self.wrapped(backend)
