@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SPACE = "▁"
-WORD = re.compile(f"{SPACE}?[^{SPACE}]{{1,32}}|{SPACE}")
-"""A word with the space before it, or 32 characters of a longer one."""
+WORD = re.compile(f"{SPACE}?[^{SPACE}\n]{{1,32}}|[{SPACE}\n]")
+"""A word with the space before it, or 32 characters of a longer one; or the end of a line."""
 
 
 class Unigram(FromScratch, name="unigram"):
@@ -48,7 +48,9 @@ class Unigram(FromScratch, name="unigram"):
         known = [pair for pair in found if pair[0] not in control]
         backend = Backend(models.Unigram([*((token, found[-1][1]) for token in control), *known], self.unknown_id()))
         backend.normalizer = normalizer(self.normalizers)
-        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), pre_tokenizers.Metaspace(SPACE, "never")])
+        lines = pre_tokenizers.Split("\n", "isolated")
+        words = pre_tokenizers.Metaspace(SPACE, "never")
+        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), lines, words])
         backend.decoder = decoders.Metaspace(SPACE, "never")
         return self.wrapped(backend)
 
