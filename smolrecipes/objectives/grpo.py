@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.limits import Ge, Gt
-from smolrecipes.objectives.chat import prompt_ids
 from smolrecipes.objectives.trl import TRLObjective
 
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ class GRPO(TRLObjective, name="grpo"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """The question's ids and both texts; None when `max_length` leaves no room for the question and an answer."""
+        from smolrecipes.objectives.chat import prompt_ids
+
         if tokenizer.chat_template:
             ids = prompt_ids(question(row["source"]), tokenizer)
         else:
