@@ -147,7 +147,7 @@ def _reason(before: str, after: str, unknown: bool) -> str:
         return "case"
     if _bare(before) == _bare(after):
         return "accents"
-    return "unknown characters" if unknown and len(after) < len(before) else "other characters"
+    return "unknown characters" if unknown else "other characters"
 
 
 def _bare(text: str) -> str:

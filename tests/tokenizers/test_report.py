@@ -12,7 +12,6 @@ from smolrecipes import Files, Recipe, RecipeError, Training, WordPiece, Words
 from smolrecipes.tokenizers.report import lost, pieces, report
 
 EXACT = ("byte_bpe", "bytes")
-FIGURES = "Anna lost a red key ."
 
 
 @given(text=st.text() | st.lists(st.sampled_from(["<|pad|>", "[SEP]", " ", "\n", "é", "🙂", "\x00"])).map("".join))
@@ -41,9 +40,8 @@ def test_what_does_not_come_back_is_said(made: Any) -> None:
         "tokenizer: 5.0 % of the characters of a sample do not come back (spaces)"
     )
     assert lost(made("characters"), ["Anna", "Zzna"]) == (
-        "tokenizer: 37.5 % of the characters of a sample do not come back (unknown characters)"
+        "tokenizer: 25.0 % of the characters of a sample do not come back (unknown characters)"
     )
-    assert lost(made("words"), ["Anna lost a red " * 18, "a  red"] + ["red"] * 6) != ""
     many = ["Anna lost a red key in the garden."] * 99 + ["a  red"]
     assert lost(made("words"), many).startswith("tokenizer: less than 0.1 % of the characters")
 
@@ -52,8 +50,9 @@ def test_normalizers_lose_what_they_change_and_say_so(component: Any, few: Any) 
     plain = component("word_piece", normalizers=("lowercase", "strip_accents")).build(few)
     assert plain.decode(plain("Il gatto è tornato")["input_ids"]) == "il gatto e tornato"
     assert lost(plain, ["Il gatto è tornato"]).endswith("come back (accents, case)")
-    assert component("unigram", normalizers=("nfkc",)).build(few)("ﬁve")["input_ids"] == (
-        component("unigram", normalizers=("nfkc",)).build(few)("five")["input_ids"]
+    assert (
+        component("unigram", normalizers=("nfkc",)).build(few)("ﬁve")["input_ids"]
+        == (component("unigram", normalizers=("nfkc",)).build(few)("five")["input_ids"])
     )
 
 
@@ -94,7 +93,8 @@ def test_a_run_begins_with_what_its_tokenizer_loses(
     small = Llama(hidden=16, layers=1, heads=2, kv_heads=1)
     for tokenizer in (learns, ByteBPE(vocab_size=300)):
         data = Files(str(tmp_path / "a.txt"))
-        run(Recipe(data=data, tokenizer=tokenizer, model=small, objective=CLM(), training=training), runs=tmp_path)
+        parts = {"tokenizer": tokenizer, "model": small, "objective": CLM(), "training": training, "validation": 0}
+        run(Recipe(data=data, **parts), runs=tmp_path)
         shown = capsys.readouterr().out
         assert ("do not come back" in shown) is (tokenizer is learns)
         assert tokenizer is not learns or f"% of the characters of a sample do not come back ({said}" in shown

@@ -63,7 +63,9 @@ def test_a_family_s_tokens_stand_where_it_has_them(kind: str, made: Any, family:
 
 
 @pytest.mark.parametrize("family", ["gpt", "bert", "t5", "xlnet"])
-def test_auto_tokenizer_reloads_it_identically(kind: str, component: Any, few: Any, family: str, tmp_path: Path) -> None:
+def test_auto_tokenizer_reloads_it_identically(
+    kind: str, component: Any, few: Any, family: str, tmp_path: Path
+) -> None:
     tokenizer = component(kind, specials=family, languages=("en", "it"), sentinels=3, extra=("<|fim|>",)).build(few)
     tokenizer.save_pretrained(tmp_path)
     again = AutoTokenizer.from_pretrained(tmp_path)

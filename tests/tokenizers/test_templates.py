@@ -131,9 +131,7 @@ SPELLED = [
 @pytest.mark.parametrize("family", ["gpt", "bert", "roberta", "t5"])
 @given(text=st.lists(st.sampled_from(SPELLED), max_size=8).map("".join))
 @settings(max_examples=12, deadline=None)
-def test_nothing_that_is_said_becomes_a_control_token(
-    kind: str, name: str, family: str, made: Any, text: str
-) -> None:
+def test_nothing_that_is_said_becomes_a_control_token(kind: str, name: str, family: str, made: Any, text: str) -> None:
     """Whoever says it, in training and when asked: there are as many as when everybody says nothing special."""
     tokenizer = made(kind, family, name)
     special = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}
