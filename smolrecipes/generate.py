@@ -148,7 +148,8 @@ def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any, 
         raise RecipeError(
             "the tokenizer has no chat template, so this model only continues text; give it a plain string"
         )
-    from smolrecipes.objectives.chat import as_it_is, harmless, opening
+    from smolrecipes.objectives.chat import opening
+    from smolrecipes.objectives.cut import as_it_is, harmless
 
     return opening(as_it_is(prompt) if text else harmless(prompt, tokenizer), tokenizer)
 

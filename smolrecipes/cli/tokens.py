@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Data, Tokenizer
     from smolrecipes.recipe import Recipe
-    from smolrecipes.tokenizers.report import Figures, Report
 
 ROWS = 2000
 """As many of the rows are read, evenly spread."""
@@ -44,6 +42,7 @@ def command(
 
 
 def _tell(sources: list[list[str]], data: str, json: bool) -> None:
+    from smolrecipes.cli.figures import as_json, table
     from smolrecipes.tokenizers.report import report
 
     found = [_found(words) for words in sources]
@@ -52,9 +51,9 @@ def _tell(sources: list[list[str]], data: str, json: bool) -> None:
     reports = [report(_tokenizer(chosen, recipe, text), groups) for chosen, recipe in found]
     names = [" ".join(words) for words in sources]
     if json:
-        _json(names, reports)
+        as_json(names, reports)
     else:
-        _table(names, reports)
+        table(names, reports)
 
 
 def _found(words: list[str]) -> tuple[Tokenizer | None, Recipe | None]:
@@ -129,52 +128,3 @@ def _by_origin(rows: Dataset) -> dict[str, list[str]]:
     for row in each(rows.select(range(0, len(rows), max(1, len(rows) // ROWS)))):
         found.setdefault(str(row["origin"]).rpartition(":")[0], []).extend(texts(row))
     return {name: kept for name, kept in found.items() if kept}
-
-
-def _json(names: list[str], reports: list[Report]) -> None:
-    from json import dumps
-
-    ratios = ("fertility", "bytes_per_token", "unknown_rate")
-    found = []
-    for name, one in zip(names, reports, strict=True):
-        groups = {
-            group: {**asdict(figures), **{ratio: getattr(figures, ratio) for ratio in ratios}}
-            for group, figures in one.groups.items()
-        }
-        found.append({"source": name, **asdict(one), "groups": groups})
-    typer.echo(dumps(found, ensure_ascii=False, indent=2))
-
-
-def _table(names: list[str], reports: list[Report]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from smolrecipes.console import say
-
-    table = Table(box=None, padding=(0, 3, 0, 0))
-    for title in ("", "", *names):
-        table.add_column(Text(title), overflow="fold")
-    table.add_row("vocabulary", "", *(f"{one.vocabulary:,}" for one in reports))
-    table.add_row("used here", "", *(f"{one.used:,} ({one.used / one.vocabulary:.0%})" for one in reports))
-    for title, shown in ROWS_OF_A_GROUP.items():
-        for number, group in enumerate(reports[0].groups):
-            table.add_row("" if number else title, group, *(shown(one.groups[group]) for one in reports))
-    table.add_row("longest tokens", "", *(Text(" ".join(map(repr, one.longest))) for one in reports))
-    say(table)
-    for group in reports[0].split:
-        for name, one in zip(names, reports, strict=True):
-            say("", f"{name}, {group}", "|".join(one.split[group]))
-
-
-def _back(figures: Figures) -> str:
-    """The share of characters that come back, and what the others lose."""
-    return f"{1 - figures.changed:.1%}" + (f" ({', '.join(figures.reasons)})" if figures.reasons else "")
-
-
-ROWS_OF_A_GROUP = {
-    "tokens per word": lambda figures: f"{figures.fertility:.2f}",
-    "bytes per token": lambda figures: f"{figures.bytes_per_token:.2f}",
-    "unknown": lambda figures: f"{figures.unknown_rate:.1%}",
-    "comes back": _back,
-}
-"""What is shown of each group, by its title."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
+from smolrecipes.objectives.cut import cut_pieces, harmless
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 REMEDY = "use another template, as in tokenizer.chat_template=chatml"
-CUT = "\ufdd0"
-"""Where what is rendered is cut before it is tokenised; no text of the world has this code point."""
 
 
 def encode(
@@ -60,35 +57,9 @@ def prompt_ids(
     return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
 
 
-def harmless(said: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
-    """Messages or tools whose text is cut inside everything that spells a control token: only templates write those."""
-    special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    return _cut(said, _spelled(frozenset(special.union(tokenizer.all_special_tokens))))
-
-
-def as_it_is(text: str) -> str:
-    """A text that is not cut: the tokenizer reads it as it reads the rows of a corpus."""
-    return text.replace(CUT, CUT * 2)
-
-
-@lru_cache(maxsize=8)
-def _spelled(tokens: frozenset[str]) -> re.Pattern[str]:
-    """The first character of each control token in a text, also of one that begins inside another; and the cut itself."""
-    every = "|".join(re.escape(token) for token in sorted(tokens) if len(token) > 1)
-    return re.compile(f"{CUT}|(?=(?:{every or '(?!)'})).", re.DOTALL)
-
-
-def _cut(said: Any, spelled: re.Pattern[str]) -> Any:
-    if isinstance(said, str):
-        return spelled.sub(rf"\g<0>{CUT}", said)
-    if isinstance(said, dict):
-        return {_cut(key, spelled): _cut(value, spelled) for key, value in said.items()}
-    return [_cut(part, spelled) for part in said] if isinstance(said, (list, tuple)) else said
-
-
 def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of a text to continue, without a template: bos where the tokenizer adds it, and never no token."""
-    first, *rest = _pieces(text)
+    first, *rest = cut_pieces(text)
     ids = list(tokenizer(first, verbose=False)["input_ids"])
     while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
         ids.pop()
@@ -117,12 +88,7 @@ def render(
 
 def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of what was rendered: its control tokens are read as such, also by a tokenizer that finds none in text."""
-    return [token for piece in _pieces(text) for token in _ids(piece, tokenizer)]
-
-
-def _pieces(text: str) -> list[str]:
-    """The text where it was cut; the code point of the cut, where somebody did write it, is there twice."""
-    return [piece.replace(CUT * 2, CUT) for piece in re.split(f"(?<!{CUT}){CUT}(?!{CUT})", text)]
+    return [token for piece in cut_pieces(text) for token in _ids(piece, tokenizer)]
 
 
 def _ids(piece: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:

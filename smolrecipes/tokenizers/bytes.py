@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from smolrecipes.tokenizers.learned import FromScratch
+from smolrecipes.tokenizers.scratch import FromScratch
 
 if TYPE_CHECKING:
     from datasets import Dataset

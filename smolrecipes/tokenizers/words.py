@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from smolrecipes.component import option
 from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import FromScratch, Normalizer, apart, learning_text, normalizer
+from smolrecipes.tokenizers.learned import Normalizer, apart, learning_text, normalizer
+from smolrecipes.tokenizers.scratch import FromScratch
 
 if TYPE_CHECKING:
     from datasets import Dataset

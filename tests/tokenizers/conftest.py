@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import pytest
 
-from smolrecipes import Bytes, ByteBPE, Characters, Unigram, WordPiece, Words
+from smolrecipes import ByteBPE, Bytes, Characters, Unigram, WordPiece, Words
 from smolrecipes.data.rows import make
 
 TEXTS = [
@@ -38,7 +38,7 @@ def component(kind: str, **options: Any) -> Any:
     return KINDS[kind](**size, **options)
 
 
-@lru_cache(maxsize=None)
+@cache
 def made(kind: str, specials: str = "gpt", chat_template: str = "auto") -> Any:
     """Built once for all tests: nobody changes it."""
     return component(kind, specials=specials, chat_template=chat_template).build(rows())

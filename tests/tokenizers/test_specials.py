@@ -10,8 +10,8 @@ from transformers import AutoTokenizer
 
 from smolrecipes import ByteBPE, Characters
 from smolrecipes.errors import RecipeError
-from smolrecipes.tokenizers.specials import SPECIALS, Family
 from smolrecipes.registry import registry
+from smolrecipes.tokenizers.specials import SPECIALS, Family
 
 A, B = "Anna", "casa"
 TEXTS = ["Anna lost a red key in the garden.", "Il gatto è tornato a casa, perché aveva fame.", "one\ntwo"]

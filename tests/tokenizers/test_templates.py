@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from smolrecipes import PretrainedTokenizer
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode, turn_end
-from smolrecipes.objectives.chat import CUT, continuation, encode
+from smolrecipes.objectives.chat import continuation, encode
+from smolrecipes.objectives.cut import CUT
 from smolrecipes.tokenizers.templates import TEMPLATES
 
 SYSTEM = {"role": "system", "content": "Be brief."}
