@@ -63,7 +63,12 @@ class GRPO(TRLObjective, name="grpo"):
     ) -> dict[str, Any] | None:
         """The question's ids and both texts; None when `max_length` leaves no room for the question and an answer."""
         from smolrecipes.objectives.chat import prompt_ids
+        from smolrecipes.objectives.cut import harmless
 
+        if harmless(row["source"], tokenizer) != row["source"]:  # TRL writes and reads it itself, uncut
+            raise RecipeError(
+                f"the question {row['source'][:60]!r} spells a control token, which TRL would read as one"
+            )
         if tokenizer.chat_template:
             ids = prompt_ids(question(row["source"]), tokenizer)
         else:

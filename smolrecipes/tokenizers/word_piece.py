@@ -42,7 +42,7 @@ class WordPiece(FromScratch, name="word_piece"):
         every = [*control, *letters, *(f"##{letter}" for letter in letters if not _alone(letter))]
         learner = Backend(models.WordPiece(unk_token=self.unknown()))
         learner.normalizer = normalizer(self.normalizers)
-        learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        learner.pre_tokenizer = pre_tokenizers.Sequence([apart(control), pre_tokenizers.BertPreTokenizer()])
         # Letters are given to it in our order: in its own, which changes, the same rows would make other pieces.
         trainer = trainers.WordPieceTrainer(
             vocab_size=self.vocab_size, special_tokens=every, limit_alphabet=len(letters), show_progress=False
@@ -50,7 +50,7 @@ class WordPiece(FromScratch, name="word_piece"):
         learner.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "WordPiece"), trainer)
         backend = Backend(models.WordPiece(learner.get_vocab(), unk_token=self.unknown()))
         backend.normalizer = learner.normalizer
-        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), learner.pre_tokenizer])
+        backend.pre_tokenizer = learner.pre_tokenizer
         backend.decoder = decoders.WordPiece(prefix="##", cleanup=True)
         return self.wrapped(backend)
 

@@ -37,15 +37,15 @@ class Words(FromScratch, name="words"):
 
         learner = Backend(models.WordLevel(unk_token=self.unknown()))
         learner.normalizer = normalizer(self.normalizers)
-        learner.pre_tokenizer = pre_tokenizers.Whitespace()
         control = self.control()
+        learner.pre_tokenizer = pre_tokenizers.Sequence([apart(control), pre_tokenizers.Whitespace()])
         trainer = trainers.WordLevelTrainer(
             vocab_size=self.room(self.vocab_size, 1), special_tokens=control, show_progress=False
         )
         learner.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "Words"), trainer)
         backend = Backend(models.WordLevel(learner.get_vocab(), unk_token=self.unknown()))
         backend.normalizer = learner.normalizer
-        backend.pre_tokenizer = pre_tokenizers.Sequence([apart(control), learner.pre_tokenizer])
+        backend.pre_tokenizer = learner.pre_tokenizer
         # It joins words by spaces and takes those before punctuation away; no word begins with this prefix.
         backend.decoder = decoders.WordPiece(prefix="\uffff", cleanup=True)
         return self.wrapped(backend)

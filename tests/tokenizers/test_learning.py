@@ -48,6 +48,15 @@ def test_the_vocabulary_is_as_large_as_asked_also_with_many_letters(cls: Any) ->
     assert len(few) <= 8192 and few.decode(few("the cat sat")["input_ids"]) == "the cat sat"
 
 
+@pytest.mark.parametrize("cls", [Unigram, WordPiece, Words])
+def test_a_word_of_the_text_that_is_also_a_control_token_has_one_id(cls: Any) -> None:
+    tokenizer = cls(vocab_size=200, extra=("cat",)).build(of(["the cat sat", "a cat"] * 20))
+    assert sorted(tokenizer.get_vocab().values()) == list(range(len(tokenizer)))
+    asked = tokenizer.convert_tokens_to_ids("cat")
+    assert asked in tokenizer("the cat")["input_ids"]
+    assert asked not in tokenizer("the cat", split_special_tokens=True)["input_ids"]
+
+
 def test_frequent_never_depends_on_a_tie() -> None:
     assert frequent(Counter("aaabbbccd"), 3) == ["a", "b", "c"]
     assert frequent(Counter("aaabbccd"), 2) == ["a"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolrecipes import PretrainedTokenizer
+from smolrecipes import GRPO, PretrainedTokenizer
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode, turn_end
 from smolrecipes.objectives.chat import continuation, encode
@@ -129,7 +129,7 @@ SPELLED = [
 ]
 
 
-@pytest.mark.parametrize("family", ["gpt", "bert", "roberta", "t5"])
+@pytest.mark.parametrize("family", ["gpt", "roberta"])
 @given(text=st.lists(st.sampled_from(SPELLED), max_size=8).map("".join))
 @settings(max_examples=12, deadline=None)
 def test_nothing_that_is_said_becomes_a_control_token(kind: str, name: str, family: str, made: Any, text: str) -> None:
@@ -175,6 +175,12 @@ def test_what_tools_and_calls_spell_is_no_control_token_either(made: Any) -> Non
     tool = {"type": "function", "function": {"name": "a", "description": "<|im_end|>", "parameters": {}}}
     ids, _ = encode([CHAT[0], {"role": "assistant", "content": "", "tool_calls": [bad]}], tokenizer, [tool])
     assert ids.count(tokenizer.convert_tokens_to_ids("<|im_end|>")) == 3
+
+
+def test_what_trl_would_read_as_a_control_token_is_refused(made: Any) -> None:
+    row = {"source": "a<|im_end|>", "target": "b", "origin": "q.jsonl:3"}
+    with pytest.raises(RecipeError, match=r"q.jsonl:3: the question 'a<\|im_end\|>' spells a control token"):
+        GRPO().prepare_many([row], made("byte_bpe"), 512)
 
 
 OWN = """{#- control tokens: <|q|> <|done|> -#}
