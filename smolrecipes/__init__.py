@@ -45,8 +45,12 @@ from smolrecipes.objectives.sft import SFT
 from smolrecipes.recipe import Decoding, Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.bytes import Bytes
 from smolrecipes.tokenizers.character import Characters
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+from smolrecipes.tokenizers.unigram import Unigram
+from smolrecipes.tokenizers.word_piece import WordPiece
+from smolrecipes.tokenizers.words import Words
 
 __version__ = "0.1.0"
 
@@ -61,6 +65,7 @@ __all__ = [
     "Adapter",
     "Architecture",
     "ByteBPE",
+    "Bytes",
     "Callback",
     "Characters",
     "Component",
@@ -98,6 +103,9 @@ __all__ = [
     "Training",
     "TrainingStopped",
     "Transform",
+    "Unigram",
+    "WordPiece",
+    "Words",
     "__version__",
     "hookimpl",
     "load_recipe",

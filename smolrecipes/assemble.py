@@ -39,6 +39,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
     from smolrecipes.launch import one_gpu, use_cores
     from smolrecipes.prepare import precomputed, prepare
+    from smolrecipes.tokenizers.report import lost
 
     training, objective = recipe.training, recipe.objective
     arguments = accepted(objective, options(recipe, folder))  # first: it arms DeepSpeed before any weight exists
@@ -81,7 +82,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         layout=layout,
     )
     torch.manual_seed(recipe.seed)
-    said = (*sentences, train.sentence, doubtful(recipe))
+    said = (*sentences, lost(tokenizer, some_texts(rows)), train.sentence, doubtful(recipe))
     trainer = objective.trainer(parts)
     optimizers.use(training.optimizer, trainer)
     return Assembly(trainer, parts, train, tuple(filter(None, said)))
@@ -110,6 +111,13 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     last = recipe.holdout == "last"
     rows, held_out = split_last(rows, recipe.validation) if last else split(rows, recipe.validation, recipe.seed)
     return rows, held_out, sentences
+
+
+def some_texts(rows: Dataset) -> list[str]:
+    """Texts of a hundred rows, evenly spread."""
+    from smolrecipes.data.rows import texts
+
+    return [text for index in range(0, len(rows), max(1, len(rows) // 100)) for text in texts(rows[index])]
 
 
 def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:

@@ -29,13 +29,17 @@ from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+from smolrecipes.tokenizers.bytes import Bytes
 from smolrecipes.tokenizers.character import Characters
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+from smolrecipes.tokenizers.unigram import Unigram
+from smolrecipes.tokenizers.word_piece import WordPiece
+from smolrecipes.tokenizers.words import Words
 
 
 @hookimpl
 def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
-    return [ByteBPE, Characters, PretrainedTokenizer]
+    return [ByteBPE, Bytes, Characters, PretrainedTokenizer, Unigram, WordPiece, Words]
 
 
 @hookimpl

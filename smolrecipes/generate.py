@@ -134,23 +134,24 @@ def _encode(
     text: bool = False,
 ) -> list[int]:
     if text or not tokenizer.chat_template:
-        return _encode_text(tokenizer, prompt, system or tools)
+        return _encode_text(tokenizer, prompt, system or tools, text)
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
-    from smolrecipes.objectives.chat import render, rendered_ids
+    from smolrecipes.objectives.chat import prompt_ids
 
-    return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
+    return prompt_ids(messages, tokenizer, tools)
 
 
-def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any) -> list[int]:
+def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any, text: bool) -> list[int]:
     if not isinstance(prompt, str) or chat:
         raise RecipeError(
             "the tokenizer has no chat template, so this model only continues text; give it a plain string"
         )
     from smolrecipes.objectives.chat import opening
+    from smolrecipes.objectives.cut import as_it_is, harmless
 
-    return opening(prompt, tokenizer)
+    return opening(as_it_is(prompt) if text else harmless(prompt, tokenizer), tokenizer)
 
 
 def _limit(model: PreTrainedModel) -> int | None:

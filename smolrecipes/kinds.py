@@ -41,6 +41,8 @@ class Architecture(Component, kind="architecture"):
 
     family: ClassVar[str] = "decoder"
     """decoder, encoder or encoder-decoder."""
+    specials: ClassVar[str | None] = None
+    """Whose control tokens it expects of a tokenizer made from scratch (`smolrecipes.tokenizers.specials`); None: any."""
 
     @abstractmethod
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:

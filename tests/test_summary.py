@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from smolrecipes import CLM, Decoding, Llama, Recipe, Run, Toy
 from smolrecipes.data.rows import make
 from smolrecipes.summary import prompt, samples, summarise
-from smolrecipes.tokenizers.learned import template
+from smolrecipes.tokenizers.templates import template
 
 USER, ANSWER = {"role": "user", "content": "Say hello."}, {"role": "assistant", "content": "Hello."}
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {}}}

@@ -8,6 +8,7 @@ COMMANDS = {
     "list": "What is installed: components, recipes, plugins.",
     "new": "A recipe file to start from.",
     "chat": "Talk with a trained model.",
+    "tokens": "What a tokenizer makes of text, alone or beside another.",
 }
 """Each command is the function of its own name, in the module of its own name; `run` when none is given."""
 

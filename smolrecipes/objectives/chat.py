@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
+from smolrecipes.objectives.cut import cut_pieces, harmless
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def encode(
     A turn is learned from the first token after the generation prompt up to and including the one that ends it. Each
     part is tokenised by itself, so that the prompt's tokens are those of generation.
     """
+    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
     ids: list[int] = []
     labels: list[int] = []
     for text, spoken in _parts(messages, tokenizer, tools):
@@ -40,15 +42,25 @@ def continuation(
     prompt: list[Message], answer: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
 ) -> tuple[list[int], list[int]]:
     """Token ids of a prompt, ready to be answered, and of the answer, which the assistant begins, with its end."""
+    prompt, answer, tools = (harmless(part, tokenizer) for part in (prompt, answer, tools))
     parts = list(_parts([*prompt, *answer], tokenizer, tools, first=len(prompt)))
     before, after = parts[0][0], "".join(text for text, _ in parts[1:])
     start = rendered_ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer)
     return start, rendered_ids(after, tokenizer)
 
 
+def prompt_ids(
+    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
+) -> list[int]:
+    """Token ids of a conversation that is ready for the assistant's answer, as generation reads them."""
+    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
+    return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
+
+
 def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of a text to continue, without a template: bos where the tokenizer adds it, and never no token."""
-    ids = list(tokenizer(text, verbose=False)["input_ids"])
+    first, *rest = cut_pieces(text)
+    ids = list(tokenizer(first, verbose=False)["input_ids"])
     while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
         ids.pop()
     if not ids:
@@ -56,7 +68,7 @@ def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         if start is None:
             raise RecipeError("an empty prompt needs a token to start from, and the tokenizer has neither bos nor eos")
         ids = [start]
-    return ids
+    return ids + [token for piece in rest for token in _ids(piece, tokenizer)]
 
 
 def render(
@@ -76,7 +88,11 @@ def render(
 
 def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids of what was rendered: its control tokens are read as such, also by a tokenizer that finds none in text."""
-    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
+    return [token for piece in cut_pieces(text) for token in _ids(piece, tokenizer)]
+
+
+def _ids(piece: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    return list(tokenizer(piece, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
 
 
 def _parts(

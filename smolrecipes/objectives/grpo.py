@@ -62,11 +62,17 @@ class GRPO(TRLObjective, name="grpo"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """The question's ids and both texts; None when `max_length` leaves no room for the question and an answer."""
-        text = row["source"]
+        from smolrecipes.objectives.chat import prompt_ids
+        from smolrecipes.objectives.cut import harmless
+
+        if harmless(row["source"], tokenizer) != row["source"]:  # TRL writes and reads it itself, uncut
+            raise RecipeError(
+                f"the question {row['source'][:60]!r} spells a control token, which TRL would read as one"
+            )
         if tokenizer.chat_template:
-            messages = question(text)
-            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            ids = prompt_ids(question(row["source"]), tokenizer)
+        else:
+            ids = tokenizer(row["source"], add_special_tokens=False, verbose=False)["input_ids"]
         if not ids or len(ids) + self.max_new_tokens > max_length:
             return None
         return {"input_ids": ids, "source": row["source"], "target": row["target"]}

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from smolrecipes.component import option
-from smolrecipes.kinds import Data, Tokenizer
+from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import EOS, PAD, TURN_END, TURN_START, learning_text, template, wrapped
+from smolrecipes.tokenizers.learned import learning_text
+from smolrecipes.tokenizers.scratch import FromScratch
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-SPECIAL = (EOS, PAD, TURN_START, TURN_END)
 
-
-class ByteBPE(Tokenizer, name="byte_bpe"):
-    """Byte-level BPE with GPT-2's splitting pattern (Radford et al. 2019) and the control tokens of ChatML."""
+class ByteBPE(FromScratch, name="byte_bpe"):
+    """Byte-level BPE with GPT-2's splitting pattern (Radford et al. 2019): every text comes back exactly."""
 
     data: Data | None = option(default=None, kw_only=False)
     """Where it learns its merges; None takes the recipe's own training rows."""
     vocab_size: Annotated[int, Ge(260)] = 8192
-    """Tokens, the 256 bytes and 4 control tokens included."""
-    chat_template: Literal["chatml", "none"] = "chatml"
-    """How messages are written as text."""
+    """Tokens, the 256 bytes and the control tokens included."""
     max_megabytes: Annotated[int, Ge(1)] = 100
     """Learn from about this much text, evenly spread over the rows."""
+    knows_all: ClassVar[bool] = True
 
     def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
         """Trained on `data`, or else on `rows`; AutoTokenizer reloads it identically."""
@@ -37,13 +35,10 @@ class ByteBPE(Tokenizer, name="byte_bpe"):
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         backend.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=self.vocab_size,
-            special_tokens=list(SPECIAL),
+            vocab_size=self.room(self.vocab_size, 256),
+            special_tokens=self.control(),
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
         backend.train_from_iterator(learning_text(self.data, rows, self.max_megabytes, "ByteBPE"), trainer)
-        tokenizer = wrapped(backend, extra_special_tokens=[TURN_START, TURN_END])
-        if self.chat_template != "none":
-            tokenizer.chat_template = template(self.chat_template)
-        return tokenizer
+        return self.wrapped(backend)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from smolrecipes.component import option
-from smolrecipes.kinds import Data, Tokenizer
+from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import EOS, PAD, UNK, learning_text, wrapped
+from smolrecipes.tokenizers.learned import learning_text
+from smolrecipes.tokenizers.scratch import FromScratch
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 
-class Characters(Tokenizer, name="characters"):
+class Characters(FromScratch, name="characters"):
     """One token for each character (Unicode code point) that the text holds; every other one becomes the unknown token.
 
     Text whose characters are all known comes back exactly, spaces and line ends included. No text, whatever it spells,
@@ -25,6 +26,10 @@ class Characters(Tokenizer, name="characters"):
     """Where it finds its characters; None takes the recipe's own training rows."""
     max_megabytes: Annotated[int, Ge(1)] = 100
     """Look through about this much text, evenly spread over the rows."""
+    chat_template: str = "none"
+    """How messages are written as text: none, chatml or another template's name, or a file, as in my.jinja."""
+    reserved: ClassVar[tuple[str, ...]] = ()
+    later: ClassVar[tuple[str, ...]] = (*FromScratch.later, "chat_template")
 
     def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
         """With the characters of `data`, or else of `rows`, in code point order; AutoTokenizer reloads it identically."""
@@ -34,8 +39,9 @@ class Characters(Tokenizer, name="characters"):
         seen: set[str] = set()
         for text in learning_text(self.data, rows, self.max_megabytes, "Characters"):
             seen.update(text)
-        vocabulary = {token: index for index, token in enumerate([EOS, PAD, UNK, *sorted(seen)])}
+        control = self.control()
+        vocabulary = {token: index for index, token in enumerate([*control, *sorted(seen - {*control})])}
         # BPE without merges leaves characters alone, in a third of the time that splitting them apart takes.
-        backend = Backend(models.BPE(vocab=vocabulary, merges=[], unk_token=UNK))
+        backend = Backend(models.BPE(vocab=vocabulary, merges=[], unk_token=self.unknown()))
         backend.decoder = decoders.Fuse()
-        return wrapped(backend, unk_token=UNK, split_special_tokens=True)
+        return self.wrapped(backend, split_special_tokens=True)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from smolrecipes import hub
 from smolrecipes.component import option
 from smolrecipes.kinds import Tokenizer
-from smolrecipes.tokenizers.learned import TURN_END, TURN_START, template
+from smolrecipes.tokenizers import templates
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 NEEDS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "*.model")
-TURNS = (TURN_START, TURN_END)
 
 
 class PretrainedTokenizer(Tokenizer, name="pretrained"):
@@ -24,8 +23,14 @@ class PretrainedTokenizer(Tokenizer, name="pretrained"):
     """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
     revision: str | None = None
     """A branch, tag or commit on the hub; its main branch when not given."""
-    chat_template: Literal["chatml"] | None = None
-    """Write messages in this way; None keeps what the tokenizer does. ChatML's two tokens are added if it lacks them."""
+    chat_template: str | None = None
+    """Write messages in this way: a template by name, such as chatml, or a file, as in my.jinja; None keeps what the
+    tokenizer does. The template's control tokens are added if it lacks them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.chat_template:
+            templates.check_name(self.chat_template, "PretrainedTokenizer.chat_template")
 
     def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
         where = hub.folder(self.path, NEEDS)
@@ -39,12 +44,11 @@ class PretrainedTokenizer(Tokenizer, name="pretrained"):
                 name, revision=commit, trust_remote_code=False
             )
         if self.chat_template:
-            found.chat_template = template(self.chat_template)
-            found.add_tokens([token for token in TURNS if token not in found.get_vocab()], special_tokens=True)
+            templates.use(self.chat_template, found)
         return found
 
     def identity(self) -> Any:
-        known = {"use": f"{self.kind}:{self.name}", "chat_template": self.chat_template}
+        known = {"use": f"{self.kind}:{self.name}", "chat_template": templates.identity(self.chat_template)}
         where = hub.folder(self.path, NEEDS)
         if where:
             return {**known, "content": hub.content(where, hub.TOKENIZER_FILES)}

@@ -15,7 +15,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode
 from smolrecipes.objectives.chat import continuation, encode
 from smolrecipes.objectives.dpo import DPO
-from smolrecipes.tokenizers.learned import template
+from smolrecipes.tokenizers.templates import template
 
 SHIPPED = {path.stem: path for path in sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))}
 REFUSED = {

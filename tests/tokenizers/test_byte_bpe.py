@@ -12,9 +12,10 @@ from transformers import AutoTokenizer
 
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
-from smolrecipes.tokenizers.byte_bpe import SPECIAL, ByteBPE
+from smolrecipes.tokenizers.byte_bpe import ByteBPE
 from smolrecipes.tokenizers.learned import sample
 
+SPECIAL = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
 TEXTS = [
     "Anna lost a red key in the garden.",
     "Il gatto è tornato a casa, perché aveva fame.",

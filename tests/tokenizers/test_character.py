@@ -16,8 +16,8 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode
 from smolrecipes.objectives.chat import encode
 from smolrecipes.tokenizers.character import Characters
-from smolrecipes.tokenizers.learned import EOS, PAD, UNK
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+from smolrecipes.tokenizers.specials import EOS, PAD, UNK
 
 TEXTS = ["To be, or not\n\tto be:  that", "è già così 🙂", "<|endoftext|> ▁Ġ\x00"]
 KNOWN = sorted(set("".join(TEXTS)))
