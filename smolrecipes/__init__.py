@@ -1,9 +1,17 @@
 """Train small language models end to end, with a Python recipe of about a dozen lines. Nothing heavy is imported here."""
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.bert import ALBERT, BERT, ELECTRA, DistilBERT, RoBERTa
+from smolrecipes.architectures.causal import Causal
+from smolrecipes.architectures.deberta import DeBERTa, DeBERTaV3
+from smolrecipes.architectures.decoder import Decoder
+from smolrecipes.architectures.encoders import LUKE, XLM, Longformer, ModernBERT, XLNet
+from smolrecipes.architectures.gpt import GPT, GPT3
 from smolrecipes.architectures.gpt2 import GPT2
-from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.llama import Llama, SmolLM2
+from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
 from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.seq2seq import BART, M2M100, T5, Transformer
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
@@ -101,4 +109,28 @@ __all__ = [
     "load_recipe",
     "option",
     "run",
+    "ALBERT",
+    "BERT",
+    "ELECTRA",
+    "DistilBERT",
+    "RoBERTa",
+    "Causal",
+    "DeBERTa",
+    "DeBERTaV3",
+    "Decoder",
+    "LUKE",
+    "XLM",
+    "Longformer",
+    "ModernBERT",
+    "XLNet",
+    "GPT",
+    "GPT3",
+    "SmolLM2",
+    "Gemma3",
+    "Qwen3",
+    "SmolLM3",
+    "BART",
+    "M2M100",
+    "T5",
+    "Transformer",
 ]

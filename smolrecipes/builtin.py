@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smolrecipes.adapters.lora import LoRA
+from smolrecipes.architectures.bert import ALBERT, BERT, ELECTRA, DistilBERT, RoBERTa
+from smolrecipes.architectures.causal import Causal
+from smolrecipes.architectures.deberta import DeBERTa, DeBERTaV3
+from smolrecipes.architectures.decoder import Decoder
+from smolrecipes.architectures.encoders import LUKE, XLM, Longformer, ModernBERT, XLNet
+from smolrecipes.architectures.gpt import GPT, GPT3
 from smolrecipes.architectures.gpt2 import GPT2
 from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
 from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.seq2seq import BART, M2M100, T5, Transformer
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
@@ -39,7 +47,22 @@ def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
 
 @hookimpl
 def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
-    return [GPT2, Llama, Pretrained, Trained]
+    encoders = [
+        ALBERT,
+        BERT,
+        ELECTRA,
+        LUKE,
+        XLM,
+        DeBERTa,
+        DeBERTaV3,
+        DistilBERT,
+        Longformer,
+        ModernBERT,
+        RoBERTa,
+        XLNet,
+    ]
+    decoders = [GPT, GPT2, GPT3, Causal, Decoder, Gemma3, Llama, Qwen3, SmolLM3]
+    return [*encoders, *decoders, BART, M2M100, T5, Transformer, Pretrained, Trained]
 
 
 @hookimpl

@@ -41,10 +41,13 @@ class Architecture(Component, kind="architecture"):
 
     family: ClassVar[str] = "decoder"
     """decoder, encoder or encoder-decoder."""
+    lacks: ClassVar[tuple[str, ...]] = ()
+    """What it cannot do, of: sdpa, gradient checkpointing, all linear layers (a LoRA reaches only some of its matrices),
+    batches (it answers one prompt at a time)."""
 
     @abstractmethod
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
-        """The model with the head that the objective asks for (`causal`, `sequence-classification`, ...)."""
+        """The model with the head that the objective asks for (`causal`, `masked`, ...: `architectures/heads.py`)."""
 
     def packs(self, model: PreTrainedModel) -> bool:
         """Whether its attention is exact when sequences lie side by side without padding (`smolrecipes.attention`).

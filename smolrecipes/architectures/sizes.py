@@ -1,0 +1,117 @@
+"""That a model was built as asked: transformers' configs store options that they do not use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.errors import RecipeError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from smolrecipes.architectures.scratch import Scratch
+
+HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head", "num_attention_head")
+"""What attention modules call the number of their heads."""
+OFFSET = ("roberta", "luke", "longformer", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet")
+"""Model types whose table of positions begins after the id of the padding token."""
+
+
+def check(model: PreTrainedModel, asked: Scratch, vocabulary: int) -> PreTrainedModel:
+    """The model itself, if its layers have the component's sizes."""
+    return check_sizes(
+        model,
+        type(asked).__name__,
+        layers=asked.layers,
+        decoder_layers=asked.depths[1],
+        hidden=asked.hidden,
+        vocabulary=vocabulary,
+        embedding=asked.embeddings,
+        heads=asked.heads,
+        ffn=asked.width,
+        max_length=asked.max_length,
+    )
+
+
+def check_sizes(
+    model: PreTrainedModel,
+    who: str,
+    *,
+    layers: int,
+    hidden: int,
+    vocabulary: int,
+    decoder_layers: int = 0,
+    embedding: int | None = None,
+    heads: int | None = None,
+    ffn: int | None = None,
+    max_length: int | None = None,
+) -> PreTrainedModel:
+    """The model itself, if each of these sizes, read from its layers, is the one asked for."""
+    table = tuple(model.get_input_embeddings().weight.shape)
+    found: list[tuple[str, Any, Any]] = [
+        ("layers", blocks(model, "encoder" if decoder_layers else ""), layers),
+        ("vocabulary and hidden", table, (vocabulary, embedding or hidden)),
+    ]
+    if decoder_layers:
+        found.append(("decoder_layers", blocks(model, "decoder"), decoder_layers))
+    if heads:
+        found.append(("heads", attention_heads(model), [heads]))
+    if ffn:
+        found.append(("ffn", widths(model, hidden, layers + decoder_layers), ffn))
+    if max_length:
+        found.append(("max_length", readable(model.config), max_length))
+        found += [("positions", rows, max_length) for rows in tables(model) if rows < max_length]
+    if wrong := [f"{name} {built}, not {asked}" for name, built, asked in found if built != asked]:
+        raise RecipeError(f"{who}: this version of transformers builds it with {' and '.join(wrong)}")
+    return model
+
+
+def blocks(model: PreTrainedModel, part: str = "") -> int:
+    """Blocks of the model or of its encoder or decoder: the longest list of modules that lies in no other. Blocks that
+    share their weights count as often as they are run."""
+    from torch.nn import ModuleList
+
+    lists = [(name, len(one)) for name, one in model.named_modules() if isinstance(one, ModuleList)]
+    outer = [(name, n) for name, n in lists if not any(name.startswith(f"{other}.") for other, _ in lists)]
+    longest = max((n for name, n in outer if not part or part in name.split(".")), default=0)
+    return int(model.config.num_hidden_layers) if model.config.model_type == "albert" else longest
+
+
+def attention_heads(model: PreTrainedModel) -> list[int]:
+    """The numbers of heads that its attention modules have; one, where all have the same."""
+    parts = [part for part in model.modules() if "Attention" in type(part).__name__]
+    numbers = {
+        int(getattr(part, name)) for part in parts for name in HEADS if isinstance(getattr(part, name, None), int)
+    }
+    return sorted(numbers) or [int(model.config.num_attention_heads)]  # rotary ones know only the size of a head
+
+
+def widths(model: PreTrainedModel, hidden: int, count: int) -> int:
+    """The width of the feed-forward layers: the inputs of those matrices that lead back to the stream, one a block."""
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    body = model.base_model
+    layers = [layer.weight.shape for layer in body.modules() if isinstance(layer, Linear)]
+    layers += [layer.weight.shape[::-1] for layer in body.modules() if isinstance(layer, Conv1D)]
+    inputs = [shape[1] for shape in layers if shape[0] == hidden]
+    shared = 1 if model.config.model_type == "albert" else count
+    return max((width for width in inputs if inputs.count(width) >= shared), default=0)
+
+
+def tables(model: PreTrainedModel) -> list[int]:
+    """The rows of its tables of positions."""
+    from torch.nn import Embedding
+
+    named = [(name.rpartition(".")[2], part) for name, part in model.named_modules() if isinstance(part, Embedding)]
+    return [part.weight.shape[0] for name, part in named if "pos" in name or name == "wpe"]
+
+
+def readable(config: PreTrainedConfig) -> int | None:
+    """How many tokens a model of this config reads; None when it does not say."""
+    text = config.get_text_config()
+    names = ("max_seq_len", "n_positions", "max_position_embeddings")
+    found = next((size for name in names if (size := getattr(text, name, None) or 0) > 0), None)
+    if found is None or config.model_type not in OFFSET:
+        return found
+    return int(found) - config.pad_token_id - 1
