@@ -72,7 +72,7 @@ class Spans:
                 own = (at >= owner[query, 0]) & (at < owner[query, 1])
                 seen = own | ((at >= owner[query, 2]) & (at < owner[query, 3]))
                 seen &= (positions[at] <= positions[query]) | (not causal)
-                return seen & (positions[query] - positions[at] < window) if window else seen
+                return seen & _near(positions[query] - positions[at], window, causal) if window else seen
 
             made[key] = create_block_mask(visible, None, None, len(positions), len(positions), positions.device)
         return made[key]
@@ -138,7 +138,7 @@ def _sdpa(
             base = places[span.prefix]
             k, v = (torch.cat([all_[base][:, :, :before], own], 2) for all_, own in ((keys, k), (values, v)))
         cut = window is not None and before + sizes[index] > window
-        mask = _band(before, sizes[index], window if cut else None) if causal and (before or cut) else None
+        mask = _band(before, sizes[index], window if cut else None, causal) if cut or (causal and before) else None
         outputs.append(
             F.scaled_dot_product_attention(
                 queries[index], k, v, mask if mask is None else mask.to(query.device), dropout,
@@ -149,10 +149,16 @@ def _sdpa(
 
 
 @lru_cache(maxsize=256)
-def _band(before: int, size: int, window: int | None) -> Tensor:
+def _band(before: int, size: int, window: int | None, causal: bool) -> Tensor:
     """(size, before + size): which keys a sequence of `size` queries after `before` more keys sees."""
-    at, keys = torch.arange(before, before + size)[:, None], torch.arange(before + size)
-    return (keys <= at) & (keys > at - window) if window else keys <= at
+    away = torch.arange(before, before + size)[:, None] - torch.arange(before + size)
+    seen = (away >= 0) | (not causal)
+    return seen & _near(away, window, causal) if window else seen
+
+
+def _near(away: Tensor, window: int, causal: bool) -> Tensor:
+    """Whether keys so far before their queries lie in the window: behind, or to both sides."""
+    return away < window if causal else away.abs() < window
 
 
 def _flex(

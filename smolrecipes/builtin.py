@@ -47,22 +47,12 @@ def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
 
 @hookimpl
 def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
-    encoders = [
-        ALBERT,
-        BERT,
-        ELECTRA,
-        LUKE,
-        XLM,
-        DeBERTa,
-        DeBERTaV3,
-        DistilBERT,
-        Longformer,
-        ModernBERT,
-        RoBERTa,
-        XLNet,
+    return [
+        *(GPT, GPT2, GPT3, Causal, Decoder, Gemma3, Llama, Qwen3, SmolLM3),
+        *(ALBERT, BERT, ELECTRA, LUKE, XLM, DeBERTa, DeBERTaV3, DistilBERT, Longformer, ModernBERT, RoBERTa, XLNet),
+        *(BART, M2M100, T5, Transformer),
+        *(Pretrained, Trained),
     ]
-    decoders = [GPT, GPT2, GPT3, Causal, Decoder, Gemma3, Llama, Qwen3, SmolLM3]
-    return [*encoders, *decoders, BART, M2M100, T5, Transformer, Pretrained, Trained]
 
 
 @hookimpl

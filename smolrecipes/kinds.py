@@ -40,7 +40,7 @@ class Architecture(Component, kind="architecture"):
     """A model: built from canonical sizes, or loaded with its weights."""
 
     family: ClassVar[str] = "decoder"
-    """decoder, encoder or encoder-decoder."""
+    """decoder, encoder or encoder-decoder; empty where only its weights tell."""
     lacks: ClassVar[tuple[str, ...]] = ()
     """What it cannot do, of: sdpa, gradient checkpointing, all linear layers (a LoRA reaches only some of its matrices),
     batches (it answers one prompt at a time)."""
@@ -103,6 +103,8 @@ class Layout:
     pad_id: int = 0
     packed: bool = False
     """Whether the model's attention takes sequences side by side."""
+    first: int = 0
+    """The position of a sequence's first token; RoBERTa and its kin count from the padding token's id on."""
 
     def __call__(self, sequences: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
         """A batch of sequences, each (ids, labels) or (ids, labels, shares), lists of one length.

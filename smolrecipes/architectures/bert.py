@@ -101,10 +101,6 @@ class RoBERTa(Encoder, name="roberta"):
         positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
         return RobertaConfig(**{**found, "max_position_embeddings": positions}, type_vocab_size=1)
 
-    def parameters(self, vocabulary: int) -> int:
-        """With the padding token at id 0; each id above makes the table of positions a row longer."""
-        return super().parameters(vocabulary)  # one segment less and one position more
-
 
 class ALBERT(Encoder, name="albert"):
     """One block's weights for all blocks, and a narrow table of embeddings (arXiv:1909.11942)."""
@@ -200,4 +196,4 @@ class DistilBERT(Encoder, name="distilbert"):
         )
 
     def parameters(self, vocabulary: int) -> int:
-        return super().parameters(vocabulary) - 2 * self.hidden
+        return super().parameters(vocabulary) - 2 * self.hidden - (0 if self.tied else vocabulary)

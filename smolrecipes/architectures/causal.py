@@ -85,7 +85,7 @@ class Causal(Scratch, name="causal"):
         raise NotImplementedError(f"the weights of a {self.model_type} are counted when it is built")
 
     def _sizes(self) -> dict[str, Any]:
-        found = {"layers": self.layers, "hidden": self.hidden, "heads": self.heads, "ffn": self.width}
+        found: dict[str, Any] = {"layers": self.layers, "hidden": self.hidden, "heads": self.heads, "ffn": self.width}
         found |= {"kv_heads": self.kv_heads or self.heads, "max_length": self.max_length, "init_std": self.std}
         return {**found, "head_size": self.head_size or self.hidden // self.heads}
 

@@ -20,4 +20,4 @@ def block(hidden: int, width: int) -> int:
 
 def prediction(hidden: int, table: int, vocabulary: int, tied: bool) -> int:
     """BERT's head for masked words: a layer, a LayerNorm, and the table of embeddings with a bias."""
-    return linear(hidden, table) + 2 * table + vocabulary + (0 if tied else vocabulary * table)
+    return linear(hidden, table) + 2 * table + vocabulary + (0 if tied else vocabulary * table + vocabulary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block
 from smolrecipes.architectures.scratch import Scratch
@@ -41,12 +41,9 @@ class Decoder(Scratch, name="decoder"):
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         make = {"rotary": self._rotary, "alibi": self._alibi}.get(self.positions, self._table)
-        config = make(len(tokenizer))
-        config.tie_word_embeddings = self.tied
-        config.initializer_range = self.std
-        for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
-            setattr(config, name, getattr(tokenizer, name))
-        return config
+        given = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+        start = {"tie_word_embeddings": self.tied, "initializer_range": self.std}
+        return make({"vocab_size": len(tokenizer), **given, **start})
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         import torch
@@ -69,19 +66,19 @@ class Decoder(Scratch, name="decoder"):
     def packs(self, model: PreTrainedModel) -> bool:
         return super().packs(model) and self.positions != "alibi"
 
-    def _table(self, vocabulary: int) -> PreTrainedConfig:
+    def _table(self, given: dict[str, Any]) -> PreTrainedConfig:
         from transformers import GPT2Config
 
         rates = dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), self.dropout)
         sizes = {"n_embd": self.hidden, "n_inner": self.width, "n_layer": self.layers, "n_head": self.heads}
         own = {"n_positions": self.max_length, "activation_function": "gelu_pytorch_tanh"}
-        return GPT2Config(vocab_size=vocabulary, **sizes, **rates, **own)
+        return GPT2Config(**given, **sizes, **rates, **own)
 
-    def _rotary(self, vocabulary: int) -> PreTrainedConfig:
+    def _rotary(self, given: dict[str, Any]) -> PreTrainedConfig:
         from transformers import GPTNeoXConfig
 
         return GPTNeoXConfig(
-            vocab_size=vocabulary,
+            **given,
             hidden_size=self.hidden,
             intermediate_size=self.width,
             num_hidden_layers=self.layers,
@@ -94,12 +91,12 @@ class Decoder(Scratch, name="decoder"):
             hidden_dropout=self.dropout,
         )
 
-    def _alibi(self, vocabulary: int) -> PreTrainedConfig:
+    def _alibi(self, given: dict[str, Any]) -> PreTrainedConfig:
         from transformers import BloomConfig
 
         rates = {"attention_dropout": self.dropout, "hidden_dropout": self.dropout}
         sizes = {"hidden_size": self.hidden, "n_layer": self.layers, "n_head": self.heads}
-        return BloomConfig(vocab_size=vocabulary, **sizes, **rates, n_positions=self.max_length)
+        return BloomConfig(**given, **sizes, **rates, n_positions=self.max_length)
 
 
 def sines(rows: int, width: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.bert import Encoder
-from smolrecipes.architectures.count import block, linear
+from smolrecipes.architectures.count import block, linear, prediction
 from smolrecipes.architectures.scratch import Scratch, ends, special
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
@@ -75,8 +75,14 @@ class LUKE(Encoder, name="luke"):
     """Entries of the vocabulary of entities: the first are padding, unknown and mask."""
     entity_size: Positive | None = None
     """Width of the table of entities; 256, or hidden where that is less, when None."""
+    tied: bool = True
+    """Share the table of entities with their prediction; transformers has a table apart for the prediction of words."""
     attention: Literal["eager"] = option(default="eager", affects_weights=False)
     """transformers has no other implementation for it."""
+
+    @property
+    def shares(self) -> bool:
+        return False
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import LukeConfig
@@ -96,10 +102,10 @@ class LUKE(Encoder, name="luke"):
         h, table = self.hidden, self.entity_width
         queries = self.layers * 3 * linear(h, h)
         wider = h * table if table != h else 0
-        entities = self.entities * table + wider + (self.max_length + 1 + 2 + 2) * h
-        prediction_of_entities = linear(h, table) + 2 * table + self.entities
-        own = 0 if self.tied else self.entities * table
-        return super().parameters(vocabulary) + h + queries + entities + prediction_of_entities + own
+        tables = (vocabulary + 2 * (self.max_length + 1) + 8) * h + self.entities * table * (1 if self.tied else 2)
+        words = prediction(h, h, vocabulary, tied=False) - (vocabulary if self.tied else 0)
+        heads = linear(h, h) + words + linear(h, table) + 2 * table + self.entities
+        return tables + wider + queries + self.layers * block(h, self.width) + heads
 
 
 class XLNet(Scratch, name="xlnet"):

@@ -41,8 +41,7 @@ class Qwen3(Rotary, name="qwen3"):
     @classmethod
     def m600(cls) -> Self:
         """Qwen3 of 596 million parameters, whose vocabulary has 151,936 entries."""
-        sizes = {"layers": 28, "hidden": 1024, "heads": 16, "kv_heads": 8, "head_size": 128, "ffn": 3072}
-        return cls(**sizes, max_length=40_960)
+        return cls(layers=28, hidden=1024, heads=16, kv_heads=8, head_size=128, ffn=3072, max_length=40_960)
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import Qwen3Config
@@ -68,8 +67,7 @@ class Gemma3(Rotary, name="gemma3"):
     @classmethod
     def m270(cls) -> Self:
         """Gemma 3 of 268 million parameters, whose vocabulary has 262,144 entries."""
-        sizes = {"layers": 18, "hidden": 640, "heads": 4, "kv_heads": 1, "head_size": 256, "ffn": 2048}
-        return cls(**sizes, max_length=32_768)
+        return cls(layers=18, hidden=640, heads=4, kv_heads=1, head_size=256, ffn=2048, max_length=32_768)
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import Gemma3TextConfig

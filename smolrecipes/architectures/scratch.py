@@ -85,6 +85,11 @@ class Scratch(Architecture):
         return self.layers, 0
 
     @property
+    def shares(self) -> bool:
+        """Whether the embedding is also the output head."""
+        return self.tied
+
+    @property
     def std(self) -> float:
         """Of the first weights."""
         return self.init_std or (2 / (5 * self.hidden)) ** 0.5

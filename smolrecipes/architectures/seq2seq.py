@@ -20,6 +20,8 @@ class Seq2Seq(Scratch):
     family = "encoder-decoder"
     head = "seq2seq"
 
+    tied: Literal[True] = True
+    """Encoder, decoder and output head share their table; transformers would untie all of them or ignore it."""
     decoder_layers: Positive | None = None
     """Blocks of the decoder; as many as `layers`, which are the encoder's, when None."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -73,7 +75,7 @@ class Transformer(Seq2Seq, name="transformer"):
         )
 
     def parameters(self, vocabulary: int) -> int:
-        tables = vocabulary * (1 if self.tied else 2) + 2 * self.max_length
+        tables = vocabulary + 2 * self.max_length
         return tables * self.hidden + self.blocks()
 
 
@@ -102,7 +104,7 @@ class BART(Seq2Seq, name="bart"):
         )
 
     def parameters(self, vocabulary: int) -> int:
-        rows = vocabulary * (1 if self.tied else 2) + 2 * (self.max_length + 2) + 4  # BART's positions begin at 2
+        rows = vocabulary + 2 * (self.max_length + 2) + 4  # BART's positions begin at 2
         return rows * self.hidden + self.blocks()
 
 
@@ -126,7 +128,7 @@ class M2M100(Seq2Seq, name="m2m100"):
         )
 
     def parameters(self, vocabulary: int) -> int:
-        return (vocabulary * (1 if self.tied else 2) + 4) * self.hidden + self.blocks()
+        return (vocabulary + 4) * self.hidden + self.blocks()
 
 
 class T5(Seq2Seq, name="t5"):
@@ -183,4 +185,4 @@ class T5(Seq2Seq, name="t5"):
         attends = 4 * h * self.heads * self.size + h
         feed = (3 if self.activation == "gated-gelu" else 2) * h * self.width + h
         blocks = encoder * (attends + feed) + decoder * (2 * attends + feed)
-        return vocabulary * h * (1 if self.tied else 2) + blocks + 2 * (h + self.buckets * self.heads)
+        return vocabulary * h + blocks + 2 * (h + self.buckets * self.heads)

@@ -30,6 +30,7 @@ def check(model: PreTrainedModel, asked: Scratch, vocabulary: int) -> PreTrained
         heads=asked.heads,
         ffn=asked.width,
         max_length=asked.max_length,
+        tied=asked.shares,
     )
 
 
@@ -45,6 +46,7 @@ def check_sizes(
     heads: int | None = None,
     ffn: int | None = None,
     max_length: int | None = None,
+    tied: bool | None = None,
 ) -> PreTrainedModel:
     """The model itself, if each of these sizes, read from its layers, is the one asked for."""
     table = tuple(model.get_input_embeddings().weight.shape)
@@ -61,6 +63,9 @@ def check_sizes(
     if max_length:
         found.append(("max_length", readable(model.config), max_length))
         found += [("positions", rows, max_length) for rows in tables(model) if rows < max_length]
+    output = model.get_output_embeddings()
+    if tied is not None and output is not None:
+        found.append(("tied", output.weight is model.get_input_embeddings().weight, tied))
     if wrong := [f"{name} {built}, not {asked}" for name, built, asked in found if built != asked]:
         raise RecipeError(f"{who}: this version of transformers builds it with {' and '.join(wrong)}")
     return model
@@ -111,7 +116,10 @@ def readable(config: PreTrainedConfig) -> int | None:
     """How many tokens a model of this config reads; None when it does not say."""
     text = config.get_text_config()
     names = ("max_seq_len", "n_positions", "max_position_embeddings")
-    found = next((size for name in names if (size := getattr(text, name, None) or 0) > 0), None)
-    if found is None or config.model_type not in OFFSET:
-        return found
-    return int(found) - config.pad_token_id - 1
+    found: int | None = next((size for name in names if (size := getattr(text, name, None) or 0) > 0), None)
+    return found if found is None else found - first_position(config)
+
+
+def first_position(config: PreTrainedConfig) -> int:
+    """The position of a text's first token in the model's table."""
+    return int(config.pad_token_id) + 1 if config.model_type in OFFSET else 0
