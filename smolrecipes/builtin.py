@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smolrecipes.adapters.lora import LoRA
-from smolrecipes.architectures.bert import ALBERT, BERT, ELECTRA, DistilBERT, RoBERTa
+from smolrecipes.architectures.bert import BERT, RoBERTa
 from smolrecipes.architectures.causal import Causal
 from smolrecipes.architectures.deberta import DeBERTa, DeBERTaV3
 from smolrecipes.architectures.decoder import Decoder
-from smolrecipes.architectures.encoders import LUKE, XLM, Longformer, ModernBERT, XLNet
+from smolrecipes.architectures.encoders import LUKE, XLM, XLNet
 from smolrecipes.architectures.gpt import GPT, GPT3
 from smolrecipes.architectures.gpt2 import GPT2
+from smolrecipes.architectures.lighter import ALBERT, ELECTRA, DistilBERT
 from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.long import Longformer, ModernBERT
 from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
 from smolrecipes.architectures.pretrained import Pretrained
-from smolrecipes.architectures.seq2seq import BART, M2M100, T5, Transformer
+from smolrecipes.architectures.seq2seq import BART, M2M100, Transformer
+from smolrecipes.architectures.t5 import T5
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
