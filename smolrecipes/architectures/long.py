@@ -52,6 +52,7 @@ class ModernBERT(Encoder, name="modernbert"):
 
     rotary = True
     gated = True
+    exact = True
 
     ffn: Positive | None = None
     """Width of the gated feed-forward layer; 8/3 of hidden, rounded up to a multiple of 32, when None."""

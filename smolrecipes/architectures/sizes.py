@@ -23,7 +23,7 @@ def check(model: PreTrainedModel, asked: Scratch, vocabulary: int) -> PreTrained
         model,
         type(asked).__name__,
         layers=asked.layers,
-        decoder_layers=asked.depths[1],
+        decoder_layers=asked.depths[1] if blocks(model, "decoder") else 0,  # some heads read the encoder alone
         hidden=asked.hidden,
         vocabulary=vocabulary,
         embedding=asked.embeddings,
