@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from smolrecipes.architectures.scratch import Scratch
 
 One = TypeVar("One", bound="Scratch")
@@ -19,6 +21,10 @@ VOCABULARY_SHARE = 0.2
 """Of the parameters, the most that a proposed vocabulary takes."""
 SEEN = 200
 """How often the data must show an entry of the vocabulary, on average."""
+WIDTHS = (*range(32, 512, 32), *range(512, 4096, 64), *range(4096, 12_289, 256))
+"""Multiples of a head's size: 32, or 64 from a width of 512 on."""
+UNCOUNTED = 12
+"""Layers where one has the weights of all, so that the budget says nothing of their number."""
 UNITS = {"K": 10**3, "M": 10**6, "B": 10**9}
 
 
@@ -36,15 +42,18 @@ class Plan(Generic[One]):
 def plan(cls: type[One], budget: int | str, vocabulary: int | None, tokens: int | None) -> Plan[One]:
     """The sizes nearest to the family's proportions that fill the budget."""
     asked = read(budget, cls.__name__)
-    found = [one for hidden in _widths(asked) for one in _fitted(cls, asked, hidden, vocabulary, tokens)]
+    found = [
+        shape for width in WIDTHS if width * width < asked for shape in _shapes(cls, asked, width, vocabulary, tokens)
+    ]
     if not found:
         raise RecipeError(
             f"{cls.__name__}: no balanced sizes have {shown(asked)} parameters"
             + (f" with a vocabulary of {vocabulary:,}; take a smaller one" if vocabulary else "; take more")
         )
-    _, model, size = min(found, key=lambda one: one[0])
-    count = model.parameters(size)
-    return Plan(model, size, count, explain(model, size, asked))
+    best = min(found, key=lambda shape: shape.distance)
+    model = _model(cls, best.hidden, best.layers, best.ffn, best.max_length)
+    count = model.parameters(best.vocabulary)
+    return Plan(model, best.vocabulary, count, explain(model, best.vocabulary, asked))
 
 
 def read(budget: int | str, who: str) -> int:
@@ -76,50 +85,61 @@ def shown(count: int) -> str:
     return f"{count / 1e9:.3g} B" if count >= 1e9 else f"{count / 1e6:.3g} M"
 
 
-def _widths(asked: int) -> list[int]:
-    """Multiples of a head's size: 32, or 64 from a width of 512 on."""
-    return [width for width in (*range(32, 512, 32), *range(512, 4097, 64)) if width * width < asked]
+class Shape(NamedTuple):
+    """Sizes that fill a budget, and how far they are from the family's proportions."""
+
+    distance: float
+    hidden: int
+    layers: int
+    ffn: int | None
+    vocabulary: int
+    max_length: int
 
 
-def _fitted(
-    cls: type[One], asked: int, hidden: int, vocabulary: int | None, tokens: int | None
-) -> list[tuple[float, One, int]]:
-    """For this width, sizes within 2 % of the budget, each with its distance from the proportions."""
-    table = cls(hidden=hidden, heads=1).embeddings
-    most = 2 ** int(math.log2(max(256, VOCABULARY_SHARE * asked / table)))
-    most = min(65_536, most, 2 ** int(math.log2(max(256, tokens / SEEN)))) if tokens else min(65_536, most)
-    found = []
-    for layers in range(2 * cls.step, 65, cls.step):
-        for size in [vocabulary] if vocabulary else [most, *range(most // 2, most * 3 // 2, max(64, most // 16))]:
-            model = _filled(_start(cls, asked, hidden, layers), asked, size)
-            off = abs(model.parameters(size) / asked - 1)
+def _shapes(cls: type[One], asked: int, hidden: int, given: int | None, tokens: int | None) -> Iterator[Shape]:
+    """For this width, the shapes within 2 % of the budget. Weights grow by as much with each layer, with each unit of the
+    feed-forward layer in each, and with each entry of the vocabulary."""
+    first, longest = cls.step * 2, _longest(cls, asked, hidden)
+    fixed = cls.hints()["ffn"] is type(None)
+    plain = _model(cls, hidden, first, None, longest)
+
+    def count(layers: int, ffn: int) -> int:
+        return _model(cls, hidden, layers, None if fixed else ffn, longest).parameters(0)
+
+    rest, entry = plain.parameters(0), plain.parameters(1) - plain.parameters(0)
+    layer = (count(2 * first, plain.width) - rest) / first
+    unit = 0.0 if fixed else (count(first, plain.width + 64) - rest) / 64 / (first if layer else 1)
+    for layers in range(first, 65, cls.step) if layer else (UNCOUNTED,):
+        each = unit * (layers if layer else 1)
+        for size in (given,) if given else _vocabularies(asked, plain.embeddings, tokens):
+            missing = asked - rest - layer * (layers - first) - entry * size
+            wished = round(missing / each / 8) * 8 if each else 0
+            added = min(max(wished, -plain.width // 32 * 8), plain.width // 24 * 8)  # by a third at most
+            off = abs(missing - added * each) / asked
             if off > 0.02:
                 continue
-            wide = abs(math.log(hidden / layers / RATIO)) + abs(math.log(model.width / _plain(model).width))
-            found.append((wide + 5 * off + (0 if vocabulary else abs(math.log(size / most))), model, size))
-    return found
+            shape = abs(math.log(hidden / layers / RATIO)) + abs(math.log((plain.width + added) / plain.width))
+            table = 0 if given else abs(math.log(size / _vocabularies(asked, plain.embeddings, tokens)[0]))
+            yield Shape(shape + table + 5 * off, hidden, layers, None if fixed else plain.width + added, size, longest)
 
 
-def _start(cls: type[One], asked: int, hidden: int, layers: int) -> One:
-    """The family's own proportions; a table of positions takes a tenth at most."""
-    model = cls(layers=layers, hidden=hidden, heads=hidden // (32 if hidden < 512 else 64))
-    longest = model.max_length
-    while longest > 128 and model.parameters(0) - model.replace(max_length=1).parameters(0) > asked / 10:
+def _vocabularies(asked: int, embeddings: int, tokens: int | None) -> list[int]:
+    """The one to propose first: a power of two that the budget and the data allow; and those near it."""
+    most = min(65_536, VOCABULARY_SHARE * asked / embeddings, tokens / SEEN if tokens else 65_536)
+    best = 2 ** int(math.log2(max(256, most)))
+    return [best, *range(best // 2, best * 3 // 2, best // 16)]
+
+
+def _longest(cls: type[One], asked: int, hidden: int) -> int:
+    """Tokens to read: the family's own, or half as often as it takes for a table of positions to be a tenth at most."""
+    longest = _model(cls, hidden, cls.step, None, None).max_length
+    row = _model(cls, hidden, cls.step, None, 2).parameters(0) - _model(cls, hidden, cls.step, None, 1).parameters(0)
+    while longest > 128 and row * longest > asked / 10:
         longest //= 2
-        model = model.replace(max_length=longest)
-    return model
+    return longest
 
 
-def _filled(model: One, asked: int, vocabulary: int) -> One:
-    """The feed-forward layer made wider or narrower, by a third at most, so that the budget is filled."""
-    if type(model).hints()["ffn"] is type(None):
-        return model
-    plain = model.width
-    rest = model.replace(ffn=8).parameters(vocabulary)
-    slope = (model.replace(ffn=16).parameters(vocabulary) - rest) / 8
-    wished = round((8 + (asked - rest) / slope) / 8) * 8
-    return model.replace(ffn=min(max(wished, plain * 3 // 4 // 8 * 8), plain * 4 // 3 // 8 * 8))
-
-
-def _plain(model: One) -> One:
-    return model.replace(ffn=None)
+def _model(cls: type[One], hidden: int, layers: int, ffn: int | None, longest: int | None) -> One:
+    model = cls(hidden=hidden, layers=layers, heads=hidden // (32 if hidden < 512 else 64))
+    changes = {"ffn": ffn, "max_length": longest}
+    return model.replace(**{name: size for name, size in changes.items() if size})

@@ -97,9 +97,10 @@ def batch(built: Any, head: str) -> dict[str, Tensor]:
         return {**found, "labels": torch.tensor([0.0, 1.0]) if head == "regression" else torch.tensor([0, 2])}
     if head in ("token-classification", "discriminator"):
         return {**found, "labels": (ids % 2).float() if head == "discriminator" else ids % 2}
+    if built.config.model_type == "longformer" and head in ("question-answering", "multiple-choice"):
+        found["global_attention_mask"] = torch.ones_like(ids)  # else it looks for three separators in each text
     if head == "question-answering":
-        marked = {"global_attention_mask": torch.ones_like(ids)} if built.config.model_type == "longformer" else {}
-        return {**found, **marked, "start_positions": torch.tensor([1, 2]), "end_positions": torch.tensor([3, 4])}
+        return {**found, "start_positions": torch.tensor([1, 2]), "end_positions": torch.tensor([3, 4])}
     if head == "multiple-choice":
         return {**{name: value[:, None].repeat(1, 3, 1) for name, value in found.items()}, "labels": ids[:, 0] % 3}
     if head == "pretraining":
