@@ -59,7 +59,7 @@ def check_sizes(
     if heads:
         found.append(("heads", attention_heads(model), [heads]))
     if ffn:
-        found.append(("ffn", widths(model, hidden, layers + decoder_layers), ffn))
+        found.append(("ffn", width(model, hidden, layers + decoder_layers, ffn), ffn))
     if max_length:
         found.append(("max_length", readable(model.config), max_length))
         found += [("positions", rows, max_length) for rows in tables(model) if rows < max_length]
@@ -91,17 +91,17 @@ def attention_heads(model: PreTrainedModel) -> list[int]:
     return sorted(numbers) or [int(model.config.num_attention_heads)]  # rotary ones know only the size of a head
 
 
-def widths(model: PreTrainedModel, hidden: int, count: int) -> int:
+def width(model: PreTrainedModel, hidden: int, count: int, asked: int) -> int:
     """The width of the feed-forward layers: the inputs of those matrices that lead back to the stream, one a block."""
     from torch.nn import Linear
     from transformers.pytorch_utils import Conv1D
 
-    body = model.base_model
-    layers = [layer.weight.shape for layer in body.modules() if isinstance(layer, Linear)]
-    layers += [layer.weight.shape[::-1] for layer in body.modules() if isinstance(layer, Conv1D)]
-    inputs = [shape[1] for shape in layers if shape[0] == hidden]
-    shared = 1 if model.config.model_type == "albert" else count
-    return max((width for width in inputs if inputs.count(width) >= shared), default=0)
+    shapes = [part.weight.shape for part in model.base_model.modules() if isinstance(part, Linear)]
+    shapes += [part.weight.shape[::-1] for part in model.base_model.modules() if isinstance(part, Conv1D)]
+    inputs = [shape[1] for shape in shapes if shape[0] == hidden]
+    if inputs.count(asked) >= (1 if model.config.model_type == "albert" else count):
+        return asked
+    return max(inputs, key=lambda size: (size not in (hidden, asked), inputs.count(size)), default=0)
 
 
 def tables(model: PreTrainedModel) -> list[int]:
