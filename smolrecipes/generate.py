@@ -40,7 +40,7 @@ def generate(
     answers: list[str] = []
     with untouched(model):
         for batch in _batches(model, encoded, decoding.max_new_tokens):
-            settings = _settings(tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+            settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
             ids, mask = _pad(batch, int(settings.pad_token_id), model)
             written = model.generate(ids, attention_mask=mask, generation_config=settings)
             start = 0 if model.config.is_encoder_decoder else ids.shape[1]
@@ -60,7 +60,7 @@ def stream(
 
     decoding = decoding or Decoding()
     batch = [_encode(tokenizer, messages, None, tools)]
-    settings = _settings(tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+    settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
     ids, mask = _pad(batch, int(settings.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
     given_up, failures = threading.Event(), list[BaseException]()
@@ -180,7 +180,9 @@ def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
     return limit - longest
 
 
-def _settings(tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int) -> GenerationConfig:
+def _settings(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int
+) -> GenerationConfig:
     """Every setting that decoding has, explicitly; with `untouched` there is no other source of them."""
     from transformers import GenerationConfig
 
@@ -195,6 +197,7 @@ def _settings(tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int) 
         use_cache=True,
         eos_token_id=list(dict.fromkeys(stops)) or None,
         pad_token_id=pad,
+        decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
         **(sampled if decoding.temperature > 0 else {}),
     )
 
