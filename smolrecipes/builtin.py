@@ -80,5 +80,5 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 
 @hookimpl
 def smolrecipes_register_recipes() -> Iterable[str]:
-    names = ("pretrain_clm", "char_gpt", "char_llama", "sft_chat", "dpo_lora", "orpo_lora")
+    names = ("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora")
     return [f"smolrecipes.recipes.{name}" for name in names]

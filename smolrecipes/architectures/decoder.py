@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block
 from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Ge, Lt
 
@@ -26,18 +27,25 @@ class Decoder(Scratch, name="decoder"):
 
     positions: Literal["learned", "sinusoidal", "rotary", "alibi", "none"] = "learned"
     """A table; one of sines (arXiv:1706.03762); turned queries and keys (arXiv:2104.09864); scores that fall with the
-    distance (arXiv:2108.12409), for which attention=eager and ffn is 4 times hidden; or none (arXiv:2305.19466)."""
+    distance (arXiv:2108.12409), for which ffn is 4 times hidden; or none (arXiv:2305.19466)."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of activations dropped in training."""
+    attention: Literal["auto", "sdpa", "eager"] = option(default="auto", affects_weights=False)
+    """transformers' attention implementation; auto is sdpa, but eager for alibi, which has no other."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.positions == "rotary" and self.hidden // self.heads % 2:
             raise RecipeError(f"Decoder: rotary positions need heads of an even size, not {self.hidden // self.heads}")
-        if self.positions == "alibi" and self.attention != "eager":
-            raise RecipeError("Decoder: transformers computes alibi without sdpa; set attention=eager")
+        if self.positions == "alibi" and self.attention == "sdpa":
+            raise RecipeError("Decoder: transformers computes alibi without sdpa; leave out attention=sdpa")
         if self.positions == "alibi" and self.ffn not in (None, 4 * self.hidden):
             raise RecipeError(f"Decoder: with alibi the feed-forward layer is 4 times hidden; leave out ffn={self.ffn}")
+
+    @property
+    def computed_by(self) -> str:
+        chosen = "eager" if self.positions == "alibi" else "sdpa"
+        return chosen if self.attention == "auto" else self.attention
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         make = {"rotary": self._rotary, "alibi": self._alibi}.get(self.positions, self._table)
@@ -62,9 +70,6 @@ class Decoder(Scratch, name="decoder"):
         h, table = self.hidden, self.max_length if self.positions in ("learned", "sinusoidal", "none") else 0
         norms = 4 * h if self.positions == "alibi" else 2 * h
         return (vocabulary * (1 if self.tied else 2) + table) * h + self.layers * block(h, self.width) + norms
-
-    def packs(self, model: PreTrainedModel) -> bool:
-        return super().packs(model) and self.positions != "alibi"
 
     def _table(self, given: dict[str, Any]) -> PreTrainedConfig:
         from transformers import GPT2Config

@@ -85,6 +85,11 @@ class Scratch(Architecture):
         return self.layers, 0
 
     @property
+    def computed_by(self) -> str:
+        """The implementation of attention that is used."""
+        return self.attention
+
+    @property
     def shares(self) -> bool:
         """Whether the embedding is also the output head."""
         return self.tied
@@ -109,11 +114,11 @@ class Scratch(Architecture):
 
         config, head = self.config(tokenizer), head or self.head
         check_offered(type(self).__name__, config.model_type, self.family, head)
-        config._attn_implementation = self.attention
+        config._attn_implementation = self.computed_by
         return check(with_head(config, head, labels), self, len(tokenizer))
 
     def packs(self, model: PreTrainedModel) -> bool:
-        return self.exact and self.attention == "sdpa"
+        return self.exact and self.computed_by == "sdpa"
 
     @classmethod
     def plan(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Plan[Self]:

@@ -34,8 +34,7 @@ PARTS = {
 
 def built(positions: str) -> Any:
     torch.manual_seed(0)
-    attention = "eager" if positions == "alibi" else "sdpa"
-    return Decoder(positions=positions, attention=attention, **SIZES).build(TOKENIZER).eval()  # type: ignore[arg-type]
+    return Decoder(positions=positions, **SIZES).build(TOKENIZER).eval()  # type: ignore[arg-type]
 
 
 @torch.no_grad()
@@ -84,12 +83,11 @@ def test_without_a_distance_alibi_is_the_same_decoder_on_normed_embeddings() -> 
 def test_order_is_seen_with_positions_and_what_is_saved_reloads(positions: str, tmp_path: Path) -> None:
     """The last of three tokens, of which the first two change places in a model of one layer."""
     torch.manual_seed(0)
-    attention = "eager" if positions == "alibi" else "sdpa"
-    model: Any = Decoder(positions=positions, attention=attention, **{**SIZES, "layers": 1}).build(TOKENIZER).eval()  # type: ignore[arg-type]
+    model: Any = Decoder(positions=positions, **{**SIZES, "layers": 1}).build(TOKENIZER).eval()  # type: ignore[arg-type]
     one, other = (model(torch.tensor([ids])).logits[0, -1] for ids in ([5, 9, 7], [9, 5, 7]))
     assert torch.allclose(one, other, atol=1e-5) is (positions == "none")
     model.save_pretrained(tmp_path)
-    again = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation=attention)
+    again = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert torch.equal(again(torch.tensor([[5, 9, 7]])).logits[0, -1], one)
 
 
@@ -122,8 +120,8 @@ def test_sines_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"positions": "alibi"}, "Decoder: transformers computes alibi without sdpa; set attention=eager"),
-        ({"positions": "alibi", "attention": "eager", "ffn": 100}, "Decoder: with alibi the feed-forward layer is 4 times"),
+        ({"positions": "alibi", "attention": "sdpa"}, "Decoder: transformers computes alibi without sdpa; leave out"),
+        ({"positions": "alibi", "ffn": 100}, "Decoder: with alibi the feed-forward layer is 4 times"),
         ({"positions": "rotary", "hidden": 9, "heads": 3}, "Decoder: rotary positions need heads of an even size, not 3"),
         ({"positions": "relative"}, "Decoder.positions: should be 'learned', 'sinusoidal', 'rotary', 'alibi' or 'none'"),
     ],

@@ -70,8 +70,7 @@ OWN: dict[Any, dict[str, Any]] = {
 }
 ALL: list[Scratch] = [
     *(cls(**{**SIZES, **OWN.get(cls, {})}) for cls in (*ENCODERS, *OTHERS)),
-    *(Decoder(positions=kind, **SIZES) for kind in ("sinusoidal", "rotary", "none")),
-    Decoder(positions="alibi", attention="eager", **SIZES),
+    *(Decoder(positions=kind, **SIZES) for kind in ("sinusoidal", "rotary", "alibi", "none")),
     SmolLM3(no_rope_every=1, **SIZES),
     DistilBERT(positions="sinusoidal", **SIZES),
     Llama(rope_scaling="yarn", kv_heads=1, **SIZES),
@@ -145,7 +144,7 @@ def check_works(model: Scratch, head: str, folder: Path) -> None:
     built.save_pretrained(folder)
     again, report = auto_class(head).from_pretrained(folder, output_loading_info=True)
     assert not report["missing_keys"] and not report["unexpected_keys"] and type(again) is type(built)
-    again.set_attn_implementation(model.attention)
+    again.set_attn_implementation(model.computed_by)
     assert all(torch.equal(again.state_dict()[name], weight) for name, weight in built.state_dict().items())
     # a product with a single column rounds by where its operands lie in memory
     near = 1e-6 if head in ("regression", "multiple-choice") else 0
@@ -186,7 +185,7 @@ def check_lora(model: Scratch) -> None:
 def check_declared(model: Scratch) -> None:
     """The attention that it lacks is what transformers lacks."""
     built: Any = model.build(TOKENIZER)
-    assert built._supports_sdpa is ("sdpa" not in model.lacks and model.attention == "sdpa")
+    assert built._supports_sdpa is ("sdpa" not in model.lacks and model.computed_by == "sdpa")
 
 
 THIN = [(BERT(**SIZES), "pretraining"), (LUKE(entities=20, **SIZES), "entities"), (T5(**SIZES), "seq2seq"),
