@@ -124,10 +124,11 @@ def _shapes(cls: type[One], asked: int, hidden: int, given: int | None, tokens: 
 
 
 def _vocabularies(asked: int, embeddings: int, tokens: int | None) -> list[int]:
-    """The one to propose first: a power of two that the budget and the data allow; and those near it."""
+    """The one to propose first: a power of two that the budget and the data allow; and those near it. Of 512 at least,
+    since bytes alone are 256."""
     most = min(65_536, VOCABULARY_SHARE * asked / embeddings, tokens / SEEN if tokens else 65_536)
-    best = 2 ** int(math.log2(max(256, most)))
-    return [best, *range(best // 2, best * 3 // 2, best // 16)]
+    best = 2 ** int(math.log2(max(512, most)))
+    return [best, *range(max(320, best // 2), best * 3 // 2, best // 16)]
 
 
 def _longest(cls: type[One], asked: int, hidden: int) -> int:
