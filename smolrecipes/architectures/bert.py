@@ -9,7 +9,7 @@ from smolrecipes.architectures.scratch import Scratch, ends, special
 from smolrecipes.limits import Ge, Lt
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Self
 
 
@@ -40,6 +40,13 @@ class Encoder(Scratch):
             "initializer_range": self.std,
             **ends(special(tokenizer, type(self).__name__, "pad")),
         }
+
+    def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
+        model = super().build(tokenizer, head, labels)
+        if getattr(self, "positions", "learned") == "sinusoidal":  # transformers fills the table and would train it
+            for name, weight in model.named_parameters():
+                weight.requires_grad_("position_embeddings" not in name)
+        return model
 
     def parameters(self, vocabulary: int) -> int:
         rows = vocabulary + self.max_length + 2 + 2  # words, positions, two segments, a LayerNorm

@@ -60,6 +60,7 @@ class Decoder(Scratch, name="decoder"):
         with torch.no_grad():
             if self.positions in ("sinusoidal", "none"):
                 table = model.base_model.wpe.weight.requires_grad_(False)
+                # as large as the embeddings that they are added to
                 table.copy_(sines(*table.shape) * self.std if self.positions == "sinusoidal" else torch.zeros(()))
             for name, weight in model.named_parameters():
                 if name.endswith(("dense.weight", "dense_4h_to_h.weight")):

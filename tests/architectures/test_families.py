@@ -20,6 +20,7 @@ from smolrecipes import (
     XLM,
     Causal,
     DeBERTaV3,
+    DistilBERT,
     Gemma3,
     Llama,
     Longformer,
@@ -181,6 +182,16 @@ def test_windows_and_positions_are_where_they_were_asked_for() -> None:
     stretched: Any = Llama(**SIZES, rope_scaling="linear", rope_factor=4.0).build(words())
     plain: Any = Llama(**SIZES).build(words())
     torch.testing.assert_close(stretched.model.rotary_emb.inv_freq, plain.model.rotary_emb.inv_freq / 4)
+
+
+@pytest.mark.parametrize("kind", [DistilBERT, XLM])
+def test_sines_are_not_trained(kind: Any) -> None:
+    for positions in ("sinusoidal", "learned"):
+        model = kind(**SIZES, positions=positions).build(words())
+        (table,) = [weight for name, weight in model.named_parameters() if "position_embeddings" in name]
+        assert table.requires_grad is (positions == "learned")
+        assert bool((table[0, :2] == torch.tensor([0.0, 0.0])).any()) is (positions == "sinusoidal")
+        assert model.get_input_embeddings().weight.requires_grad
 
 
 def test_llama_and_gpt2_keep_their_fingerprints() -> None:
