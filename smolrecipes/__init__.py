@@ -13,6 +13,7 @@ from smolrecipes.architectures.llama import Llama, SmolLM2
 from smolrecipes.architectures.long import Longformer, ModernBERT
 from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
 from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.seq2seq import BART, M2M100, Transformer
 from smolrecipes.architectures.t5 import T5
 from smolrecipes.architectures.trained import Trained
@@ -100,6 +101,7 @@ __all__ = [
     "Reward",
     "Run",
     "Samples",
+    "Scratch",
     "Throughput",
     "Tokenizer",
     "Toy",

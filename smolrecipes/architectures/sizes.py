@@ -28,6 +28,7 @@ def check(model: PreTrainedModel, asked: Scratch, vocabulary: int) -> PreTrained
         vocabulary=vocabulary,
         embedding=asked.embeddings,
         heads=asked.heads,
+        kv_heads=getattr(asked, "kv_heads", None),
         ffn=asked.width,
         max_length=asked.max_length,
         tied=asked.shares,
@@ -44,6 +45,7 @@ def check_sizes(
     decoder_layers: int = 0,
     embedding: int | None = None,
     heads: int | None = None,
+    kv_heads: int | None = None,
     ffn: int | None = None,
     max_length: int | None = None,
     tied: bool | None = None,
@@ -58,6 +60,8 @@ def check_sizes(
         found.append(("decoder_layers", blocks(model, "decoder"), decoder_layers))
     if heads:
         found.append(("heads", attention_heads(model), [heads]))
+    if kv_heads and (built := projected(model, "k_proj")):
+        found.append(("kv_heads", built, [kv_heads]))
     if ffn:
         found.append(("ffn", width(model, hidden, layers + decoder_layers, ffn), ffn))
     if max_length:
@@ -66,7 +70,7 @@ def check_sizes(
     output = model.get_output_embeddings()
     if tied is not None and output is not None:
         found.append(("tied", output.weight is model.get_input_embeddings().weight, tied))
-    if wrong := [f"{name} {built}, not {asked}" for name, built, asked in found if built != asked]:
+    if wrong := [f"{name} {has}, not {asked}" for name, has, asked in found if has != asked]:
         raise RecipeError(f"{who}: this version of transformers builds it with {' and '.join(wrong)}")
     return model
 
@@ -85,10 +89,15 @@ def blocks(model: PreTrainedModel, part: str = "") -> int:
 def attention_heads(model: PreTrainedModel) -> list[int]:
     """The numbers of heads that its attention modules have; one, where all have the same."""
     parts = [part for part in model.modules() if "Attention" in type(part).__name__]
-    numbers = {
-        int(getattr(part, name)) for part in parts for name in HEADS if isinstance(getattr(part, name, None), int)
-    }
-    return sorted(numbers) or [int(model.config.num_attention_heads)]  # rotary ones know only the size of a head
+    named = {getattr(part, name, None) for part in parts for name in HEADS}
+    found = {number for number in named if isinstance(number, int)} | set(projected(model, "q_proj"))
+    return sorted(found) or [int(model.config.num_attention_heads)]
+
+
+def projected(model: PreTrainedModel, name: str) -> list[int]:
+    """Heads by the width of a projection, where a module knows the size of a head but not their number."""
+    parts = [part for part in model.modules() if hasattr(part, "head_dim") and hasattr(part, name)]
+    return sorted({getattr(part, name).weight.shape[0] // part.head_dim for part in parts})
 
 
 def width(model: PreTrainedModel, hidden: int, count: int, asked: int) -> int:

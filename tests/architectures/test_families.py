@@ -124,6 +124,8 @@ WRONG: list[tuple[Scratch, str, Any, str]] = [
     (BERT(**SIZES), "vocab_size", 60, r"vocabulary and hidden \(60, 32\), not \(50, 32\)"),
     (BERT(**SIZES), "tie_word_embeddings", False, "tied False, not True"),
     (GPT3(**SIZES), "intermediate_size", 60, "ffn 60, not 128"),
+    (Llama(**SIZES, kv_heads=1), "num_key_value_heads", 2, r"kv_heads \[2\], not \[1\]"),
+    (Qwen3(**SIZES), "num_attention_heads", 4, r"heads \[4\], not \[2\]"),
     (Gemma3(**SIZES), "intermediate_size", 60, "ffn 60, not 96"),
 ]
 
