@@ -62,6 +62,8 @@ class Decoder(Scratch, name="decoder"):
                 table = model.base_model.wpe.weight.requires_grad_(False)
                 # as large as the embeddings that they are added to
                 table.copy_(sines(*table.shape) * self.std if self.positions == "sinusoidal" else torch.zeros(()))
+            if self.positions == "alibi":  # its embeddings enter as small as the others', not at a deviation of 1
+                model.base_model.word_embeddings_layernorm.weight.fill_(self.std)
             for name, weight in model.named_parameters():
                 if name.endswith(("dense.weight", "dense_4h_to_h.weight")):
                     weight /= math.sqrt(2 * self.layers)  # as GPT-2 starts, which all of them should

@@ -75,7 +75,7 @@ def test_without_a_distance_alibi_is_the_same_decoder_on_normed_embeddings() -> 
     alibi.word_embeddings.load_state_dict(none.wte.state_dict())
     ids = torch.randint(2, 50, (5, 1))
     with torch.no_grad():
-        none.wte.weight.copy_(torch.nn.functional.layer_norm(none.wte.weight, (32,)))
+        none.wte.weight.copy_(torch.nn.functional.layer_norm(none.wte.weight, (32,)) * 0.3)
     torch.testing.assert_close(hidden(alibi, ids), hidden(none, ids), rtol=1e-4, atol=1e-5)
 
 
@@ -92,7 +92,10 @@ def test_order_is_seen_with_positions_and_what_is_saved_reloads(positions: str, 
 
 
 def test_all_start_alike() -> None:
-    """As GPT-2: 0.3, and the projections into the stream divided by sqrt(2 layers)."""
+    """As GPT-2: 0.3, and the projections into the stream divided by sqrt(2 layers); embeddings enter at 0.3 everywhere."""
+    normed = built("alibi").transformer
+    entering = normed.word_embeddings_layernorm(normed.word_embeddings.weight)
+    assert float(entering.detach().std()) == pytest.approx(0.3, rel=0.05)
     for positions in ("learned", "rotary", "alibi"):
         for name, weight in built(positions).named_parameters():
             if name.endswith(("dense.weight", "dense_4h_to_h.weight", "c_proj.weight")):
