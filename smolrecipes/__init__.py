@@ -2,9 +2,21 @@
 
 from smolrecipes.adapters.lora import LoRA
 from smolrecipes.adapters.qlora import QLoRA
+from smolrecipes.architectures.bert import BERT, RoBERTa
+from smolrecipes.architectures.causal import Causal
+from smolrecipes.architectures.deberta import DeBERTa, DeBERTaV3
+from smolrecipes.architectures.decoder import Decoder
+from smolrecipes.architectures.encoders import LUKE, XLM, XLNet
+from smolrecipes.architectures.gpt import GPT, GPT3
 from smolrecipes.architectures.gpt2 import GPT2
-from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.lighter import ALBERT, ELECTRA, DistilBERT
+from smolrecipes.architectures.llama import Llama, SmolLM2
+from smolrecipes.architectures.long import Longformer, ModernBERT
+from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
 from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.seq2seq import BART, M2M100, Transformer
+from smolrecipes.architectures.t5 import T5
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
@@ -96,6 +108,7 @@ __all__ = [
     "Reward",
     "Run",
     "Samples",
+    "Scratch",
     "Throughput",
     "Tokenizer",
     "Toy",
@@ -111,4 +124,28 @@ __all__ = [
     "load_recipe",
     "option",
     "run",
+    "ALBERT",
+    "BERT",
+    "ELECTRA",
+    "DistilBERT",
+    "RoBERTa",
+    "Causal",
+    "DeBERTa",
+    "DeBERTaV3",
+    "Decoder",
+    "LUKE",
+    "XLM",
+    "Longformer",
+    "ModernBERT",
+    "XLNet",
+    "GPT",
+    "GPT3",
+    "SmolLM2",
+    "Gemma3",
+    "Qwen3",
+    "SmolLM3",
+    "BART",
+    "M2M100",
+    "T5",
+    "Transformer",
 ]

@@ -14,6 +14,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from smolrecipes.spans import near
+
 if TYPE_CHECKING:
     from smolrecipes.spans import Spans
 
@@ -109,7 +111,7 @@ def _sdpa(
             base = places[span.prefix]
             k, v = (torch.cat([all_[base][:, :, :before], own], 2) for all_, own in ((keys, k), (values, v)))
         cut = window is not None and before + sizes[index] > window
-        mask = _band(before, sizes[index], window if cut else None) if causal and (before or cut) else None
+        mask = _band(before, sizes[index], window if cut else None, causal) if cut or (causal and before) else None
         outputs.append(
             F.scaled_dot_product_attention(
                 queries[index], k, v, mask if mask is None else mask.to(query.device), dropout,
@@ -120,10 +122,11 @@ def _sdpa(
 
 
 @lru_cache(maxsize=256)
-def _band(before: int, size: int, window: int | None) -> Tensor:
+def _band(before: int, size: int, window: int | None, causal: bool) -> Tensor:
     """(size, before + size): which keys a sequence of `size` queries after `before` more keys sees."""
-    at, keys = torch.arange(before, before + size)[:, None], torch.arange(before + size)
-    return (keys <= at) & (keys > at - window) if window else keys <= at
+    away = torch.arange(before, before + size)[:, None] - torch.arange(before + size)
+    seen = (away >= 0) | (not causal)
+    return seen & near(away, window, causal) if window else seen
 
 
 def _flex(

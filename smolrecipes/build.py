@@ -31,6 +31,8 @@ def build_tokenizer(recipe: Recipe, rows: Dataset) -> PreTrainedTokenizerBase:
 def doubtful(recipe: Recipe) -> str:
     """What is allowed and hardly meant, or nothing."""
     assert isinstance(recipe.model, Architecture)
+    if recipe.adapter and "all linear layers" in recipe.model.lacks:
+        return f"adapter: {type(recipe.model).__name__}'s attention has no linear layers; only the others are adapted"
     if recipe.adapter and recipe.model.tokenizer() is None:
         return "adapter: the model starts from random weights, and an adapter trains only a small part of them"
     return ""
@@ -40,7 +42,7 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The model with the objective's head and the recipe's adapter."""
     assert isinstance(recipe.model, Architecture)
     objective = recipe.objective
-    if recipe.model.family not in objective.families:
+    if recipe.model.family and recipe.model.family not in objective.families:
         raise RecipeError(
             f"model: {objective.name} fits {' and '.join(objective.families)} models; "
             f"{type(recipe.model).__name__} is a {recipe.model.family}"
@@ -48,6 +50,7 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     model = recipe.model.build(tokenizer, objective.head, 1)
     stop_at_turn_end(model, tokenizer)
     check_positions(model, recipe.training.max_length)
+    check_checkpointing(model, recipe.training.gradient_checkpointing)
     if recipe.training.compile:
         compile_blocks(model)
     return recipe.adapter.apply(model, tokenizer) if recipe.adapter else model
@@ -56,6 +59,7 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
 def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
     """How batches are laid out; where the architecture packs, the model's attention is told to."""
     from smolrecipes import attention
+    from smolrecipes.architectures.sizes import first_position
     from smolrecipes.kinds import Layout
 
     assert isinstance(recipe.model, Architecture)
@@ -63,7 +67,7 @@ def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> L
     packed = recipe.training.packing and recipe.model.packs(plain)
     if packed:
         plain.set_attn_implementation(attention.NAME)
-    return Layout(tokenizer.pad_token_id or 0, packed)
+    return Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config))
 
 
 def compile_blocks(model: Any) -> None:
@@ -79,11 +83,22 @@ def compile_blocks(model: Any) -> None:
 
 def check_positions(model: Any, max_length: int) -> None:
     """That rows fit the positions that the model declares: a table of them ends there, rotary ones are untrained beyond."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    from smolrecipes.architectures.sizes import readable
+
+    limit = readable(model.config)
     if limit and max_length > limit:
         raise RecipeError(
             f"training.max_length={max_length:,}: the model reads {limit:,} tokens at most; cut rows there "
             f"(training.max_length={limit}), or build it for more (model.max_length={max_length})"
+        )
+
+
+def check_checkpointing(model: Any, asked: bool | str) -> None:
+    """That what the backward pass should compute again, it can."""
+    if asked and not model.supports_gradient_checkpointing:
+        raise RecipeError(
+            f"training.gradient_checkpointing: transformers has none for a {model.config.model_type}; leave it out, "
+            "and lower training.micro_batch_size where memory is short"
         )
 
 

@@ -6,9 +6,20 @@ from collections.abc import Iterable
 
 from smolrecipes.adapters.lora import LoRA
 from smolrecipes.adapters.qlora import QLoRA
+from smolrecipes.architectures.bert import BERT, RoBERTa
+from smolrecipes.architectures.causal import Causal
+from smolrecipes.architectures.deberta import DeBERTa, DeBERTaV3
+from smolrecipes.architectures.decoder import Decoder
+from smolrecipes.architectures.encoders import LUKE, XLM, XLNet
+from smolrecipes.architectures.gpt import GPT, GPT3
 from smolrecipes.architectures.gpt2 import GPT2
+from smolrecipes.architectures.lighter import ALBERT, ELECTRA, DistilBERT
 from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.long import Longformer, ModernBERT
+from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
 from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.seq2seq import BART, M2M100, Transformer
+from smolrecipes.architectures.t5 import T5
 from smolrecipes.architectures.trained import Trained
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
@@ -44,7 +55,12 @@ def smolrecipes_register_tokenizers() -> Iterable[type[Tokenizer]]:
 
 @hookimpl
 def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
-    return [GPT2, Llama, Pretrained, Trained]
+    return [
+        *(GPT, GPT2, GPT3, Causal, Decoder, Gemma3, Llama, Qwen3, SmolLM3),
+        *(ALBERT, BERT, ELECTRA, LUKE, XLM, DeBERTa, DeBERTaV3, DistilBERT, Longformer, ModernBERT, RoBERTa, XLNet),
+        *(BART, M2M100, T5, Transformer),
+        *(Pretrained, Trained),
+    ]
 
 
 @hookimpl
@@ -69,5 +85,5 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 
 @hookimpl
 def smolrecipes_register_recipes() -> Iterable[str]:
-    names = ("pretrain_clm", "char_gpt", "char_llama", "sft_chat", "dpo_lora", "orpo_lora")
+    names = ("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora")
     return [f"smolrecipes.recipes.{name}" for name in names]

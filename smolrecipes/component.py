@@ -30,18 +30,20 @@ def option(
     factory: Any = dataclasses.MISSING,
     kw_only: bool = True,
     affects_weights: bool = True,
+    added: bool = False,
 ) -> Any:
     """An option of a component.
 
     default, factory: its value when it is not given (`factory` makes a new one each time); without either it is required.
     kw_only: False lets it be given without its name, as in `Files("a.jsonl")`.
     affects_weights: False keeps it out of the fingerprint: the trained weights do not depend on it.
+    added: it came after runs were made, which are still found: the fingerprint leaves it out while it has its default.
     """
     return dataclasses.field(
         default=default,
         default_factory=factory,
         kw_only=kw_only,
-        metadata={"affects_weights": affects_weights},
+        metadata={"affects_weights": affects_weights, "added": added},
     )
 
 
@@ -63,7 +65,7 @@ class _Named(ABCMeta):
     @property
     def __signature__(cls) -> inspect.Signature:
         """Its options, for help() and notebooks: `__init__` itself is one for all components."""
-        parameters = [_parameter(spec) for spec in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        parameters = [_parameter(spec) for spec in cls.options().values()]  # type: ignore[attr-defined]
         return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
 
 
@@ -161,9 +163,9 @@ class Component(metaclass=_Named):
 
     def identity(self) -> Any:
         """What the trained weights depend on, as JSON-ready data. Data sources add a hash of their content."""
-        parts = {
-            n: _identity(getattr(self, n)) for n, s in self.options().items() if s.metadata.get("affects_weights", True)
-        }
+        counted = [name for name, spec in self.options().items() if spec.metadata.get("affects_weights", True)]
+        late = {name for name in counted if self.options()[name].metadata.get("added")} - self.changed().keys()
+        parts = {name: _identity(getattr(self, name)) for name in counted if name not in late}
         return {"use": f"{self.kind}:{self.name}", **_source(type(self)), **parts}
 
     def fingerprint(self) -> str:

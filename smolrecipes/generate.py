@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Messages: TypeAlias = list[dict[str, Any]]
 Prompt: TypeAlias = "str | Messages"
 BATCH = 16
+ALONE = ("xlnet",)
+"""Model types that forget their padding when they write, so that each prompt is answered by itself."""
 
 
 def generate(
@@ -38,8 +40,8 @@ def generate(
     answers: list[str] = []
     with untouched(model):
         for batch in _batches(model, encoded, decoding.max_new_tokens):
-            settings = _settings(tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
-            ids, mask = _pad(batch, int(settings.pad_token_id), model.device)
+            settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+            ids, mask = _pad(batch, int(settings.pad_token_id), model)
             written = model.generate(ids, attention_mask=mask, generation_config=settings)
             start = 0 if model.config.is_encoder_decoder else ids.shape[1]
             answers += tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
@@ -58,8 +60,8 @@ def stream(
 
     decoding = decoding or Decoding()
     batch = [_encode(tokenizer, messages, None, tools)]
-    settings = _settings(tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
-    ids, mask = _pad(batch, int(settings.pad_token_id), model.device)
+    settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+    ids, mask = _pad(batch, int(settings.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
     given_up, failures = threading.Event(), list[BaseException]()
 
@@ -156,14 +158,16 @@ def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any, 
 
 def _limit(model: PreTrainedModel) -> int | None:
     """The longest text that the model's positions allow; rotary ones, which have no table, are held to it as well."""
-    found = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return None if model.config.is_encoder_decoder else found
+    from smolrecipes.architectures.sizes import readable
+
+    return None if model.config.is_encoder_decoder else readable(model.config)
 
 
 def _batches(model: PreTrainedModel, encoded: list[list[int]], new: int) -> Iterator[list[list[int]]]:
     """Batches in order; alone where the positions run out, so that a neighbour's length never shortens an answer."""
     limit = _limit(model)
-    size = 1 if limit and max(map(len, encoded), default=0) + new > limit else BATCH
+    full = limit and max(map(len, encoded), default=0) + new > limit
+    size = 1 if full or model.config.model_type in ALONE else BATCH
     for start in range(0, len(encoded), size):
         yield encoded[start : start + size]
 
@@ -177,7 +181,9 @@ def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
     return limit - longest
 
 
-def _settings(tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int) -> GenerationConfig:
+def _settings(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int
+) -> GenerationConfig:
     """Every setting that decoding has, explicitly; with `untouched` there is no other source of them."""
     from transformers import GenerationConfig
 
@@ -192,18 +198,24 @@ def _settings(tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int) 
         use_cache=True,
         eos_token_id=list(dict.fromkeys(stops)) or None,
         pad_token_id=pad,
+        decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
         **(sampled if decoding.temperature > 0 else {}),
     )
 
 
-def _pad(batch: list[list[int]], pad: int, device: Any) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both batch x longest, padded on the left so that every answer begins in the same column."""
+def _pad(batch: list[list[int]], pad: int, model: PreTrainedModel) -> tuple[Tensor, Tensor]:
+    """Ids and mask, both batch x longest: padded on the left, so that every answer begins in the same column, or on the
+    right for an encoder, whose positions count from the first column."""
     import torch
 
     longest = max(map(len, batch))
-    ids = [[pad] * (longest - len(row)) + row for row in batch]
-    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in batch]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+    ids, mask = [], []
+    for row in batch:
+        gap = longest - len(row)
+        left, right = (0, gap) if model.config.is_encoder_decoder else (gap, 0)
+        ids.append([pad] * left + row + [pad] * right)
+        mask.append([0] * left + [1] * len(row) + [0] * right)
+    return torch.tensor(ids, device=model.device), torch.tensor(mask, device=model.device)
 
 
 def _everywhere(ids: Tensor, value: bool) -> Tensor:

@@ -40,13 +40,16 @@ class Architecture(Component, kind="architecture"):
     """A model: built from canonical sizes, or loaded with its weights."""
 
     family: ClassVar[str] = "decoder"
-    """decoder, encoder or encoder-decoder."""
+    """decoder, encoder or encoder-decoder; empty where only its weights tell."""
     specials: ClassVar[str | None] = None
     """Whose control tokens it expects of a tokenizer made from scratch (`smolrecipes.tokenizers.specials`); None: any."""
+    lacks: ClassVar[tuple[str, ...]] = ()
+    """What it cannot do, of: sdpa, gradient checkpointing, all linear layers (a LoRA reaches only some of its matrices),
+    batches (it answers one prompt at a time)."""
 
     @abstractmethod
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
-        """The model with the head that the objective asks for (`causal`, `sequence-classification`, ...)."""
+        """The model with the head that the objective asks for (`causal`, `masked`, ...: `architectures/heads.py`)."""
 
     def packs(self, model: PreTrainedModel) -> bool:
         """Whether its attention is exact when sequences lie side by side without padding (`smolrecipes.attention`).
@@ -102,6 +105,8 @@ class Layout:
     pad_id: int = 0
     packed: bool = False
     """Whether the model's attention takes sequences side by side."""
+    first: int = 0
+    """The position of a sequence's first token; RoBERTa and its kin count from the padding token's id on."""
 
     def __call__(self, sequences: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
         """A batch of sequences, each (ids, labels) or (ids, labels, shares), lists of one length.

@@ -73,7 +73,7 @@ class Spans:
                 own = (at >= owner[query, 0]) & (at < owner[query, 1])
                 seen = own | ((at >= owner[query, 2]) & (at < owner[query, 3]))
                 seen = seen & ((positions[at] <= positions[query]) | (not causal))  # in place it cannot be compiled
-                return seen & (positions[query] - positions[at] < window) if window else seen
+                return seen & near(positions[query] - positions[at], window, causal) if window else seen
 
             some, all_ = (
                 _listed(torch.from_numpy(found).to(positions.device)) for found in self.blocks(causal, window)
@@ -87,13 +87,15 @@ class Spans:
     def blocks(self, causal: bool, window: int | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(blocks, blocks) each: where some of the keys may be seen, and where every query sees every key."""
         count = -(-len(self.positions) // BLOCK)
-        some, all_, near = (np.full((count, count), value) for value in (False, False, True))
-        within = near
+        some, all_, close = (np.full((count, count), value) for value in (False, False, True))
+        within = close
         if window:
-            near, within = np.triu(near, -(window // BLOCK + 1)), np.triu(near, 1 - window // BLOCK)
+            reach = window // BLOCK
+            close = np.tril(np.triu(close, -reach - 1), reach + 1)
+            within = np.tril(np.triu(within, 1 - reach), reach - 1)
         for span in self.spans:
             queries = slice(span.start // BLOCK, -(-span.end // BLOCK))
-            some[queries, queries] |= near[queries, queries]
+            some[queries, queries] |= close[queries, queries]
             if span.prefix_end > span.prefix:
                 some[queries, span.prefix // BLOCK : -(-span.prefix_end // BLOCK)] = True
             whole = slice(-(-span.start // BLOCK), span.end // BLOCK)
@@ -101,6 +103,11 @@ class Spans:
         if causal:  # keys lie before their queries, in the row as well
             some, all_ = np.tril(some), np.tril(all_, -1)
         return some & ~all_, all_
+
+
+def near(away: Tensor, window: int, causal: bool) -> Tensor:
+    """Whether keys so far before their queries lie in the window: behind, or to both sides."""
+    return away < window if causal else away.abs() < window
 
 
 def _listed(blocks: Tensor) -> tuple[Tensor, Tensor]:

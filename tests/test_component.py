@@ -82,6 +82,18 @@ def test_what_was_given_is_known_apart_from_what_it_is() -> None:
     assert Part(size=4).fingerprint() == Part().fingerprint()
 
 
+def test_an_option_that_was_added_counts_once_it_is_changed() -> None:
+    class Older(Component, name="same"):
+        size: int = 1
+
+    class Newer(Component, name="same"):
+        size: int = 1
+        more: int | None = option(default=None, added=True)
+
+    assert {**Newer().identity(), "source": 0} == {**Older().identity(), "source": 0}
+    assert Newer(more=2).identity()["more"] == 2 and Newer(more=2).fingerprint() != Newer().fingerprint()
+
+
 def test_its_signature_is_its_options() -> None:
     assert list(inspect.signature(Larger).parameters) == ["path", "size", "names", "extra", "seen", "times"]
     parameters = inspect.signature(Larger).parameters

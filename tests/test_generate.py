@@ -6,12 +6,16 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    XLNetConfig,
+    XLNetLMHeadModel,
 )
 
 from smolrecipes.errors import RecipeError
@@ -218,3 +222,28 @@ def test_an_adapter_generates_too():
     adapted = LoRA(r=2).apply(llama(), tokenizer)
     adapted.base_model.model.generation_config.repetition_penalty = 5.0
     assert generate(adapted, tokenizer, PROMPTS, Decoding(max_new_tokens=6)) == plain
+
+
+def test_an_encoder_is_padded_on_the_right():
+    """BART counts its positions from the first column, so that padding on the left would move them."""
+    torch.manual_seed(3)
+    config = BartConfig(
+        vocab_size=42, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+        encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=32, init_std=0.8, pad_token_id=0, bos_token_id=None,
+        eos_token_id=1, decoder_start_token_id=1, forced_eos_token_id=None,
+    )  # fmt: skip
+    model, greedy = BartForConditionalGeneration(config).eval(), Decoding(temperature=0, max_new_tokens=8)
+    together = generate(model, words(), PROMPTS, greedy)
+    assert together == [generate(model, words(), [prompt], greedy)[0] for prompt in PROMPTS]
+    assert len(set(together)) > 1
+
+
+def test_what_forgets_its_padding_answers_alone():
+    torch.manual_seed(0)
+    config = XLNetConfig(
+        vocab_size=42, d_model=16, n_layer=1, n_head=2, d_inner=32, attn_type="uni", initializer_range=0.8, dropout=0,
+        pad_token_id=0, bos_token_id=None, eos_token_id=1, mem_len=None,
+    )  # fmt: skip
+    model, greedy = XLNetLMHeadModel(config).eval(), Decoding(temperature=0, max_new_tokens=6)
+    together = generate(model, words(), PROMPTS, greedy)
+    assert together == [generate(model, words(), [prompt], greedy)[0] for prompt in PROMPTS]

@@ -308,7 +308,7 @@ def test_a_bare_string_for_the_model(text: str, model: Any, note: str) -> None:
         (
             "model",
             "lama",
-            "'lama' is no registered architecture (gpt2, llama, pretrained, trained) and no path; did you mean 'llama'?",
+            "xlm, xlnet) and no path; did you mean 'llama'?",
         ),
         ("model", "unheard", "a hub id looks like org/name, or write hub:unheard"),
         ("model", "./gtp2", "model: there is no folder './gtp2'; did you mean 'gpt2'?"),

@@ -19,7 +19,7 @@ NAMES = [path.stem for path in FILES]
 TINY = {
     "pretrain_clm": ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "tokenizer.vocab_size=300"),
     **dict.fromkeys(
-        ("char_gpt", "char_llama"),
+        ("char_gpt", "char_llama", "compare_positions"),
         ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "model.max_length=256"),
     ),
     "sft_chat": ("data.rows=40",),

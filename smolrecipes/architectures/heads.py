@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolrecipes.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
+
+class Head(NamedTuple):
+    """A head, and what can carry it."""
+
+    auto: str
+    """transformers' Auto class that has it."""
+    names: str
+    """The mapping of modeling_auto that names its classes."""
+    families: tuple[str, ...] = ("decoder", "encoder", "encoder-decoder")
+    types: tuple[str, ...] = ()
+    """The model types it is of, when it is not of all."""
+
+
+CAUSAL, MASKED = ("AutoModelForCausalLM", "CAUSAL_LM"), ("AutoModelForMaskedLM", "MASKED_LM")
+PRETRAINING = ("AutoModelForPreTraining", "PRETRAINING")
+SEQUENCES = ("AutoModelForSequenceClassification", "SEQUENCE_CLASSIFICATION")
 HEADS = {
-    "causal": "AutoModelForCausalLM",
-    "sequence-classification": "AutoModelForSequenceClassification",
+    "causal": Head(*CAUSAL, ("decoder",)),
+    "sequence-classification": Head(*SEQUENCES),
+    "masked": Head(*MASKED, ("encoder",)),
+    "seq2seq": Head("AutoModelForSeq2SeqLM", "SEQ_TO_SEQ_CAUSAL_LM", ("encoder-decoder",)),
+    "pretraining": Head(*PRETRAINING, ("encoder",), ("bert", "albert")),
+    "discriminator": Head(*PRETRAINING, ("encoder",), ("electra",)),
+    "permutation": Head(*CAUSAL, ("encoder",), ("xlnet",)),
+    "entities": Head(*MASKED, ("encoder",), ("luke",)),
+    "token-classification": Head("AutoModelForTokenClassification", "TOKEN_CLASSIFICATION"),
+    "question-answering": Head("AutoModelForQuestionAnswering", "QUESTION_ANSWERING"),
+    "multiple-choice": Head("AutoModelForMultipleChoice", "MULTIPLE_CHOICE"),
+    "regression": Head(*SEQUENCES),
 }
+"""What each head is for is its objective's to say: `masked` predicts hidden words, `pretraining` also the order of two
+sentences, `discriminator` which words were replaced, `permutation` words in any order, `entities` words and entities."""
+
+CLASSIFYING = ("sequence-classification", "token-classification")
 
 
 def auto_class(head: str) -> Any:
@@ -21,26 +51,45 @@ def auto_class(head: str) -> Any:
 
     if head not in HEADS:
         raise RecipeError(f"no head named '{head}'{nearest(head, HEADS)} (there are: {', '.join(HEADS)})")
-    return getattr(transformers, HEADS[head])
+    return getattr(transformers, HEADS[head].auto)
+
+
+def class_name(model_type: str, head: str) -> str | None:
+    """transformers' class of this model type with the head; None when there is none."""
+    from transformers.models.auto import modeling_auto
+
+    found = getattr(modeling_auto, f"MODEL_FOR_{HEADS[head].names}_MAPPING_NAMES").get(model_type)
+    return found if found is None or isinstance(found, str) else found[0]
+
+
+def offered(model_type: str, family: str) -> list[str]:
+    """The heads that a model type of this family has."""
+    return [
+        name
+        for name, head in HEADS.items()
+        if family in head.families and model_type in (head.types or (model_type,)) and class_name(model_type, name)
+    ]
+
+
+def check_offered(who: str, model_type: str, family: str, head: str) -> None:
+    """RecipeError for a head that the model type lacks, with those it has."""
+    auto_class(head)
+    if head not in (has := offered(model_type, family)):
+        raise RecipeError(f"{who} has no head '{head}' in transformers (it has: {', '.join(has)})")
 
 
 def with_head(config: PreTrainedConfig, head: str, labels: int) -> PreTrainedModel:
     """A new model of this config, in float32, with the head; `labels` are its classes, for the heads that classify."""
     import torch
 
-    if head != "causal":
-        config.num_labels = labels
+    for name, value in settings(head, labels).items():
+        setattr(config, name, value)
     model: PreTrainedModel = auto_class(head).from_config(config, dtype=torch.float32)
     return model
 
 
-def check_sizes(model: PreTrainedModel, who: str, *, layers: int, hidden: int, vocabulary: int) -> PreTrainedModel:
-    """The model itself, if it was built as asked: transformers' configs store options that they do not use."""
-    from torch import nn
-
-    blocks = max((len(part) for part in model.modules() if isinstance(part, nn.ModuleList)), default=0)
-    built = {"layers": blocks, "vocabulary and hidden": tuple(model.get_input_embeddings().weight.shape)}
-    asked = {"layers": layers, "vocabulary and hidden": (vocabulary, hidden)}
-    if wrong := [f"{name} {built[name]}, not {asked[name]}" for name in asked if built[name] != asked[name]]:
-        raise RecipeError(f"{who}: this version of transformers builds it with {' and '.join(wrong)}")
-    return model
+def settings(head: str, labels: int) -> dict[str, Any]:
+    """What a config says of the head."""
+    if head == "regression":
+        return {"num_labels": 1, "problem_type": "regression"}
+    return {"num_labels": labels} if head in CLASSIFYING else {}

@@ -22,11 +22,16 @@ PACKS = frozenset(
     }
 )  # fmt: skip
 """Model types whose attention was tested to be exact without padding (`tests/test_attention.py`)."""
-HEADS = ("causal", "sequence-classification")
+PACKS_BOTH_WAYS = frozenset({"albert", "bert", "distilbert", "electra", "modernbert", "roberta"})
+"""And the encoders."""
+TASKS = ("sequence-classification", "regression", "token-classification", "question-answering", "multiple-choice")
+"""Heads that may be new: what they do is learned in fine-tuning."""
 
 
 class Pretrained(Architecture):
     """Weights from a folder or from the hub. Code from a model's own repository is never run."""
+
+    family = ""  # the weights say which
 
     path: str = option(kw_only=False)
     """A folder, or a hub id such as org/name (through the ordinary Hugging Face cache and its offline switches)."""
@@ -42,18 +47,17 @@ class Pretrained(Architecture):
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         where = hub.folder(self.path, NEEDS)
         import torch
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+        from transformers import AutoConfig
+
+        from smolrecipes.architectures.heads import auto_class, settings
 
         name, commit = str(where or self.path), None if where else self._commit()
         with hub.sentences(self.path, self.revision):
             config = AutoConfig.from_pretrained(name, revision=commit, trust_remote_code=False)
         _check_head(self.path, config, head)
-        given: dict[str, Any] = (
-            {"pad_token_id": tokenizer.pad_token_id, "num_labels": labels} if head != "causal" else {}
-        )
-        loader = AutoModelForCausalLM if head == "causal" else AutoModelForSequenceClassification
+        given = settings(head, labels) | ({"pad_token_id": tokenizer.pad_token_id} if head in TASKS else {})
         with hub.sentences(self.path, self.revision):
-            model, report = loader.from_pretrained(
+            model, report = auto_class(head).from_pretrained(
                 name, revision=commit, dtype=getattr(torch, self.dtype), attn_implementation=self.attention,
                 trust_remote_code=False, output_loading_info=True, **given,
             )  # fmt: skip
@@ -63,8 +67,8 @@ class Pretrained(Architecture):
         return built
 
     def packs(self, model: PreTrainedModel) -> bool:
-        """For the model types in PACKS, each tested to be exact."""
-        return self.attention == "sdpa" and model.config.model_type in PACKS
+        """For the model types that were each tested to be exact."""
+        return self.attention == "sdpa" and model.config.model_type in PACKS | PACKS_BOTH_WAYS
 
     def tokenizer(self) -> Tokenizer | None:
         from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
@@ -87,13 +91,16 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
     """That the checkpoint is of a kind that can carry the head."""
     from transformers.models.auto import modeling_auto as auto
 
+    from smolrecipes.architectures.heads import auto_class, offered
+
+    auto_class(head)  # which knows the names
     saved = (config.architectures or ["no named class"])[0]
-    if head not in HEADS:
-        raise RecipeError(f"{path}: Pretrained has no head '{head}' (it has: {', '.join(HEADS)})")
-    if head == "sequence-classification":
-        if config.model_type not in auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+    if head != "causal":
+        if head not in (has := offered(config.model_type, _family(config))):
+            called = "classification head" if head == "sequence-classification" else f"head '{head}'"
+            others = f" (it has: {', '.join(has)})" if has else ""
             raise RecipeError(
-                f"{path} is a {config.model_type} ({saved}), which has no classification head in transformers"
+                f"{path} is a {config.model_type} ({saved}), which has no {called} in transformers{others}"
             )
         return
     # BERT has a causal class too, so the class that was saved decides; a bare body is decided by its weights.
@@ -107,18 +114,24 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
         )
 
 
+def _family(config: PretrainedConfig) -> str:
+    if getattr(config, "is_encoder_decoder", False):
+        return "encoder-decoder"
+    return "encoder" if _reads_both_ways(config) else "decoder"
+
+
 def _reads_both_ways(config: PretrainedConfig) -> bool:
     """Encoders and encoder-decoders whose causal class exists only for special uses."""
     from transformers.models.auto import modeling_auto as auto
 
-    return bool(getattr(config, "is_encoder_decoder", False)) or (
-        config.model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
-    )
+    masks = config.model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    any_order = config.model_type == "xlnet" and config.attn_type == "bi"
+    return bool(getattr(config, "is_encoder_decoder", False)) or masks or any_order
 
 
 def _check_weights(path: str, model: PreTrainedModel, head: str, missing: list[str]) -> None:
-    """That nothing but a classification head starts at random."""
-    if head != "causal":
+    """That nothing but the head of a task starts at random."""
+    if head in TASKS:
         # A body that was saved with another head may lack the pooler, which only this head reads.
         new = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.") or ".pooler." in key]
         if new:

@@ -36,7 +36,7 @@ def lay_out(given: Several[tuple[Any, ...]], layout: Layout) -> dict[str, Any]:
     sizes = [len(sequence.ids) - 1 for sequence in sequences]
     level = len(set(sizes)) == 1 and not any(sequence.shares[1] for sequence in sequences)
     packed = layout.packed and not level
-    batch, starts = _pack(sequences, sizes) if packed else _pad(sequences, sizes, layout.pad_id)
+    batch, starts = _pack(sequences, sizes, layout.first) if packed else _pad(sequences, sizes, layout.pad_id)
     learned = [_learned(sequence, starts, row, packed) for row, sequence in enumerate(sequences)]
     at, labels = (torch.from_numpy(np.concatenate(part)) for part in zip(*learned))
     # numpy's repeat: torch's wakes its threads, which takes longer than the work
@@ -56,7 +56,7 @@ def _pad(sequences: list[Sequence], sizes: list[int], pad_id: int) -> tuple[dict
     return batch, np.arange(len(sequences)) * longest
 
 
-def _pack(sequences: list[Sequence], sizes: list[int]) -> tuple[dict[str, Any], NDArray[np.int64]]:
+def _pack(sequences: list[Sequence], sizes: list[int], first: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
     from smolrecipes.spans import Span, Spans
 
     own = [size - n for size, (_, n) in zip(sizes, (sequence.shares for sequence in sequences))]
@@ -70,7 +70,7 @@ def _pack(sequences: list[Sequence], sizes: list[int]) -> tuple[dict[str, Any], 
         for s, start, size in zip(sequences, starts, own)
         if size
     ]
-    batch = {"input_ids": torch.from_numpy(ids)[None], "position_ids": positions[None]}
+    batch = {"input_ids": torch.from_numpy(ids)[None], "position_ids": positions[None] + first}
     return {**batch, "spans": Spans(spans, positions)}, starts
 
 

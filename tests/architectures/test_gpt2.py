@@ -12,7 +12,7 @@ import torch
 
 from smolrecipes import CLM, Characters, Recipe, Toy, Training
 from smolrecipes.architectures.gpt2 import GPT2
-from smolrecipes.architectures.heads import check_sizes
+from smolrecipes.architectures.sizes import check_sizes
 from smolrecipes.errors import RecipeError
 
 

@@ -16,6 +16,9 @@ from transformers import (
     AutoModelForCausalLM,
     BertConfig,
     BertForMaskedLM,
+    BertModel,
+    ElectraConfig,
+    ElectraForMaskedLM,
     GPT2Config,
     GPT2LMHeadModel,
     GPT2Model,
@@ -170,8 +173,72 @@ def test_what_does_not_fit_is_a_sentence(tmp_path, monkeypatch):
         with pytest.raises(RecipeError, match=words_of_it) as caught:
             Pretrained(str(tmp_path / path)).build(words())
         assert "\n" not in str(caught.value)
-    with pytest.raises(RecipeError, match=r"has no head 'masked'"):
-        Pretrained(str(tmp_path / "bert")).build(words(), "masked")
+    with pytest.raises(RecipeError, match=r"no head named 'maskd'; did you mean 'masked'"):
+        Pretrained(str(tmp_path / "bert")).build(words(), "maskd")
+
+
+def test_an_encoder_loads_with_the_heads_that_it_has(tmp_path, caplog):
+    model = bert().eval()
+    source, text = Pretrained(str(saved(model, tmp_path / "bert"))), torch.arange(2, 9)[None]
+    assert torch.equal(source.build(words(), "masked").eval()(text).logits, model(text).logits)
+    assert not caplog.text
+    for head, shape in (
+        ("token-classification", (1, 7, 3)),
+        ("regression", (1, 1)),
+        ("sequence-classification", (1, 3)),
+    ):
+        built = source.build(words(), head, 3)
+        assert built(text).logits.shape == shape
+        assert torch.equal(built.get_input_embeddings().weight, model.get_input_embeddings().weight)
+        assert "its classification head is new" in caplog.text
+        caplog.clear()
+    assert source.build(words(), "question-answering")(text).start_logits.shape == (1, 7)
+    assert source.build(words(), "multiple-choice")(text[:, None].repeat(1, 4, 1)).logits.shape == (1, 4)
+    assert source.build(words(), "regression").config.problem_type == "regression"
+
+
+@pytest.mark.parametrize(
+    ("make", "head", "told"),
+    [
+        (bert, "pretraining", "lacks weights of BertForPreTraining: bert.pooler.dense.bias"),
+        (
+            bert,
+            "seq2seq",
+            r"is a bert \(BertForMaskedLM\), which has no head 'seq2seq' in transformers \(it has: .*masked",
+        ),
+        (
+            llama,
+            "masked",
+            r"is a llama \(LlamaForCausalLM\), which has no head 'masked' in transformers \(it has: causal",
+        ),
+        (lambda: BertModel(BertConfig(**SIZES)), "masked", "lacks weights of BertForMaskedLM: cls.predictions"),
+        (
+            lambda: ElectraForMaskedLM(ElectraConfig(**SIZES)),
+            "discriminator",
+            "lacks weights of ElectraForPreTraining: discr",
+        ),
+        (
+            t5,
+            "masked",
+            r"is a t5 .*, which has no head 'masked' in transformers \(it has: sequence-classification, seq2seq",
+        ),
+    ],
+)
+def test_a_head_that_is_learned_before_is_never_random(make, head, told, tmp_path):
+    with pytest.raises(RecipeError, match=told):
+        Pretrained(str(saved(make(), tmp_path / "m"))).build(words(), head)
+
+
+def test_an_encoder_decoder_loads_with_its_head(tmp_path):
+    model, text = t5().eval(), torch.arange(2, 9)[None]
+    built = Pretrained(str(saved(model, tmp_path / "m"))).build(words(), "seq2seq").eval()
+    assert torch.equal(built(text, decoder_input_ids=text).logits, model(text, decoder_input_ids=text).logits)
+
+
+def test_new_tokens_of_an_encoder_have_a_row_and_a_bias(tmp_path):
+    built = Pretrained(str(saved(bert(), tmp_path / "m"))).build(words("<new>"), "masked")
+    assert built(torch.tensor([[2, 40]])).logits.shape == (1, 2, 41)
+    assert built.get_output_embeddings().weight is built.get_input_embeddings().weight
 
 
 def test_a_bare_body_with_tied_tables_needs_no_head(tmp_path):

@@ -1,0 +1,95 @@
+"""Any other causal model of transformers, by canonical sizes."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.recipe import Positive
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from typing_extensions import Self
+
+    from smolrecipes.architectures.budget import Plan
+
+NAMES = {
+    "layers": ("num_hidden_layers", "num_layers", "n_layer", "n_layers"),
+    "hidden": ("hidden_size", "n_embd", "d_model"),
+    "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
+    "kv_heads": ("num_key_value_heads", "num_kv_heads"),
+    "head_size": ("head_dim",),
+    "ffn": ("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner", "d_ff", "hidden_dim"),
+    "max_length": ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
+    "init_std": ("initializer_range", "init_std"),
+}
+"""What configs call the canonical sizes."""
+
+
+class Causal(Scratch, name="causal"):
+    """A causal model of any type that transformers knows. What is built is checked: some configs ignore a size."""
+
+    model_type: str = option(kw_only=False)
+    """transformers' name of it: olmo2, mistral, phi3, gpt_neox, mpt, ..."""
+    kv_heads: Positive | None = None
+    """Key and value heads, where the type shares them; as many as heads when None."""
+    head_size: Positive | None = None
+    """Dimensions of a head, where the type lets them be chosen; hidden / heads when None."""
+
+    @classmethod
+    def plan(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Plan[Self]:
+        raise RecipeError("Causal: give it sizes; a budget is for the named families, such as Llama.sized('10M')")
+
+    def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+        from transformers import AutoConfig
+        from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as known
+
+        if self.model_type not in known:
+            self._unknown(known)
+        plain = AutoConfig.for_model(self.model_type)
+        given = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+        given |= {"vocab_size": len(tokenizer), "tie_word_embeddings": self.tied}
+        for size, value in self._sizes().items():
+            if name := next((name for name in NAMES[size] if hasattr(plain, name)), None):
+                given[name] = value
+            elif getattr(self, size) is not None and size in self.given():
+                raise RecipeError(f"Causal: a {self.model_type} has no {size}; leave it out")
+        try:
+            return AutoConfig.for_model(self.model_type, **given)
+        except (TypeError, ValueError) as error:
+            why = " ".join(str(error).split())
+            raise RecipeError(
+                f"Causal: transformers refuses these sizes for a {self.model_type}: {why[:300]}"
+            ) from error
+
+    def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
+        import transformers
+
+        from smolrecipes.architectures.heads import class_name
+
+        config = self.config(tokenizer)
+        made_by = getattr(transformers, class_name(config.model_type, "causal") or "")
+        if self.attention == "sdpa" and not made_by._supports_sdpa:
+            raise RecipeError(f"Causal: transformers has no sdpa for a {self.model_type}; set attention=eager")
+        return super().build(tokenizer, head, labels)
+
+    def packs(self, model: PreTrainedModel) -> bool:
+        from smolrecipes.architectures.pretrained import PACKS
+
+        return self.attention == "sdpa" and self.model_type in PACKS
+
+    def parameters(self, vocabulary: int) -> int:
+        raise NotImplementedError(f"the weights of a {self.model_type} are counted when it is built")
+
+    def _sizes(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"layers": self.layers, "hidden": self.hidden, "heads": self.heads, "ffn": self.width}
+        found |= {"kv_heads": self.kv_heads or self.heads, "max_length": self.max_length, "init_std": self.std}
+        return {**found, "head_size": self.head_size or self.hidden // self.heads}
+
+    def _unknown(self, known: Any) -> NoReturn:
+        near = difflib.get_close_matches(self.model_type, known, n=3, cutoff=0.5)
+        hint = f"; the nearest are {', '.join(near)}" if near else ""
+        raise RecipeError(f"Causal: transformers has no causal model type '{self.model_type}'{hint}")

@@ -1,0 +1,116 @@
+"""The decoders before and after GPT-2, from scratch by canonical sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from smolrecipes.architectures.count import block
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.limits import Ge, Lt
+from smolrecipes.recipe import Positive
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from typing_extensions import Self
+
+
+class GPT(Scratch, name="gpt"):
+    """Post-norm decoder with learned positions (Radford et al. 2018)."""
+
+    lacks = ("sdpa", "gradient checkpointing")
+
+    ffn: None = None
+    """4 times hidden, always."""
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of activations dropped in training."""
+    activation: Literal["gelu", "relu", "silu"] = "gelu"
+    """In the feed-forward layer; gelu is its tanh approximation."""
+    attention: Literal["eager"] = option(default="eager", affects_weights=False)
+    """transformers has no other implementation for it."""
+
+    @classmethod
+    def original(cls) -> Self:
+        """The paper's, of 117 million parameters."""
+        return cls(layers=12, hidden=768, heads=12)
+
+    def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+        from transformers import OpenAIGPTConfig
+
+        return OpenAIGPTConfig(
+            vocab_size=len(tokenizer),
+            n_embd=self.hidden,
+            n_layer=self.layers,
+            n_head=self.heads,
+            n_positions=self.max_length,
+            afn={"silu": "swish"}.get(self.activation, self.activation),
+            embd_pdrop=self.dropout,
+            attn_pdrop=self.dropout,
+            resid_pdrop=self.dropout,
+            tie_word_embeddings=self.tied,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            initializer_range=self.std,
+        )
+
+    def parameters(self, vocabulary: int) -> int:
+        tables = (vocabulary * (1 if self.tied else 2) + self.max_length) * self.hidden
+        return tables + self.layers * block(self.hidden, self.width)
+
+
+class GPT3(Scratch, name="gpt3"):
+    """Pre-norm decoder whose blocks attend to all and to a window by turns (arXiv:2005.14165), as GPT-Neo."""
+
+    lacks = ("sdpa",)
+    step = 2
+
+    max_length: Positive = 2048
+    """Positions in the table; nothing longer can be read."""
+    window: Positive = 256
+    """Tokens that every second block sees."""
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of activations dropped in training."""
+    activation: Literal["gelu_tanh", "gelu"] = "gelu_tanh"
+    """In the feed-forward layer."""
+    attention: Literal["eager"] = option(default="eager", affects_weights=False)
+    """transformers has no other implementation for it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layers % 2:
+            raise RecipeError(f"GPT3: layers={self.layers}; its blocks come in pairs, so take an even number")
+
+    @classmethod
+    def small(cls) -> Self:
+        """The paper's smallest, of 125 million parameters."""
+        return cls(layers=12, hidden=768, heads=12)
+
+    def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+        from transformers import GPTNeoConfig
+
+        return GPTNeoConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=self.hidden,
+            intermediate_size=self.width,
+            num_layers=self.layers,
+            num_heads=self.heads,
+            attention_types=[[["global", "local"], self.layers // 2]],
+            window_size=self.window,
+            max_position_embeddings=self.max_length,
+            activation_function={"gelu_tanh": "gelu_pytorch_tanh", "gelu": "gelu"}[self.activation],
+            embed_dropout=self.dropout,
+            attention_dropout=self.dropout,
+            resid_dropout=self.dropout,
+            tie_word_embeddings=self.tied,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            initializer_range=self.std,
+        )
+
+    def parameters(self, vocabulary: int) -> int:
+        h = self.hidden
+        tables = (vocabulary * (1 if self.tied else 2) + self.max_length) * h
+        return tables + self.layers * (block(h, self.width) - 3 * h) + 2 * h

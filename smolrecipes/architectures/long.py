@@ -1,0 +1,98 @@
+"""Encoders for long texts, from scratch by canonical sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from smolrecipes.architectures.bert import Encoder
+from smolrecipes.architectures.count import linear
+from smolrecipes.architectures.scratch import special
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.recipe import Positive
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from typing_extensions import Self
+
+
+class Longformer(Encoder, name="longformer"):
+    """RoBERTa that sees a window around each token, and all tokens from chosen ones (arXiv:2004.05150)."""
+
+    lacks = ("sdpa",)
+
+    max_length: Positive = 1024
+    """Tokens it reads at most."""
+    window: Positive = 64
+    """Tokens that a token sees, half of them to each side; even."""
+    attention: Literal["eager"] = option(default="eager", affects_weights=False)
+    """transformers has no other implementation for it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.window % 2:
+            raise RecipeError(f"Longformer: window={self.window}; half of it lies to each side, so take an even number")
+
+    def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+        from transformers import LongformerConfig
+
+        found: dict[str, Any] = self.sizes(tokenizer)
+        separator = special(tokenizer, "Longformer", "sep")["sep"]
+        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
+        own = {"attention_window": self.window, "sep_token_id": separator, "type_vocab_size": 1}
+        return LongformerConfig(**{**found, "max_position_embeddings": positions}, **own)
+
+    def parameters(self, vocabulary: int) -> int:
+        """With the padding token at id 0; each id above makes the table of positions a row longer."""
+        return super().parameters(vocabulary) + self.layers * 3 * linear(self.hidden, self.hidden)
+
+
+class ModernBERT(Encoder, name="modernbert"):
+    """BERT with today's blocks: rotary positions, gated units, windows in two blocks of three (arXiv:2412.13663)."""
+
+    rotary = True
+    gated = True
+    exact = True
+
+    ffn: Positive | None = None
+    """Width of the gated feed-forward layer; 8/3 of hidden, rounded up to a multiple of 32, when None."""
+    max_length: Positive = 1024
+    """Positions the model is declared for."""
+    window: Positive = 128
+    """Tokens that blocks with a window see, half of them to each side."""
+    full_every: Positive = 3
+    """The first of every so many blocks sees all tokens."""
+    rope_theta: float = 160_000.0
+    """Base of the rotary frequencies where all is seen (arXiv:2104.09864); 10,000 in blocks with a window."""
+
+    @classmethod
+    def base(cls) -> Self:
+        """149 million parameters."""
+        return cls(layers=22, hidden=768, heads=12, ffn=1152, max_length=8192)
+
+    def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+        from transformers import ModernBertConfig
+
+        found = special(tokenizer, "ModernBERT", "pad")
+        kinds = ("sliding_attention", "full_attention")
+        local = {"rope_type": "default", "rope_theta": 10_000.0}
+        own = {"embedding_dropout": self.dropout, "mlp_dropout": self.dropout, "attention_dropout": self.dropout}
+        given = self.sizes(tokenizer)
+        given["hidden_activation"] = given.pop("hidden_act")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            given.pop(name)
+        return ModernBertConfig(
+            **given,
+            **own,
+            cls_token_id=found["cls"],
+            sep_token_id=found["sep"],
+            local_attention=self.window,
+            layer_types=[kinds[block % self.full_every == 0] for block in range(self.layers)],
+            rope_parameters=dict(zip(kinds, (local, {**local, "rope_theta": self.rope_theta}))),
+        )
+
+    def parameters(self, vocabulary: int) -> int:
+        h = self.hidden
+        blocks = self.layers * (4 * h * h + 3 * h * self.width + 2 * h) - h  # the first has no norm before attention
+        head = h * h + h + vocabulary + (0 if self.tied else vocabulary * h)
+        return vocabulary * h + h + blocks + h + head

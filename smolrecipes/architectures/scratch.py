@@ -1,0 +1,149 @@
+"""What all architectures from scratch share: the options, their checks, and the line from sizes to a checked model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from smolrecipes.architectures.budget import Plan, plan
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Architecture
+from smolrecipes.limits import Gt
+from smolrecipes.recipe import Positive
+
+if TYPE_CHECKING:
+    import dataclasses
+
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from typing_extensions import Self
+
+FIRST = ("layers", "decoder_layers", "hidden", "heads", "kv_heads", "head_size", "ffn", "embedding_size", "max_length")
+LAST = ("tied", "init_std", "attention")
+
+
+class Scratch(Architecture):
+    """A new model by canonical sizes. Vocabulary and special ids are the tokenizer's, weights follow torch's seed."""
+
+    head: ClassVar[str] = "causal"
+    """The head it is pretrained with."""
+    rotary: ClassVar[bool] = False
+    """Whether it turns pairs of a head's dimensions."""
+    exact: ClassVar[bool] = False
+    """Whether packing was tested to be exact (tests/test_attention.py)."""
+    step: ClassVar[int] = 1
+    """Its blocks come in multiples of it."""
+    gated: ClassVar[bool] = False
+    """Whether its feed-forward layer has a gate, a third matrix."""
+
+    layers: Positive = 4
+    """Transformer blocks."""
+    hidden: Positive = 192
+    """Width of the residual stream; a multiple of `heads`."""
+    heads: Positive = 6
+    """Attention heads."""
+    ffn: Positive | None = None
+    """Width of the feed-forward layer; 4 times hidden when None."""
+    max_length: Positive = 512
+    """Tokens it reads at most."""
+    tied: bool = True
+    """Share the embedding with the output head."""
+    init_std: Annotated[float, Gt(0)] | None = None
+    """Standard deviation of the first weights; sqrt(2 / (5 hidden)) when None (arXiv:1910.05895): narrow models that
+    start from transformers' 0.02 learn far more slowly."""
+    attention: str = option(default="sdpa", affects_weights=False)
+    """transformers' attention implementation."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        size = getattr(self, "head_size", None) or self.hidden / self.heads
+        if size % (2 if self.rotary else 1):
+            named = f"hidden={self.hidden} over heads={self.heads} is {size:g} per head"
+            rule = "rotary positions need a whole, even size" if self.rotary else "it must be whole"
+            raise RecipeError(f"{type(self).__name__}: {named}; {rule}: change one of them")
+
+    @classmethod
+    def options(cls) -> dict[str, dataclasses.Field[Any]]:
+        """The options in one order for all families: sizes, what is the family's own, how it starts and runs."""
+        found = super().options()
+        own = [name for name in found if name not in (*FIRST, *LAST)]
+        return {name: found[name] for name in (*FIRST, *own, *LAST) if name in found}
+
+    @property
+    def width(self) -> int:
+        """Of the feed-forward layer."""
+        return self.ffn or (-(-self.hidden * 8 // 3 // 32) * 32 if self.gated else 4 * self.hidden)
+
+    @property
+    def embeddings(self) -> int:
+        """Width of the table of embeddings."""
+        return self.hidden
+
+    @property
+    def depths(self) -> tuple[int, int]:
+        """Blocks of encoder and decoder, or of the only one there is and none."""
+        return self.layers, 0
+
+    @property
+    def computed_by(self) -> str:
+        """The implementation of attention that is used."""
+        return self.attention
+
+    @property
+    def shares(self) -> bool:
+        """Whether the embedding is also the output head."""
+        return self.tied
+
+    @property
+    def std(self) -> float:
+        """Of the first weights."""
+        return self.init_std or (2 / (5 * self.hidden)) ** 0.5
+
+    @abstractmethod
+    def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+        """transformers' config of these sizes, its special ids the tokenizer's."""
+
+    @abstractmethod
+    def parameters(self, vocabulary: int) -> int:
+        """Weights of the model with the head it is pretrained with."""
+
+    def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
+        """A new model with the head that the objective asks for; the one it is pretrained with when none is named."""
+        from smolrecipes.architectures.heads import check_offered, with_head
+        from smolrecipes.architectures.sizes import check
+
+        config, head = self.config(tokenizer), head or self.head
+        check_offered(type(self).__name__, config.model_type, self.family, head)
+        config._attn_implementation = self.computed_by
+        return check(with_head(config, head, labels), self, len(tokenizer))
+
+    def packs(self, model: PreTrainedModel) -> bool:
+        return self.exact and self.computed_by == "sdpa"
+
+    @classmethod
+    def plan(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Plan[Self]:
+        """Balanced sizes and a vocabulary for a budget of parameters, such as "10M", and why.
+
+        vocabulary: its size where a tokenizer is there; else one is proposed. tokens: how many the data has, roughly.
+        """
+        return plan(cls, budget, vocabulary, tokens)
+
+    @classmethod
+    def sized(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Self:
+        """The model of `plan`, which also says why."""
+        return cls.plan(budget, vocabulary, tokens).model
+
+
+def special(tokenizer: PreTrainedTokenizerBase, who: str, *needed: str) -> dict[str, int | None]:
+    """pad, bos and eos; cls and sep take the place of bos and eos where a tokenizer has only those."""
+    found = {name: getattr(tokenizer, f"{name}_token_id", None) for name in ("pad", "bos", "eos", "cls", "sep", "mask")}
+    for name, other in (("bos", "cls"), ("eos", "sep"), ("cls", "bos"), ("sep", "eos")):
+        found[name] = found[other] if found[name] is None else found[name]
+    if missing := [name for name in needed if found[name] is None]:
+        raise RecipeError(f"{who}: the tokenizer has no {missing[0]} token, which this model needs; train one that has")
+    return found
+
+
+def ends(found: dict[str, int | None]) -> dict[str, int | None]:
+    """What every config calls them."""
+    return {f"{name}_token_id": found[name] for name in ("pad", "bos", "eos")}

@@ -1,0 +1,204 @@
+"""Architectures and their heads: built tiny, trained a step, saved, reloaded by transformers alone; a thin slice of all.
+
+The whole matrix is `tests/full/test_architectures.py`, which takes these checks from here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from smolrecipes import (
+    ALBERT,
+    BART,
+    BERT,
+    ELECTRA,
+    GPT,
+    GPT2,
+    GPT3,
+    LUKE,
+    M2M100,
+    T5,
+    XLM,
+    Causal,
+    DeBERTa,
+    DeBERTaV3,
+    Decoder,
+    DistilBERT,
+    Gemma3,
+    Llama,
+    Longformer,
+    LoRA,
+    ModernBERT,
+    Qwen3,
+    RoBERTa,
+    SmolLM3,
+    Transformer,
+    XLNet,
+)
+from smolrecipes.architectures.heads import auto_class, offered
+from smolrecipes.architectures.scratch import Scratch
+
+VOCABULARY, LENGTH = 60, 12
+SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 16}
+
+
+class Words(SimpleNamespace):
+    """As much of a tokenizer as an architecture reads."""
+
+    def __len__(self) -> int:
+        return VOCABULARY
+
+
+IDS = {"pad": 0, "bos": 1, "eos": 2, "cls": 1, "sep": 2, "mask": 3, "unk": 4}
+TOKENIZER: Any = Words(**{f"{name}_token_id": value for name, value in IDS.items()})
+
+ENCODERS = [ALBERT, BERT, DeBERTa, DeBERTaV3, DistilBERT, ELECTRA, Longformer, LUKE, ModernBERT, RoBERTa, XLM, XLNet]
+OTHERS = [GPT, GPT2, GPT3, Gemma3, Llama, Qwen3, SmolLM3, BART, M2M100, T5, Transformer]
+OWN: dict[Any, dict[str, Any]] = {
+    Longformer: {"window": 4},
+    ModernBERT: {"layers": 3, "window": 6},
+    LUKE: {"entities": 20},
+    DeBERTaV3: {"buckets": 4},
+    Gemma3: {"window": 4, "full_every": 2},
+    GPT3: {"window": 4},
+}
+ALL: list[Scratch] = [
+    *(cls(**{**SIZES, **OWN.get(cls, {})}) for cls in (*ENCODERS, *OTHERS)),
+    *(Decoder(positions=kind, **SIZES) for kind in ("sinusoidal", "rotary", "alibi", "none")),
+    SmolLM3(no_rope_every=1, **SIZES),
+    DistilBERT(positions="sinusoidal", **SIZES),
+    Llama(rope_scaling="yarn", kv_heads=1, **SIZES),
+    Qwen3(head_size=8, kv_heads=1, **SIZES),
+    T5(activation="gated-gelu", decoder_layers=1, head_size=8, **SIZES),
+    *(Causal(kind, **SIZES) for kind in ("olmo2", "mistral", "phi3")),
+    Causal("mpt", attention="eager", **SIZES),
+]  # fmt: skip
+
+
+def heads(model: Scratch) -> list[str]:
+    return offered(model.config(TOKENIZER).model_type, model.family)
+
+
+def batch(built: Any, head: str) -> dict[str, Tensor]:
+    """Two texts, of which the second is shorter, and what the head learns from them."""
+    draw = torch.Generator().manual_seed(7)
+    ids = torch.randint(5, VOCABULARY, (2, LENGTH), generator=draw)
+    ids[0, -1], ids[1, -4], ids[1, -3:] = 2, 2, 0
+    found = {"input_ids": ids, "attention_mask": ids.ne(0).long()}
+    labels = ids.masked_fill(ids == 0, -100)
+    if head in ("sequence-classification", "regression"):
+        return {**found, "labels": torch.tensor([0.0, 1.0]) if head == "regression" else torch.tensor([0, 2])}
+    if head in ("token-classification", "discriminator"):
+        return {**found, "labels": (ids % 2).float() if head == "discriminator" else ids % 2}
+    if built.config.model_type == "longformer" and head in ("question-answering", "multiple-choice"):
+        found["global_attention_mask"] = torch.ones_like(ids)  # else it looks for three separators in each text
+    if head == "question-answering":
+        return {**found, "start_positions": torch.tensor([1, 2]), "end_positions": torch.tensor([3, 4])}
+    if head == "multiple-choice":
+        return {**{name: value[:, None].repeat(1, 3, 1) for name, value in found.items()}, "labels": ids[:, 0] % 3}
+    if head == "pretraining":
+        order = {"bert": "next_sentence_label", "albert": "sentence_order_label"}[built.config.model_type]
+        return {**found, "labels": labels, order: torch.tensor([0, 1])}
+    if head == "entities":
+        places = torch.full((2, 2, 4), -1)
+        places[:, :, 0] = torch.tensor([2, 5])
+        entities = torch.tensor([[5, 6], [7, 8]])
+        named = {
+            "entity_ids": entities,
+            "entity_position_ids": places,
+            "entity_attention_mask": torch.ones(2, 2).long(),
+        }
+        return {**found, **named, "labels": labels, "entity_labels": entities}
+    return {**found, "labels": labels}
+
+
+def outputs(built: Any, given: dict[str, Tensor]) -> list[Tensor]:
+    """Every tensor of a pass without dropout, the loss the first."""
+    with torch.no_grad():
+        return [value for value in built.eval()(**given).values() if isinstance(value, Tensor)]
+
+
+def gradients(built: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    built.train().zero_grad()
+    built(**given).loss.backward()
+    return {name: weight.grad.clone() for name, weight in built.named_parameters() if weight.grad is not None}
+
+
+def check_works(model: Scratch, head: str, folder: Path) -> None:
+    """Finite loss and gradients; what is saved reloads by transformers alone to the same numbers."""
+    torch.manual_seed(0)
+    built: Any = model.build(TOKENIZER, head, 3)
+    given = batch(built, head)
+    before = outputs(built, given)
+    assert all(bool(value.isfinite().all()) for value in before)
+    assert before[0].dim() == 0, "it computes no loss"
+    found = gradients(built, given)
+    assert all(bool(slope.isfinite().all()) for slope in found.values())
+    assert sum(bool(slope.any()) for slope in found.values()) > len(found) / 2
+    built.save_pretrained(folder)
+    again, report = auto_class(head).from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"] and type(again) is type(built)
+    again.set_attn_implementation(model.computed_by)
+    assert all(torch.equal(again.state_dict()[name], weight) for name, weight in built.state_dict().items())
+    # a product with a single column rounds by where its operands lie in memory
+    near = 1e-6 if head in ("regression", "multiple-choice") else 0
+    for was, now in zip(before, outputs(again, given)):
+        torch.testing.assert_close(now, was, rtol=0, atol=near)
+
+
+def check_checkpointing(model: Scratch) -> None:
+    """The same gradients when the backward pass computes everything again, or declared missing."""
+    torch.manual_seed(0)
+    built: Any = model.build(TOKENIZER)
+    given = batch(built, model.head)
+    lacks = "gradient checkpointing" in model.lacks
+    assert built.supports_gradient_checkpointing is not lacks
+    if lacks:
+        return
+    plain = gradients(built, given)
+    built.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    again = gradients(built, given)
+    assert plain.keys() == again.keys()
+    for name, slope in plain.items():
+        torch.testing.assert_close(again[name], slope, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def check_lora(model: Scratch) -> None:
+    """A LoRA on all linear layers learns, in the attention too or declared not to."""
+    torch.manual_seed(0)
+    built: Any = model.build(TOKENIZER)
+    adapted = LoRA(r=2).apply(built, TOKENIZER)
+    found = gradients(adapted, batch(built, model.head))
+    assert found and all("lora_" in name for name in found)
+    learned = {name.split(".lora_")[0] for name, slope in found.items() if slope.any()}
+    assert len(learned) >= model.layers
+    attends = any(("att" in name.lower() or "qkv" in name or "_proj" in name) for name in learned)
+    assert attends is ("all linear layers" not in model.lacks), sorted(learned)
+
+
+def check_declared(model: Scratch) -> None:
+    """The attention that it lacks is what transformers lacks."""
+    built: Any = model.build(TOKENIZER)
+    assert built._supports_sdpa is ("sdpa" not in model.lacks and model.computed_by == "sdpa")
+
+
+THIN = [(BERT(**SIZES), "pretraining"), (LUKE(entities=20, **SIZES), "entities"), (T5(**SIZES), "seq2seq"),
+        (XLNet(**SIZES), "permutation"), (ELECTRA(**SIZES), "discriminator"), (Decoder(positions="rotary", **SIZES), "causal")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "head"), THIN, ids=str)
+def test_a_head_learns_and_reloads(model: Scratch, head: str, tmp_path: Path) -> None:
+    check_works(model, head, tmp_path)
+
+
+@pytest.mark.parametrize("model", [ALBERT(**SIZES), RoBERTa(**SIZES)], ids=str)
+def test_what_it_lacks_is_declared(model: Scratch) -> None:
+    check_checkpointing(model)
+    check_lora(model)
+    check_declared(model)

@@ -1,0 +1,68 @@
+"""The model of a recipe: what it cannot do is refused, what is hardly meant is said, how its batches are laid out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
+
+from smolrecipes import BERT, CLM, GPT, Architecture, Characters, Llama, LoRA, Recipe, RoBERTa, Toy, Training, XLNet
+from smolrecipes.build import build_model, doubtful, lay_out
+from smolrecipes.errors import RecipeError
+
+SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 32}
+
+
+class Masked(CLM, name="masked-for-a-test"):
+    """An objective that asks for hidden words; here it is never computed."""
+
+    families = ("encoder",)
+    head = "masked"
+
+
+def words() -> PreTrainedTokenizerFast:
+    names = ["a", "b", "<pad>", "<s>", "</s>", "<mask>"]
+    raw = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="a"))
+    special = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "mask_token": "<mask>"}
+    return PreTrainedTokenizerFast(tokenizer_object=raw, **special)
+
+
+def recipe(model: Architecture, objective: CLM | None = None, **changes: Any) -> Recipe:
+    training = Training(steps=1, max_length=16, **changes)
+    tokenizer, data = Characters(), Toy("stories", rows=10)
+    return Recipe(model=model, tokenizer=tokenizer, data=data, objective=objective or CLM(), training=training)
+
+
+def test_checkpointing_that_transformers_lacks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as found:
+        recipe(GPT(**SIZES), gradient_checkpointing=True).trainer(tmp_path)
+    assert str(found.value).startswith(
+        "training.gradient_checkpointing: transformers has none for a openai-gpt; leave it"
+    )
+    build_model(recipe(Llama(**SIZES), gradient_checkpointing=True), words())
+
+
+def test_an_objective_of_another_family_is_refused() -> None:
+    with pytest.raises(RecipeError, match="model: clm fits decoder models; BERT is a encoder"):
+        build_model(recipe(BERT(**SIZES)), words())
+    assert type(build_model(recipe(BERT(**SIZES), Masked()), words())).__name__ == "BertForMaskedLM"
+
+
+def test_an_adapter_that_does_not_reach_the_attention_is_said() -> None:
+    assert doubtful(recipe(XLNet(**SIZES)).replace(adapter=LoRA())).startswith(
+        "adapter: XLNet's attention has no linear"
+    )
+    assert doubtful(recipe(Llama(**SIZES))) == ""
+
+
+@pytest.mark.parametrize(("model", "first"), [(RoBERTa(**SIZES), 3), (BERT(**SIZES), 0), (Llama(**SIZES), 0)], ids=repr)
+def test_positions_of_a_packed_row_begin_where_the_table_does(model: Architecture, first: int) -> None:
+    objective = Masked() if model.family == "encoder" else CLM()
+    asked = recipe(model, objective)
+    layout = lay_out(asked, build_model(asked, words()), words())
+    assert (layout.packed, layout.first) == (True, first)
+    batch = layout([([0, 1, 0], [0, 1, 0]), ([0, 1, 0, 1], [0, 1, 0, 1])])
+    assert batch["position_ids"].tolist() == [[first, first + 1, first, first + 1, first + 2]]
