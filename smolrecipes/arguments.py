@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MICRO_TOKENS = 16_384
 """Tokens that one forward pass takes at most, unless the recipe says how many rows."""
+CPU_TOKENS = 4_096
+"""On a CPU, where more at once is no faster (1,000 are within 5 % of it) and takes as much more memory."""
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
@@ -165,8 +167,8 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     share = ceil(rows / arguments.world_size)
     longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
     limit = (
-        MICRO_TOKENS if arguments.device.type == "cpu" or not training.rehearse else inf
-    )  # a GPU's is found by trying
+        CPU_TOKENS if arguments.device.type == "cpu" else inf if training.rehearse else MICRO_TOKENS
+    )  # inf: by trying
     accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
     arguments.gradient_accumulation_steps = accumulation

@@ -37,10 +37,7 @@ def lay_out(given: Several[tuple[Any, ...]], layout: Layout) -> dict[str, Any]:
     level = len(set(sizes)) == 1 and not any(sequence.shares[1] for sequence in sequences)
     packed = layout.packed and not level
     batch, starts = _pack(sequences, sizes, layout.first) if packed else _pad(sequences, sizes, layout.pad_id)
-    learned = [_learned(sequence, starts, row, packed) for row, sequence in enumerate(sequences)]
-    at, labels = (torch.from_numpy(np.concatenate(part)) for part in zip(*learned))
-    # numpy's repeat: torch's wakes its threads, which takes longer than the work
-    rows = torch.from_numpy(np.repeat(np.arange(len(sequences)), [len(found) for found, _ in learned]))
+    at, labels, rows = map(torch.from_numpy, _learned(sequences, sizes, starts, packed))
     facts = {"sequences": len(sizes), "input_tokens": sum(sizes)}
     return {**batch, "at": at, "labels": labels, "rows": rows, **facts}
 
@@ -75,10 +72,14 @@ def _pack(sequences: list[Sequence], sizes: list[int], first: int) -> tuple[dict
 
 
 def _learned(
-    sequence: Sequence, starts: NDArray[np.int64], row: int, packed: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where the labels of a sequence are predicted, and the labels."""
-    labels = np.asarray(sequence.labels, dtype=np.int64)[1:]
+    sequences: list[Sequence], sizes: list[int], starts: NDArray[np.int64], packed: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Where labels are predicted, which, and of which sequence each is: (labelled,) each, for all sequences at once."""
+    labels = np.concatenate([np.asarray(sequence.labels, dtype=np.int64)[1:] for sequence in sequences])
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    places = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     (found,) = np.nonzero(labels != IGNORE)
-    base, shared = sequence.shares if packed else (row, 0)
-    return np.where(found < shared, starts[base] + found, starts[row] + found - shared), labels[found]
+    labels, rows, places = labels[found], rows[found], places[found]
+    base, shared = np.array([s.shares if packed else (0, 0) for s in sequences])[rows].T
+    at = np.where(places < shared, starts[base] + places, starts[rows] + places - shared)
+    return at, labels, rows
