@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 MICRO_TOKENS = 16_384
 """Tokens that one forward pass takes at most, unless the recipe says how many rows."""
 CPU_TOKENS = 4_096
-"""On a CPU, where more at once is no faster (1,000 are within 5 % of it) and takes as much more memory."""
+"""On a CPU, where more at once is no faster and takes as much more memory; not for the trainers of others, some of which
+compute something else when they accumulate."""
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
@@ -166,9 +167,7 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     rows = rows_per_batch(training, sizes)
     share = ceil(rows / arguments.world_size)
     longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
-    limit = (
-        CPU_TOKENS if arguments.device.type == "cpu" else inf if training.rehearse else MICRO_TOKENS
-    )  # inf: by trying
+    limit = _most_tokens(arguments, training)
     accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
     arguments.gradient_accumulation_steps = accumulation
@@ -181,3 +180,12 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     if training.schedule == "wsd":
         arguments.lr_scheduler_kwargs = {**arguments.lr_scheduler_kwargs, "num_decay_steps": ceil(steps / 5)}
     return arguments
+
+
+def _most_tokens(arguments: TrainingArguments, training: Training) -> float:
+    """Tokens of a forward pass at the most; a GPU's are found by trying."""
+    from transformers import TrainingArguments
+
+    if arguments.device.type == "cpu":
+        return CPU_TOKENS if type(arguments) is TrainingArguments else MICRO_TOKENS
+    return inf if training.rehearse else MICRO_TOKENS

@@ -187,17 +187,20 @@ def _train(this: Run, assembly: Assembly) -> None:
 
 
 def _rehearse(trainer: Any) -> None:
-    """Says what the longest batch takes of memory; trainers of others and DeepSpeed's engine keep their own books."""
+    """Says what the longest batch takes of memory."""
     from smolrecipes.memory import rehearse
     from smolrecipes.trainer import RecipeTrainer
 
-    if isinstance(trainer, RecipeTrainer) and not trainer.is_deepspeed_enabled:
-        before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
-        rows = trainer.args.per_device_train_batch_size
-        parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
-        less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
-        if less or max(peaks.values()) >= 2**20:  # else it needs no more than the process holds anyway
-            say(f"  memory of the longest batch, in MiB: {parts}{less}")
+    if trainer.is_deepspeed_enabled or not isinstance(trainer, RecipeTrainer):
+        whose = "DeepSpeed holds it" if trainer.is_deepspeed_enabled else f"{type(trainer).__name__} is not ours"
+        say(f"  memory is not rehearsed: {whose}")
+        return
+    before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
+    rows = trainer.args.per_device_train_batch_size
+    parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
+    less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
+    if less or max(peaks.values()) >= 2**20:  # else it needs no more than the process holds anyway
+        say(f"  memory of the longest batch, in MiB: {parts}{less}")
 
 
 def _plain(entry: dict[str, float]) -> dict[str, float]:

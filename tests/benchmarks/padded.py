@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,12 @@ def trainer(case: Case, folder: Path) -> Trainer:
 
 def options(case: Case, folder: Path) -> dict[str, Any]:
     """The TrainingArguments of a case."""
-    accumulation = json.loads((folder / "facts.json").read_text())["accumulation"]
+    rows = case.micro or case.batch
     return {
         "output_dir": str(folder / "runs" / "padded"),
         "max_steps": case.steps + case.warm,
-        "per_device_train_batch_size": case.batch // accumulation,
-        "gradient_accumulation_steps": accumulation,
+        "per_device_train_batch_size": rows,
+        "gradient_accumulation_steps": case.batch // rows,
         "learning_rate": 5e-4,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 1,
