@@ -160,7 +160,8 @@ def rows_per_batch(training: Training, sizes: Any) -> int:
 
 def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: bool) -> TrainingArguments:
     """Micro-batch, accumulation and steps, derived from the global batch, the processes and the data."""
-    from smolrecipes.batches import count_batches, lengths
+    from smolrecipes.batches import count_batches
+    from smolrecipes.examples import lengths
 
     training, sizes = recipe.training, lengths(train.examples)
     per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)

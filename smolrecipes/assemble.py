@@ -35,8 +35,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
 
     from smolrecipes import optimizers
     from smolrecipes.arguments import MICRO_TOKENS, accepted, fit, options, rows_per_batch
-    from smolrecipes.batches import lengths
     from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
+    from smolrecipes.examples import lengths
     from smolrecipes.launch import one_gpu, use_cores
     from smolrecipes.prepare import precomputed, prepare
     from smolrecipes.tokenizers.report import lost

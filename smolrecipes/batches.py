@@ -10,6 +10,8 @@ import numpy as np
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 
+from smolrecipes.examples import Examples
+
 
 class Batches(Sampler[list[int]]):
     """A batch sampler: the micro-batches of this rank, in the order of the global batches.
@@ -100,10 +102,10 @@ class Loader(DataLoader[dict[str, Any]]):
         self, examples: Dataset, batches: Batches, collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
     ) -> None:
         def together(rows: list[dict[str, Any]]) -> dict[str, Any]:
-            batch = collate(rows or [examples[0]])
+            batch = collate(rows or [self.rows[0]])
             return {**batch, "origins": [row["origin"] for row in rows]}
 
-        self.rows, self.batches = _Rows(examples), batches
+        self.rows, self.batches = Examples(examples), batches
         super().__init__(self.rows, batch_sampler=batches, collate_fn=together)  # type: ignore[arg-type]
         self.seen: list[str] = []
         """Where the rows of the last global batch came from; the trainer fills it, the guard reads it."""
@@ -126,63 +128,8 @@ class Loader(DataLoader[dict[str, Any]]):
         self.batches.set_epoch(epoch)
 
 
-class _Rows:
-    """Rows of a table straight from its memory: to go through `datasets` takes several times as long."""
-
-    def __init__(self, examples: Dataset) -> None:
-        table = _table(examples)
-        self.size = len(table)
-        self.columns = {name: _Column(table.column(name)) for name in table.column_names}
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return {name: column[index] for name, column in self.columns.items()}
-
-    def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
-        return [self[index] for index in indices]
-
-
-class _Column:
-    """A column's values by row, as Python objects; of lists of numbers, slices of one array for each chunk."""
-
-    def __init__(self, column: Any) -> None:
-        import pyarrow as pa
-
-        self.starts = np.cumsum([0, *map(len, column.chunks)])
-        self.lists = pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type)
-        self.lists &= not (column.null_count or any(chunk.values.null_count for chunk in column.chunks if self.lists))
-        self.chunks = (
-            [(c.offsets.to_numpy(), c.values.to_numpy()) for c in column.chunks] if self.lists else column.chunks
-        )
-
-    def __getitem__(self, row: int) -> Any:
-        part = int(self.starts.searchsorted(row, side="right")) - 1
-        chunk, at = self.chunks[part], row - int(self.starts[part])
-        if not self.lists:
-            return chunk[at].as_py()
-        offsets, values = chunk
-        return values[offsets[at] : offsets[at + 1]].tolist()
-
-
-def _table(examples: Dataset) -> Any:
-    """The rows as an Arrow table, where they were selected or shuffled in their new order."""
-    return examples.with_format("arrow")[:] if examples._indices is not None else examples.data
-
-
 def input_tokens(batch: dict[str, Any]) -> int:
     """The tokens of a batch, every sequence counted whole and no padding."""
     if "input_tokens" in batch:
         return int(batch["input_tokens"])
     return int(batch["attention_mask"].sum()) if "attention_mask" in batch else int(batch["input_ids"].numel())
-
-
-def lengths(examples: Any) -> Any:
-    """Tokens of each example, (examples,) int64: its ids, and of a pair both answers, each with the prompt."""
-    import pyarrow.compute as pc
-
-    pair = ("prompt", "prompt", "chosen", "rejected")
-    names = pair if "chosen" in examples.column_names else ("input_ids",)
-    table = _table(examples)
-    return sum(pc.list_value_length(table.column(name)).to_numpy().astype(np.int64) for name in names)

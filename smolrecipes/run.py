@@ -211,12 +211,13 @@ def _plain(entry: dict[str, float]) -> dict[str, float]:
 
 def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
     """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
-    from smolrecipes.adapters.merge import merged, share
+    from smolrecipes.adapters.merge import merged
     from smolrecipes.summary import samples
+    from smolrecipes.weights import count_weights
 
     trainer, parts = assembly.trainer, assembly.parts
     model = trainer.accelerator.unwrap_model(trainer.model)
-    trained, total = share(model)
+    trained, total = count_weights(model)
     if is_first():
         adapted = hasattr(model, "merge_and_unload")
         if adapted:

@@ -27,16 +27,16 @@ ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
 
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
-    from smolrecipes.adapters.merge import share
-    from smolrecipes.batches import lengths
+    from smolrecipes.examples import lengths
     from smolrecipes.kernels import kernels
+    from smolrecipes.weights import count_weights
 
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
     tokens = float(sum(lengths(parts.train))) * seen / rows
     unit = "rows" if rows == assembly.train.rows - assembly.train.dropped else "blocks"
     passes = f"{seen / rows:.3g} times" if seen >= rows + parts.batch else "once" if seen >= rows else ""
-    trained, total = share(parts.model)
+    trained, total = count_weights(parts.model)
     precision = "bfloat16" if args.bf16 else "float16" if args.fp16 else "float32"
     say(f"\n{this.folder.name}")
     for sentence in assembly.sentences:

@@ -10,12 +10,13 @@ from accelerate.utils import AutocastKwargs
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
-from smolrecipes.adapters.merge import share
-from smolrecipes.batches import Batches, Loader, input_tokens, lengths
+from smolrecipes.batches import Batches, Loader, input_tokens
 from smolrecipes.callbacks.throughput import Throughput
+from smolrecipes.examples import lengths
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
 from smolrecipes.tally import Tally, precise
+from smolrecipes.weights import count_weights
 
 
 class RecipeTrainer(Trainer):  # type: ignore[misc]
@@ -41,16 +42,20 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> Loader:
         """The training rows, shuffled by (seed, epoch)."""
         steps, tokens = self.args.gradient_accumulation_steps, self.parts.batch_tokens
-        return self._loader(self.parts.train, self.parts.batch, steps, tokens=tokens, seed=self.parts.seed)
+        return self._loader(self.parts.train, self.parts.batch, steps, tokens, self.parts.seed)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Loader:
         """The held-out rows, in order."""
         rows = self.parts.validation if eval_dataset is None else eval_dataset
         return self._loader(rows, self.args.per_device_eval_batch_size * self.args.world_size)
 
-    def _loader(self, examples: Any, batch: int, steps: int = 1, **more: Any) -> Loader:
-        place = {"rank": self.args.process_index, "world": self.args.world_size, "level": self.parts.layout.packed}
-        batches = Batches(lengths(examples), batch=batch, steps=steps, **place, **more)
+    def _loader(
+        self, examples: Any, batch: int, steps: int = 1, tokens: int | None = None, seed: int | None = None
+    ) -> Loader:
+        batches = Batches(
+            lengths(examples), batch=batch, steps=steps, tokens=tokens, level=self.parts.layout.packed,
+            rank=self.args.process_index, world=self.args.world_size, seed=seed,
+        )  # fmt: skip
         return Loader(examples, batches, lambda rows: self.objective.collate(rows, self.parts.layout))
 
     def get_batch_samples(
@@ -59,18 +64,19 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         """The micro-batches of one step on this rank, and the counts of the global batch over all ranks."""
         self.throughput.fetch()
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
-        counts: dict[str, int] = {}
+        counts: dict[str, float] = {}
+        tokens = sum(input_tokens(batch) for batch in batches if batch["origins"])
         for batch in batches:
             batch["counts"] = self.objective.counts(batch)
-            for unit, count in {**batch["counts"], "input": input_tokens(batch)}.items():
+            for unit, count in batch["counts"].items():
                 counts[unit] = counts.get(unit, 0) + (count if batch["origins"] else 0)
-        totals: dict[str, float] = dict(counts)
         if self.args.world_size > 1:  # alone, a GPU need not be waited for
-            sums = self.accelerator.reduce(precise(torch.tensor(list(counts.values()), device=device)))
-            totals = dict(zip(counts, sums.tolist()))
-        self.state.num_input_tokens_seen += int(totals.get("input", 0))
+            mine = precise(torch.tensor([*counts.values(), tokens], device=device))
+            *sums, tokens = self.accelerator.reduce(mine).tolist()
+            counts = dict(zip(counts, sums))
+        self.state.num_input_tokens_seen += int(tokens)
         self.callback_handler.train_dataloader.seen = [origin for batch in batches for origin in batch["origins"]]
-        return batches, totals
+        return batches, counts
 
     def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> Any:
         """The loss runs in the precision of the model: accelerate wraps the model alone, and the head is outside of it."""
@@ -127,7 +133,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         if not self.weights:
             model = self.accelerator.unwrap_model(self.model)
             tables = [part for part in model.modules() if isinstance(part, torch.nn.Embedding)]
-            self.weights = share(model)[1] - sum(share(table)[1] for table in tables)
+            self.weights = count_weights(model)[1] - sum(count_weights(table)[1] for table in tables)
         return 6 * self.weights * input_tokens(inputs)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

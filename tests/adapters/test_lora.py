@@ -18,8 +18,9 @@ from transformers import (
 )
 
 from smolrecipes.adapters.lora import LoRA
-from smolrecipes.adapters.merge import merged, share
+from smolrecipes.adapters.merge import merged
 from smolrecipes.errors import RecipeError
+from smolrecipes.weights import count_weights
 
 SIZES = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 TEXT = torch.arange(2, 14)[None]
@@ -164,6 +165,6 @@ def test_rslora_and_alpha_reach_peft(tmp_path):
 def test_share_counts_tied_weights_once():
     model = llama()
     total = sum(weight.numel() for weight in model.parameters())
-    assert share(model) == (total, total)
-    trained, whole = share(LoRA(r=2).apply(model, None))
+    assert count_weights(model) == (total, total)
+    trained, whole = count_weights(LoRA(r=2).apply(model, None))
     assert trained == 2 * 2 * (16 + 16 + 16 + 8 + 16 + 8 + 16 + 16 + 3 * (16 + 32)) and whole == total + trained

@@ -15,10 +15,11 @@ pytest.importorskip("bitsandbytes")
 
 from smolrecipes import CLM, Llama, LoRA, QLoRA, Recipe, RecipeError, Toy, Trained, Training, run
 from smolrecipes.adapters.four_bit import Linear4bit, in_float
-from smolrecipes.adapters.merge import merged, share
+from smolrecipes.adapters.merge import merged
 from smolrecipes.callbacks.flops import Arithmetic
 from smolrecipes.memory import selective
 from smolrecipes.objectives.forward import reference
+from smolrecipes.weights import count_weights
 
 SIZES = {"vocab_size": 40, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
 TEXT = torch.arange(2, 34).reshape(2, 16)
@@ -155,7 +156,7 @@ class _Products(TorchDispatchMode):
 
 def test_weights_of_two_to_a_byte_are_counted_one_by_one():
     ours, theirs = QLoRA(r=4).apply(llama(), None), LoRA(r=4).apply(llama(), None)
-    assert share(ours) == share(theirs)
+    assert count_weights(ours) == count_weights(theirs)
     counted = []
     for model in (ours, theirs):
         arithmetic = Arithmetic(model)

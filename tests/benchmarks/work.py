@@ -26,7 +26,7 @@ def prepare(case: Case, folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     trainer = recipe(case, folder).trainer(runs=folder / "runs")
     seconds = time.perf_counter() - began
-    from smolrecipes.batches import lengths
+    from smolrecipes.examples import lengths
 
     examples, sampler = trainer.train_dataset, trainer.get_train_dataloader().batch_sampler
     order = [row for batch in sampler for row in batch][: needed - case.batch]
