@@ -61,7 +61,9 @@ def _called(words: list[str]) -> int:
 def _interrupted() -> int:
     if os.environ.get("RANK", "0") == "0":
         print(
-            "stopped; a run goes on from its newest checkpoint, if one was saved, by the same command", file=sys.stderr
+            "stopped; the same command goes on from the newest checkpoint (training.save_every says how often one is "
+            "saved), or starts over where there is none yet",
+            file=sys.stderr,
         )
     return 130
 

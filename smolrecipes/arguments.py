@@ -176,6 +176,7 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     if training.tokens:
         steps = ceil(training.tokens * per_epoch / sum(sizes))
     arguments.max_steps = steps
+    arguments.logging_steps = min(training.log_every, steps)
     arguments.warmup_steps = round(training.warmup * steps)
     arguments.save_steps = training.save_every or max(50, ceil(steps / 10))
     if training.schedule == "wsd":

@@ -17,7 +17,9 @@ from smolrecipes.values import NOTHING, is_number, literal, parsed, raw, read_js
 
 __all__ = ["Changed", "change", "override", "resolve"]
 
-ONE_OF: dict[type[Component], tuple[str, ...]] = {Training: ("epochs", "steps", "tokens")}
+ONE_OF: dict[type[Component], tuple[tuple[str, ...], ...]] = {
+    Training: (("epochs", "steps", "tokens"), ("global_batch_size", "global_batch_tokens"))
+}
 """Options of which one at most is set: to set one on the command line is to clear the others."""
 
 
@@ -105,14 +107,15 @@ class _Work:
             changes[name] = self.inside(changes[name], cls.hints()[name], inner, path)
         return {**self.cleared(cls, options, changes, where), **changes}
 
-    def cleared(self, cls: type[Component], old: dict[str, Any], new: dict[str, Any], where: str) -> dict[str, None]:
+    def cleared(self, cls: type[Component], old: dict[str, Any], new: dict[str, Any], where: str) -> dict[str, Any]:
         """The options that one that is set now replaces."""
-        out: dict[str, None] = {}
-        for group in (group for owner, group in ONE_OF.items() if issubclass(cls, owner)):
+        out: dict[str, Any] = {}
+        defaults = {name: option.default for name, option in cls.options().items()}
+        for group in (group for owner, groups in ONE_OF.items() if issubclass(cls, owner) for group in groups):
             now = [f"{where}{name}={new[name]}" for name in group if new.get(name) is not None]
-            for name in (n for n in group if now and n not in new and old.get(n) is not None):
+            for name in (n for n in group if now and n not in new and old[n] != defaults[n]):
                 self.notes.append(f"{now[0]} replaces {name}={old[name]}")
-                out[name] = None
+                out[name] = defaults[name]
         return out
 
     def swapped(self, hint: Any, current: Any, text: str, inner: list[_Item], path: str) -> Any:

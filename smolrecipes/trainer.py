@@ -142,6 +142,9 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             found = self.tally.means(self.accelerator)
             extra = {name: value for name, value in found.items() if name != "loss" and len(found) > 2}
             logs = {**logs, **extra, "tokens": self.state.num_input_tokens_seen}
+        if "train_loss" in logs and self.args.world_size > 1:  # Trainer adds up this rank's share since the last log
+            mine = torch.tensor(logs["train_loss"], device=self.args.device)
+            logs["train_loss"] = self.accelerator.reduce(mine, "mean").item()
         super().log(logs, start_time)
 
 

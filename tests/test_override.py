@@ -184,6 +184,15 @@ def test_one_length_replaces_another_and_says_so() -> None:
         change(RECIPE, ["training.steps=100", "training.epochs=3"])
 
 
+def test_a_batch_in_tokens_replaces_one_in_rows_and_the_other_way_round() -> None:
+    rows = RECIPE.replace(training=Training(global_batch_size=8, max_length=64))
+    tokens = change(rows, ["training.global_batch_tokens=512"])
+    assert tokens.recipe.training == Training(global_batch_tokens=512, max_length=64)
+    assert tokens.notes == ("training.global_batch_tokens=512 replaces global_batch_size=8",)
+    again = change(tokens.recipe, ["training.global_batch_size=4"]).recipe
+    assert again.training == Training(global_batch_size=4, max_length=64)
+
+
 def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
     changed = change(SCRATCH, ["model=org/name"])
     assert changed.recipe.tokenizer is None

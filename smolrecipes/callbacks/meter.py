@@ -74,7 +74,9 @@ class Meter:
             return {}
         found = {"tokens_per_second": tokens / seconds, "padding_share": padding / positions} if positions else {}
         found |= {"flops_per_second": flops / seconds} if flops else {}
-        found |= {"mfu": flops / seconds / peak} if peak and flops else {}
+        if peak and flops:  # what the run reached itself counts, where other work slowed the measurement
+            self.peak = max(self.peak, flops / seconds / world)
+            found["mfu"] = flops / seconds / max(peak, flops / seconds)
         found |= {f"time_{phase}": part / world / seconds for phase, part in zip(PHASES, spent)}
         return {name: float(f"{value:.4g}") for name, value in found.items()}
 

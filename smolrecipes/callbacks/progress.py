@@ -106,7 +106,8 @@ def _tokens(state: TrainerState, logs: dict[str, Any]) -> float | None:
 def _speed(line: _Line, state: TrainerState, logs: dict[str, Any]) -> dict[str, str]:
     """What `Throughput` found, or tokens per second since the last training log, where the trainer counts tokens."""
     if "loss" not in logs:
-        line.since = time.monotonic() if "eval_loss" in logs else line.since  # evaluation is not training time
+        if "eval_loss" in logs:  # evaluation is not training time
+            line.since, line.started = time.monotonic(), line.started + logs.get("eval_runtime", 0.0)
         return {}
     if "tokens_per_second" in logs:
         told = f" ({logs['mfu']:.0%} MFU)" if "mfu" in logs else ""

@@ -23,7 +23,7 @@ NAMES = {"tokens_per_second", "padding_share", "flops_per_second", "mfu", *PHASE
 
 @pytest.fixture(autouse=True)
 def _known_peak(monkeypatch):
-    monkeypatch.setattr(meter, "matmul_peak", lambda *given: 1e9)
+    monkeypatch.setattr(meter, "matmul_peak", lambda *given: 1e15)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_every_second_belongs_to_its_phase(make_trainer, second, accumulate):
         }  # fmt: skip
         assert sum(row[name] for name in PHASES) == pytest.approx(1, abs=1e-3)
         assert row["tokens_per_second"] == pytest.approx(32 * accumulate / whole, rel=1e-3)  # 4 rows of 8 tokens
-        assert row["mfu"] == pytest.approx(row["flops_per_second"] / 1e9, rel=1e-2)
+        assert row["mfu"] == pytest.approx(row["flops_per_second"] / 1e15, rel=1e-2)
     last = next(entry for entry in trainer.state.log_history if "train_loss" in entry)
     assert last["tokens_per_second"] == pytest.approx(
         8 * 32 * accumulate / (8 * whole + 4 * (accumulate == 1)), rel=1e-3
