@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.objectives.cut import cut_pieces, harmless
+from smolrecipes.objectives.cut import control_tokens, cut_pieces, harmless
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
@@ -162,9 +162,8 @@ def _around(
 
 
 def _closing(rest: str, tail: str, message: Message, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The length of what ends a turn: `tail`, which follows its content, up to and including its first special token."""
-    marks = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    ends = [tail.find(mark) + len(mark) for mark in marks.union(tokenizer.all_special_tokens) if mark in tail]
+    """The length of what ends a turn: `tail`, which follows its content, up to and including its first control token."""
+    ends = [tail.find(mark) + len(mark) for mark in control_tokens(tokenizer) if mark in tail]
     exact = rest.endswith(tail) and rest[: len(rest) - len(tail)].strip() == _answer(message)
     if not ends or not exact or message.get("tool_calls"):
         raise RecipeError(

@@ -9,18 +9,32 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CUT = "\ufdd0"
 """The mark of a cut: a code point that Unicode gives no character; where somebody does write it, it is doubled."""
+CHAT = [{"role": role, "content": "?"} for role in ("system", "user", "assistant", "user", "assistant")]
+"""A conversation that shows what a template writes around turns."""
+_known: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[Any, frozenset[str]]] = WeakKeyDictionary()
+"""The control tokens of each tokenizer, and what they were found with."""
 
 
 def harmless(said: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
-    """Messages or tools whose text is cut inside everything that spells a control token: only templates write those."""
-    special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    return _cut(said, _spelled(frozenset(special.union(tokenizer.all_special_tokens))))
+    """Messages whose text is cut inside everything that spells a control token: only templates write those."""
+    return _cut(said, _spelled(control_tokens(tokenizer)))
+
+
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
+    """The special tokens, and the added ones that the chat template writes around turns, special or not."""
+    state = (tokenizer.chat_template, len(tokenizer), tokenizer.eos_token)
+    if tokenizer not in _known or _known[tokenizer][0] != state:
+        _known[tokenizer] = state, _control_tokens(tokenizer)
+    return _known[tokenizer][1]
 
 
 def as_it_is(text: str) -> str:
@@ -28,19 +42,48 @@ def as_it_is(text: str) -> str:
     return text.replace(CUT, CUT * 2)
 
 
+def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
+    added = {str(token): token.special for token in tokenizer.added_tokens_decoder.values()}
+    special = {token for token, is_special in added.items() if is_special}
+    written = _written(tokenizer) if tokenizer.chat_template else ""
+    around = {token for token in added if token in written and re.search(r"[^\w\s]", token)}  # no word, no line end
+    thoughts = {token for token in around if "think" in token.lower()}  # which the assistant writes itself
+    return frozenset(special.union(tokenizer.all_special_tokens, around - thoughts))
+
+
+def _written(tokenizer: PreTrainedTokenizerBase) -> str:
+    """A conversation as the template writes it."""
+    from smolrecipes.objectives.chat import render
+
+    try:
+        return render(CHAT, tokenizer, None)
+    except RecipeError:  # some have no system message
+        return render(CHAT[1:], tokenizer, None)
+
+
 @lru_cache(maxsize=8)
 def _spelled(tokens: frozenset[str]) -> re.Pattern[str]:
     """The first character of each control token in a text, also of one that begins inside another; and the cut itself."""
-    every = "|".join(re.escape(token) for token in sorted(tokens) if len(token) > 1)
-    return re.compile(f"{CUT}|(?=(?:{every or '(?!)'})).", re.DOTALL)
+    every = [f"{re.escape(token[0])}(?={re.escape(token[1:])})" for token in sorted(tokens) if len(token) > 1]
+    letters = [f"(?P<letter>[{re.escape(''.join(alone))}])"] if (alone := {t for t in tokens if len(t) == 1}) else []
+    return re.compile("|".join([CUT, *letters, *every]))
 
 
 def _cut(said: Any, spelled: re.Pattern[str]) -> Any:
     if isinstance(said, str):
-        return spelled.sub(rf"\g<0>{CUT}", said)
+        return spelled.sub(_marked, said)
     if isinstance(said, dict):
         return {_cut(key, spelled): _cut(value, spelled) for key, value in said.items()}
     return [_cut(part, spelled) for part in said] if isinstance(said, (list, tuple)) else said
+
+
+def _marked(found: re.Match[str]) -> str:
+    if found.lastgroup:
+        raise RecipeError(
+            f"a message spells {found[0]!r}, a control token of one character, which cannot be cut to be read as text; "
+            "leave it out of the message, or give the tokenizer a longer control token"
+        )
+    return found[0] + CUT
 
 
 def cut_pieces(text: str) -> list[str]:
