@@ -6,6 +6,7 @@ becomes the tokens of `<` and of `|im_end|>`, while that of the template is one 
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,17 @@ _known: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[Any, frozenset[str]]] =
 def harmless(said: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
     """Messages whose text is cut inside everything that spells a control token: only templates write those."""
     return _cut(said, _spelled(control_tokens(tokenizer)))
+
+
+def harmless_tools(tools: list[Any] | None, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """Tools, cut in the same way: equal ones once, since most rows have the same."""
+    return tools and _cut_json(json.dumps(tools), _spelled(control_tokens(tokenizer)))
+
+
+def spelling(messages: list[Any], tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many messages spell control tokens."""
+    spelled = _spelled(control_tokens(tokenizer))
+    return sum(_cut(message, spelled) != message for message in messages)
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
@@ -75,6 +87,11 @@ def _cut(said: Any, spelled: re.Pattern[str]) -> Any:
     if isinstance(said, dict):
         return {_cut(key, spelled): _cut(value, spelled) for key, value in said.items()}
     return [_cut(part, spelled) for part in said] if isinstance(said, (list, tuple)) else said
+
+
+@lru_cache(maxsize=8)
+def _cut_json(text: str, spelled: re.Pattern[str]) -> Any:
+    return _cut(json.loads(text), spelled)
 
 
 def _marked(found: re.Match[str]) -> str:

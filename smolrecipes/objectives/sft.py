@@ -31,13 +31,15 @@ class SFT(Objective, name="sft"):
     ) -> dict[str, Any] | None:
         """Ids and labels, cut at `max_length` tokens; None when no label is left."""
         from smolrecipes.objectives.chat import encode
+        from smolrecipes.objectives.cut import spelling
         from smolrecipes.objectives.losses import IGNORE
 
         ids, labels = encode(row["messages"], tokenizer, row["tools"], self.learn)
         kept = labels[:max_length]
         if all(label == IGNORE for label in kept[1:]):
             return None
-        return {"input_ids": ids[:max_length], "labels": kept, "cut": max(0, len(ids) - max_length)}
+        counts = {"cut": max(0, len(ids) - max_length), "spelt": spelling(row["messages"], tokenizer)}
+        return {"input_ids": ids[:max_length], "labels": kept, **counts}
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """The conversations, with their labels."""
