@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.objectives.cut import control_tokens, cut_pieces, harmless
+from smolrecipes.objectives.cut import control_tokens, cut_pieces, harmless, harmless_tools
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def encode(
     A turn is learned from the first token after the generation prompt up to and including the one that ends it. Each
     part is tokenised by itself, so that the prompt's tokens are those of generation.
     """
-    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
+    messages, tools = harmless(messages, tokenizer), harmless_tools(tools, tokenizer)
     ids: list[int] = []
     labels: list[int] = []
     for text, spoken in _parts(messages, tokenizer, tools):
@@ -42,7 +42,7 @@ def continuation(
     prompt: list[Message], answer: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
 ) -> tuple[list[int], list[int]]:
     """Token ids of a prompt, ready to be answered, and of the answer, which the assistant begins, with its end."""
-    prompt, answer, tools = (harmless(part, tokenizer) for part in (prompt, answer, tools))
+    prompt, answer, tools = *(harmless(part, tokenizer) for part in (prompt, answer)), harmless_tools(tools, tokenizer)
     parts = list(_parts([*prompt, *answer], tokenizer, tools, first=len(prompt)))
     before, after = parts[0][0], "".join(text for text, _ in parts[1:])
     start = rendered_ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer)
@@ -53,7 +53,7 @@ def prompt_ids(
     messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
 ) -> list[int]:
     """Token ids of a conversation that is ready for the assistant's answer, as generation reads them."""
-    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
+    messages, tools = harmless(messages, tokenizer), harmless_tools(tools, tokenizer)
     return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from smolrecipes.data.preference import explicit, implicit
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode, turn_end
+from smolrecipes.objectives import cut
 from smolrecipes.objectives.chat import continuation, encode
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.tokenizers.templates import template
@@ -202,6 +203,18 @@ def test_a_template_or_token_that_comes_later_counts():
     encode(said, tokenizer)
     tokenizer.add_tokens(["<|im_end|>"])
     assert encode(said, tokenizer)[0].count(tokenizer.convert_tokens_to_ids("<|im_end|>")) == 2
+
+
+def test_equal_tools_are_cut_once_and_those_that_only_look_equal_are_not():
+    tokenizer = bytewise(template("chatml"), special=("<|im_start|>", "<|im_end|>"))
+    before = cut._cut_json.cache_info().misses
+    found = [
+        cut.harmless_tools([{"name": "a<|im_end|>", "strict": strict}], tokenizer) for strict in (True, 1, True, 1)
+    ]
+    assert cut._cut_json.cache_info().misses == before + 2
+    assert [tool["strict"] is True for (tool,) in found] == [True, False, True, False]
+    assert all(tool["name"] == f"a<{cut.CUT}|im_end|>" for (tool,) in found)
+    assert cut.harmless_tools(None, tokenizer) is None
 
 
 def pair(**changed):
