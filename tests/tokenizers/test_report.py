@@ -108,6 +108,15 @@ def test_a_sample_is_of_a_hundred_rows_at_most() -> None:
         assert min(count, 50) <= len(texts) <= 100 and texts[0] == "0"
 
 
+@pytest.mark.parametrize("name", ["ByT5Tokenizer", "CanineTokenizer"])
+def test_a_tokenizer_without_a_rust_side_is_told_by_its_tokens(name: str) -> None:
+    import transformers
+
+    found = report(getattr(transformers, name)(), {"en": ["Anna è"]})
+    assert found.groups["en"].tokens == len(found.split["en"]) == (7 if name == "ByT5Tokenizer" else 6)
+    assert found.split["en"][:5] == list("Anna ")
+
+
 def test_without_rows_there_is_a_sentence(kind: str, component: Any) -> None:
     if kind == "bytes":
         assert len(component(kind).build(None)) == 260
