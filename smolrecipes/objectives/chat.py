@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.conversation.cut import control_tokens, harmless, harmless_tools
+from smolrecipes.conversation.render import REMEDY, Message, render
+from smolrecipes.conversation.tokens import opening, rendered_ids
 from smolrecipes.errors import RecipeError
-from smolrecipes.objectives.cut import control_tokens, cut_pieces, harmless, harmless_tools
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from transformers import PreTrainedTokenizerBase
-
-Message = dict[str, Any]
-REMEDY = "use another template, as in tokenizer.chat_template=chatml"
 
 
 def encode(
@@ -47,52 +46,6 @@ def continuation(
     before, after = parts[0][0], "".join(text for text, _ in parts[1:])
     start = rendered_ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer)
     return start, rendered_ids(after, tokenizer)
-
-
-def prompt_ids(
-    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
-) -> list[int]:
-    """Token ids of a conversation that is ready for the assistant's answer, as generation reads them."""
-    messages, tools = harmless(messages, tokenizer), harmless_tools(tools, tokenizer)
-    return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
-
-
-def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of a text to continue, without a template: bos where the tokenizer adds it, and never no token."""
-    first, *rest = cut_pieces(text)
-    ids = list(tokenizer(first, verbose=False)["input_ids"])
-    while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
-        ids.pop()
-    if not ids:
-        start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        if start is None:
-            raise RecipeError("an empty prompt needs a token to start from, and the tokenizer has neither bos nor eos")
-        ids = [start]
-    return ids + [token for piece in rest for token in _ids(piece, tokenizer)]
-
-
-def render(
-    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None, prompt: bool = False
-) -> str:
-    """The conversation as text; with `prompt`, ready for the assistant's answer."""
-    from jinja2 import TemplateError
-
-    if not messages:
-        raise RecipeError("there is no message to write with the chat template")
-    try:
-        text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
-    except TemplateError as error:
-        raise RecipeError(f"the chat template cannot write these messages ({error}); {REMEDY}") from error
-    return str(text)
-
-
-def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of what was rendered: its control tokens are read as such, also by a tokenizer that finds none in text."""
-    return [token for piece in cut_pieces(text) for token in _ids(piece, tokenizer)]
-
-
-def _ids(piece: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    return list(tokenizer(piece, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
 
 
 def _parts(

@@ -36,8 +36,8 @@ class KTO(TRLObjective, PairwiseObjective, name="kto"):
         """Of a pair as `PairwiseObjective` does; of an answer its ids after those of the prompt, and the judgement."""
         if "completion" not in row:
             return super().prepare(row, tokenizer, max_length)
+        from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import continuation
-        from smolrecipes.objectives.cut import spelling
 
         roles = [message["role"] for message in row["completion"]]
         if roles != ["assistant"]:

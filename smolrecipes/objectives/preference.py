@@ -49,8 +49,8 @@ class PairwiseObjective(Objective):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """Ids of the prompt and both answers; answers are cut at `max_length`, None when nothing of one is left."""
+        from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import continuation
-        from smolrecipes.objectives.cut import spelling
 
         for side in ("chosen", "rejected"):
             _check_answer(side, row[side])

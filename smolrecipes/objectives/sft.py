@@ -30,8 +30,8 @@ class SFT(Objective, name="sft"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """Ids and labels, cut at `max_length` tokens; None when no label is left."""
+        from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import encode
-        from smolrecipes.objectives.cut import spelling
         from smolrecipes.objectives.losses import IGNORE
 
         ids, labels = encode(row["messages"], tokenizer, row["tools"], self.learn)

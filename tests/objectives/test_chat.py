@@ -10,10 +10,11 @@ import trl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from smolrecipes.conversation import cut
+from smolrecipes.conversation.tokens import turn_end
 from smolrecipes.data.preference import explicit, implicit
 from smolrecipes.errors import RecipeError
-from smolrecipes.generate import _encode, turn_end
-from smolrecipes.objectives import cut
+from smolrecipes.generate import _encode
 from smolrecipes.objectives.chat import continuation, encode
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.tokenizers.templates import template

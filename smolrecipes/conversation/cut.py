@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from smolrecipes.conversation.render import render
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
 
 def _written(tokenizer: PreTrainedTokenizerBase) -> str:
     """A conversation as the template writes it."""
-    from smolrecipes.objectives.chat import render
-
     try:
         return render(CHAT, tokenizer, None)
     except RecipeError:  # some have no system message
