@@ -114,10 +114,10 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
 
 
 def some_texts(rows: Dataset) -> list[str]:
-    """Texts of a hundred rows, evenly spread."""
+    """Texts of a hundred rows at most, evenly spread."""
     from smolrecipes.data.rows import texts
 
-    return [text for index in range(0, len(rows), max(1, len(rows) // 100)) for text in texts(rows[index])]
+    return [text for index in range(0, len(rows), max(1, -(-len(rows) // 100))) for text in texts(rows[index])]
 
 
 def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:

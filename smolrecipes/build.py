@@ -104,7 +104,7 @@ def check_checkpointing(model: Any, asked: bool | str) -> None:
 
 def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     """Writes into the model's generation settings which tokens end an answer: eos, and the chat template's turn end."""
-    from smolrecipes.generate import turn_end
+    from smolrecipes.conversation.tokens import turn_end
 
     if getattr(model, "generation_config", None) is not None:
         ends = {tokenizer.eos_token_id, turn_end(tokenizer)} - {None}

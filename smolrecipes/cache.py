@@ -51,10 +51,11 @@ def _key(parts: list[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """The hash of what turns rows into examples: our objectives, and the versions of the tokenizers below them."""
+    """The hash of what turns rows into examples: conversations, objectives, the versions of the tokenizers below them."""
     digest = hashlib.sha256(f"{version('transformers')} {version('tokenizers')}".encode())
     package = Path(__file__).parent
-    for file in (package / "prepare.py", package / "workers.py", *sorted((package / "objectives").glob("*.py"))):
+    found = [file for folder in ("conversation", "objectives") for file in sorted((package / folder).glob("*.py"))]
+    for file in (package / "prepare.py", package / "workers.py", *found):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

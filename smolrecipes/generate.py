@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from smolrecipes.conversation.cut import as_it_is, harmless
+from smolrecipes.conversation.tokens import opening, prompt_ids, turn_end
 from smolrecipes.errors import RecipeError
 from smolrecipes.recipe import Decoding
 
@@ -114,20 +116,6 @@ def untouched(model: PreTrainedModel) -> Iterator[None]:
             torch.mps.set_rng_state(mps)
 
 
-def turn_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """The token that the chat template writes after an answer, such as <|im_end|>."""
-    if not tokenizer.chat_template:
-        return None
-    from smolrecipes.objectives.chat import rendered_ids
-
-    marker = "smolrecipes"
-    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": marker}]
-    text = str(tokenizer.apply_chat_template(chat, tokenize=False))
-    after = rendered_ids(text.rpartition(marker)[2].lstrip(), tokenizer)
-    known = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
-    return int(after[0]) if after and after[0] in known else None
-
-
 def _encode(
     tokenizer: PreTrainedTokenizerBase,
     prompt: Prompt,
@@ -140,8 +128,6 @@ def _encode(
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
-    from smolrecipes.objectives.chat import prompt_ids
-
     return prompt_ids(messages, tokenizer, tools)
 
 
@@ -150,9 +136,6 @@ def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any, 
         raise RecipeError(
             "the tokenizer has no chat template, so this model only continues text; give it a plain string"
         )
-    from smolrecipes.objectives.chat import opening
-    from smolrecipes.objectives.cut import as_it_is, harmless
-
     return opening(as_it_is(prompt) if text else harmless(prompt, tokenizer), tokenizer)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.errors import RecipeError
+
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from smolrecipes.recipe import Recipe
 
 PACKAGES = ("smolrecipes", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
@@ -25,3 +32,31 @@ def lineage(recipe: Recipe, command: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: version(name) for name in PACKAGES},
     }
+
+
+def write(file: Path, recipe: Recipe, command: str) -> None:
+    """The lineage of a run that begins or goes on; what it began with stays."""
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kept = {"tokenizer": before["tokenizer"]} if "tokenizer" in before else {}
+    file.write_text(json.dumps({**lineage(recipe, command), **kept}, indent=2), encoding="utf-8")
+
+
+def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: bool) -> None:
+    """Adds the tokenizer that a run begins with; RecipeError where a run that resumes has another one now.
+
+    It is built anew each time, and another version of `tokenizers` may learn another from the same rows.
+    """
+    from smolrecipes.prepare import tokenizer_text
+
+    found = json.loads(file.read_text(encoding="utf-8"))
+    now = {
+        "sha256": hashlib.sha256(tokenizer_text(tokenizer).encode()).hexdigest(),
+        "tokenizers": version("tokenizers"),
+    }
+    then = found.get("tokenizer", now) if resumes else now
+    if then["sha256"] != now["sha256"]:
+        raise RecipeError(
+            f"{file.parent}: the tokenizer learned now is not the one that this run began with (tokenizers "
+            f"{then['tokenizers']} then, {now['tokenizers']} now): --fresh starts over"
+        )
+    file.write_text(json.dumps({**found, "tokenizer": then}, indent=2), encoding="utf-8")

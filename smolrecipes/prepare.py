@@ -33,14 +33,18 @@ class Prepared:
     """Rows in which nothing could be learned within the length."""
     cut: int
     """Rows that lost tokens to the length."""
+    spelt: int
+    """Messages that spell control tokens."""
 
     @property
     def sentence(self) -> str:
         """What was lost, or nothing."""
-        lost = [f"{self.dropped:,} rows dropped: nothing left to learn"] if self.dropped else []
-        return "; ".join(
-            lost + ([f"{self.cut:,} of {self.rows:,} rows cut at training.max_length"] if self.cut else [])
-        )
+        said = {
+            f"{self.dropped:,} rows dropped: nothing left to learn": self.dropped,
+            f"{self.cut:,} of {self.rows:,} rows cut at training.max_length": self.cut,
+            f"{self.spelt:,} messages spell control tokens, which are read as text": self.spelt,
+        }
+        return "; ".join(text for text, count in said.items() if count)
 
 
 def prepare(
@@ -67,8 +71,10 @@ def prepare(
     tokens = arranged = cached(cache, "tokens", parts, examples)
     if type(objective).arrange is not Objective.arrange:
         arranged = cached(cache, "arranged", parts, lambda: objective.arrange(tokens, max_length))
-    cut = pc.sum(pc.greater(tokens.data.column("cut"), 0)).as_py() if "cut" in tokens.column_names else 0
-    return Prepared(arranged, len(rows), len(rows) - len(tokens), cut)
+    counts = {name: tokens.data.column(name) for name in ("cut", "spelt") if name in tokens.column_names}
+    cut = pc.sum(pc.greater(counts["cut"], 0)).as_py() if "cut" in counts else 0
+    spelt = pc.sum(counts["spelt"]).as_py() if "spelt" in counts else 0
+    return Prepared(arranged, len(rows), len(rows) - len(tokens), cut, spelt)
 
 
 def precomputed(

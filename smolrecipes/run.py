@@ -45,6 +45,11 @@ class Run:
         return self.folder / "adapter"
 
     @property
+    def lineage(self) -> Path:
+        """Where it came from: hashes, versions, the command."""
+        return self.folder / "lineage.json"
+
+    @property
     def finished(self) -> bool:
         """Whether it was trained to the end; `results.json` is written last."""
         return (self.folder / "results.json").exists()
@@ -170,9 +175,12 @@ def _train(this: Run, assembly: Assembly) -> None:
     """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
     from transformers.trainer_utils import get_last_checkpoint
 
+    from smolrecipes.lineage import check_tokenizer
+
     trainer, started = assembly.trainer, time.monotonic()
     checkpoints = Path(str(trainer.args.output_dir))
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
+    first_only(lambda: check_tokenizer(this.lineage, assembly.parts.tokenizer, resumes=bool(last)))
     held_out = trainer.eval_dataset is not None
     trainer.args.eval_on_start = held_out and not last
     if last:
@@ -246,13 +254,13 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
 
 def _open(this: Run, command: str) -> None:
     """Makes the run directory with the resolved recipe and the lineage, before anything is trained."""
-    from smolrecipes.lineage import lineage
+    from smolrecipes.lineage import write
     from smolrecipes.serialize import dumps
 
     try:
         this.folder.mkdir(parents=True, exist_ok=True)
         (this.folder / "recipe.json").write_text(dumps(this.recipe), encoding="utf-8")
-        (this.folder / "lineage.json").write_text(json.dumps(lineage(this.recipe, command), indent=2), encoding="utf-8")
+        write(this.lineage, this.recipe, command)
     except OSError as error:
         raise RecipeError(
             f"{this.folder}: cannot write there ({error.strerror}); name another folder with --runs"

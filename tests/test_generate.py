@@ -18,8 +18,9 @@ from transformers import (
     XLNetLMHeadModel,
 )
 
+from smolrecipes.conversation.tokens import turn_end
 from smolrecipes.errors import RecipeError
-from smolrecipes.generate import generate, stream, turn_end
+from smolrecipes.generate import generate, stream
 from smolrecipes.recipe import Decoding
 
 CHATML = (

@@ -98,6 +98,16 @@ def test_kinds_do_not_import_each_other_s_modules_at_the_top() -> None:
             assert not folders & (NAMING | {"builtin", "hookspecs", "cli"}), f"{path} imports {folders}"
 
 
+def test_conversations_are_below_what_learns_and_answers() -> None:
+    before: set[str] = set()
+    for name in ("render", "cut", "tokens"):
+        found = own(PACKAGE / "conversation" / f"{name}.py")
+        assert found <= {"errors", *before}, f"conversation/{name}.py imports {found}"
+        before.add(f"conversation.{name}")
+    for kind in ("tokenizers", "objectives"):
+        assert not any("generate" in own(path) for path in sources(PACKAGE / kind)), kind
+
+
 def test_nobody_imports_the_command_line() -> None:
     for path in sources(PACKAGE):
         if path.parent.name != "cli" and path.name != "__main__.py":

@@ -24,6 +24,7 @@ from smolrecipes.objectives import clm
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.packing import best_fit
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.prepare import prepare, what_it_reads
@@ -169,6 +170,21 @@ def test_rows_that_are_dropped_or_cut_are_counted(tokenizer: Any, tmp_path: Path
     assert found.sentence == f"1 rows dropped: nothing left to learn; 2 of {found.rows} rows cut at training.max_length"
     with pytest.raises(RecipeError, match="none of the 4 rows is left to learn from at training.max_length=3"):
         prepare(rows, SFT(), tokenizer, 3, tmp_path)
+
+
+def test_messages_that_spell_control_tokens_are_counted(tokenizer: Any, tmp_path: Path) -> None:
+    said = "1 messages spell control tokens, which are read as text"
+    assert prepare(chats("a", "<|im_end|>", "<|im_end"), SFT(), tokenizer, 100, tmp_path).sentence == said
+    asked, bad = ([{"role": role, "content": "<|pad|>"}] for role in ("user", "assistant"))
+    pair = {"prompt": asked, "chosen": bad, "rejected": chats("b")[0]["messages"][1:], "tools": None, "origin": "p:1"}
+    pairs = Dataset.from_list([pair])
+    assert (
+        prepare(pairs, DPO(), tokenizer, 100, tmp_path).spelt
+        == prepare(pairs, KTO(), tokenizer, 100, tmp_path).spelt
+        == 2
+    )
+    judged = Dataset.from_list([{"prompt": asked, "completion": bad, "label": True, "tools": None, "origin": "p:1"}])
+    assert prepare(judged, KTO(), tokenizer, 100, tmp_path).spelt == 2
 
 
 def test_a_mistake_names_the_row(tokenizer: Any, tmp_path: Path) -> None:

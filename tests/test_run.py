@@ -95,6 +95,27 @@ def test_interrupted_and_run_again_it_is_the_same_model(
     assert done.results["tokens"] == whole.results["tokens"]
 
 
+def test_a_run_goes_on_with_the_tokenizer_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):  # also where it goes on and is interrupted once more
+        with pytest.raises(Interrupted):
+            run(RECIPE.replace(callbacks=(PowerCut(),)), runs=tmp_path)
+    lineage = place(RECIPE, tmp_path).lineage
+    began = json.loads(lineage.read_text(encoding="utf-8"))
+    assert len(began["tokenizer"]["sha256"]) == 64
+    began["tokenizer"]["tokenizers"] = "0.0.1"
+    lineage.write_text(json.dumps(began), encoding="utf-8")
+    with monkeypatch.context() as upgraded:
+        upgraded.setattr(ByteBPE, "room", lambda self, size, least: size - 1)
+        for _ in range(2):
+            with pytest.raises(
+                RecipeError, match=r"not the one that this run began with \(tokenizers 0.0.1 then, .* --fresh"
+            ):
+                run(RECIPE, runs=tmp_path)
+    del began["tokenizer"]  # as runs were before it was written down
+    lineage.write_text(json.dumps(began), encoding="utf-8")
+    assert run(RECIPE, runs=tmp_path).finished
+
+
 def test_a_finished_run_is_found_and_fresh_keeps_it_aside(
     whole: Run, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from smolrecipes.recipe import Recipe
 
 ROWS = 2000
-"""As many of the rows are read, evenly spread."""
+"""As many of the rows are read at most, evenly spread."""
 
 
 def command(
@@ -125,6 +125,6 @@ def _by_origin(rows: Dataset) -> dict[str, list[str]]:
     from smolrecipes.data.rows import each, texts
 
     found: dict[str, list[str]] = {}
-    for row in each(rows.select(range(0, len(rows), max(1, len(rows) // ROWS)))):
+    for row in each(rows.select(range(0, len(rows), max(1, -(-len(rows) // ROWS))))):
         found.setdefault(str(row["origin"]).rpartition(":")[0], []).extend(texts(row))
     return {name: kept for name, kept in found.items() if kept}

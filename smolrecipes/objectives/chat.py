@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.conversation.cut import control_tokens, harmless, harmless_tools
+from smolrecipes.conversation.render import REMEDY, Message, render
+from smolrecipes.conversation.tokens import opening, rendered_ids
 from smolrecipes.errors import RecipeError
-from smolrecipes.objectives.cut import cut_pieces, harmless
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from transformers import PreTrainedTokenizerBase
-
-Message = dict[str, Any]
-REMEDY = "use another template, as in tokenizer.chat_template=chatml"
 
 
 def encode(
@@ -28,7 +27,7 @@ def encode(
     A turn is learned from the first token after the generation prompt up to and including the one that ends it. Each
     part is tokenised by itself, so that the prompt's tokens are those of generation.
     """
-    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
+    messages, tools = harmless(messages, tokenizer), harmless_tools(tools, tokenizer)
     ids: list[int] = []
     labels: list[int] = []
     for text, spoken in _parts(messages, tokenizer, tools):
@@ -42,57 +41,11 @@ def continuation(
     prompt: list[Message], answer: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
 ) -> tuple[list[int], list[int]]:
     """Token ids of a prompt, ready to be answered, and of the answer, which the assistant begins, with its end."""
-    prompt, answer, tools = (harmless(part, tokenizer) for part in (prompt, answer, tools))
+    prompt, answer, tools = *(harmless(part, tokenizer) for part in (prompt, answer)), harmless_tools(tools, tokenizer)
     parts = list(_parts([*prompt, *answer], tokenizer, tools, first=len(prompt)))
     before, after = parts[0][0], "".join(text for text, _ in parts[1:])
     start = rendered_ids(before, tokenizer) if tokenizer.chat_template else opening(before, tokenizer)
     return start, rendered_ids(after, tokenizer)
-
-
-def prompt_ids(
-    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None = None
-) -> list[int]:
-    """Token ids of a conversation that is ready for the assistant's answer, as generation reads them."""
-    messages, tools = harmless(messages, tokenizer), harmless(tools, tokenizer)
-    return rendered_ids(render(messages, tokenizer, tools, prompt=True), tokenizer)
-
-
-def opening(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of a text to continue, without a template: bos where the tokenizer adds it, and never no token."""
-    first, *rest = cut_pieces(text)
-    ids = list(tokenizer(first, verbose=False)["input_ids"])
-    while ids and ids[-1] == tokenizer.eos_token_id:  # a tokenizer that closes every text leaves nothing to continue
-        ids.pop()
-    if not ids:
-        start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        if start is None:
-            raise RecipeError("an empty prompt needs a token to start from, and the tokenizer has neither bos nor eos")
-        ids = [start]
-    return ids + [token for piece in rest for token in _ids(piece, tokenizer)]
-
-
-def render(
-    messages: list[Message], tokenizer: PreTrainedTokenizerBase, tools: list[Any] | None, prompt: bool = False
-) -> str:
-    """The conversation as text; with `prompt`, ready for the assistant's answer."""
-    from jinja2 import TemplateError
-
-    if not messages:
-        raise RecipeError("there is no message to write with the chat template")
-    try:
-        text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
-    except TemplateError as error:
-        raise RecipeError(f"the chat template cannot write these messages ({error}); {REMEDY}") from error
-    return str(text)
-
-
-def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of what was rendered: its control tokens are read as such, also by a tokenizer that finds none in text."""
-    return [token for piece in cut_pieces(text) for token in _ids(piece, tokenizer)]
-
-
-def _ids(piece: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    return list(tokenizer(piece, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"])
 
 
 def _parts(
@@ -162,9 +115,8 @@ def _around(
 
 
 def _closing(rest: str, tail: str, message: Message, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The length of what ends a turn: `tail`, which follows its content, up to and including its first special token."""
-    marks = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    ends = [tail.find(mark) + len(mark) for mark in marks.union(tokenizer.all_special_tokens) if mark in tail]
+    """The length of what ends a turn: `tail`, which follows its content, up to and including its first control token."""
+    ends = [tail.find(mark) + len(mark) for mark in control_tokens(tokenizer) if mark in tail]
     exact = rest.endswith(tail) and rest[: len(rest) - len(tail)].strip() == _answer(message)
     if not ends or not exact or message.get("tool_calls"):
         raise RecipeError(

@@ -62,8 +62,8 @@ class GRPO(TRLObjective, name="grpo"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """The question's ids and both texts; None when `max_length` leaves no room for the question and an answer."""
-        from smolrecipes.objectives.chat import prompt_ids
-        from smolrecipes.objectives.cut import harmless
+        from smolrecipes.conversation.cut import harmless
+        from smolrecipes.conversation.tokens import prompt_ids
 
         if harmless(row["source"], tokenizer) != row["source"]:  # TRL writes and reads it itself, uncut
             raise RecipeError(

@@ -36,6 +36,7 @@ class KTO(TRLObjective, PairwiseObjective, name="kto"):
         """Of a pair as `PairwiseObjective` does; of an answer its ids after those of the prompt, and the judgement."""
         if "completion" not in row:
             return super().prepare(row, tokenizer, max_length)
+        from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import continuation
 
         roles = [message["role"] for message in row["completion"]]
@@ -45,8 +46,8 @@ class KTO(TRLObjective, PairwiseObjective, name="kto"):
         ids = [*prompt, *answer]
         if not prompt or not answer or len(prompt) >= max_length:
             return None
-        cut = max(0, len(ids) - max_length)
-        return {"input_ids": ids[:max_length], "asked": len(prompt), "label": row["label"], "cut": cut}
+        counts = {"cut": max(0, len(ids) - max_length), "spelt": spelling(row["prompt"] + row["completion"], tokenizer)}
+        return {"input_ids": ids[:max_length], "asked": len(prompt), "label": row["label"], **counts}
 
     def arguments(self, options: dict[str, Any]) -> TrainingArguments:
         """TRL's KTOConfig."""

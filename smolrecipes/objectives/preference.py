@@ -49,6 +49,7 @@ class PairwiseObjective(Objective):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """Ids of the prompt and both answers; answers are cut at `max_length`, None when nothing of one is left."""
+        from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import continuation
 
         for side in ("chosen", "rejected"):
@@ -64,7 +65,8 @@ class PairwiseObjective(Objective):
         if room < 1 or not prompt or not chosen or not rejected:
             return None
         cut = max(0, len(chosen) - room) + max(0, len(rejected) - room)
-        return {"prompt": prompt, "chosen": chosen[:room], "rejected": rejected[:room], "cut": cut}
+        counts = {"cut": cut, "spelt": spelling([*row["prompt"], *row["chosen"], *row["rejected"]], tokenizer)}
+        return {"prompt": prompt, "chosen": chosen[:room], "rejected": rejected[:room], **counts}
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """First all chosen, then all rejected sequences, which share their prompts.

@@ -30,6 +30,7 @@ class SFT(Objective, name="sft"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """Ids and labels, cut at `max_length` tokens; None when no label is left."""
+        from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import encode
         from smolrecipes.objectives.losses import IGNORE
 
@@ -37,7 +38,8 @@ class SFT(Objective, name="sft"):
         kept = labels[:max_length]
         if all(label == IGNORE for label in kept[1:]):
             return None
-        return {"input_ids": ids[:max_length], "labels": kept, "cut": max(0, len(ids) - max_length)}
+        counts = {"cut": max(0, len(ids) - max_length), "spelt": spelling(row["messages"], tokenizer)}
+        return {"input_ids": ids[:max_length], "labels": kept, **counts}
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """The conversations, with their labels."""

@@ -26,10 +26,9 @@ class Characters(FromScratch, name="characters"):
     """Where it finds its characters; None takes the recipe's own training rows."""
     max_megabytes: Annotated[int, Ge(1)] = 100
     """Look through about this much text, evenly spread over the rows."""
-    chat_template: str = "none"
+    chat_template: str = option(default="none", added=True)
     """How messages are written as text: none, chatml or another template's name, or a file, as in my.jinja."""
     reserved: ClassVar[tuple[str, ...]] = ()
-    later: ClassVar[tuple[str, ...]] = (*FromScratch.later, "chat_template")
 
     def build(self, rows: Dataset | None) -> PreTrainedTokenizerBase:
         """With the characters of `data`, or else of `rows`, in code point order; AutoTokenizer reloads it identically."""

@@ -51,6 +51,14 @@ def frequent(seen: Counter[str], most: int) -> list[str]:
     return [letter for letter in ordered[:most] if seen[letter] > rest]
 
 
+def nothing(who: str) -> RecipeError:
+    """What to say where `frequent` leaves no character."""
+    return RecipeError(
+        f"{who}: the rows hold no text to learn from: they are empty, or have only characters too rare for its "
+        "vocab_size; give it other data, or take byte_bpe"
+    )
+
+
 def learning_text(data: Data | None, rows: Dataset | None, megabytes: int, who: str) -> Iterator[str]:
     """About so much text of `data`, or else of `rows`; RecipeError when there is neither."""
     found = data.load() if data else rows

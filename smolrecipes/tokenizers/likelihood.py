@@ -25,8 +25,9 @@ RAREST = 1e-9
 
 
 def pieces(words: Mapping[str, int], size: int) -> list[tuple[str, float]]:
-    """The `size` pieces that make the words likeliest, every character among them, with their log-probabilities."""
+    """The `size` pieces that make the words likeliest, with their log-probabilities; more where characters are more."""
     found, counts = _seeds(words, size)
+    size = max(size, len(set().union(*words)))
     weights, rows = np.array(list(words.values()), float), np.arange(len(found))
     graph, alone = Graph.of(list(words), found), Graph.of(found, found, whole=False)
     while True:

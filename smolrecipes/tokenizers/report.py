@@ -82,7 +82,12 @@ def longest(tokenizer: PreTrainedTokenizerBase, count: int = 5) -> tuple[str, ..
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
-    """The text cut where its tokens are; of several tokens that share a character, the first has it."""
+    """The text cut where its tokens are; of several tokens that share a character, the first has it.
+
+    A tokenizer without a Rust side does not say where they are: the tokens as it writes them.
+    """
+    if not tokenizer.is_fast:
+        return list(tokenizer.convert_ids_to_tokens(_ids(tokenizer, [text])[0]))
     found = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     cut, done = [], 0
     for start, end in found["offset_mapping"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Tokenizer
 from smolrecipes.limits import Ge
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 class FromScratch(Tokenizer):
     """A tokenizer with a family's control tokens, their places around a text, and a chat template."""
 
-    specials: Family = "gpt"
+    specials: Family = option(default="gpt", added=True)
     """Whose control tokens and template it has. gpt: any decoder's; bert: BERT's, ALBERT's, ELECTRA's, DeBERTa's;
     distilbert: those of DistilBERT and ModernBERT, without token types; roberta: also Longformer's and LUKE's."""
-    sentinels: Annotated[int, Ge(0)] | None = None
+    sentinels: Annotated[int, Ge(0)] | None = option(default=None, added=True)
     """`<extra_id_0>` and so on, for span corruption: a twentieth of the length and one. None: 100 for t5, else none."""
-    languages: tuple[str, ...] = ()
+    languages: tuple[str, ...] = option(default=(), added=True)
     """A control token for each: `en` is `__en__`, as M2M100 has them."""
-    extra: tuple[str, ...] = ()
+    extra: tuple[str, ...] = option(default=(), added=True)
     """More control tokens, such as `<|fim_middle|>`."""
     chat_template: str = "auto"
     """How messages are written as text: a template by name (chatml, gemma, llama2, llama3, plain, zephyr), none, or a
@@ -33,8 +34,6 @@ class FromScratch(Tokenizer):
     """Whether no text has anything unknown to it."""
     reserved: ClassVar[tuple[str, ...]] = (TURN_START, TURN_END)
     """What gpt has also without a chat template, so that another stage can teach chat."""
-    later: ClassVar[tuple[str, ...]] = ("specials", "sentinels", "languages", "extra")
-    """Options that came after the first release: at their defaults a tokenizer is what it was without them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,5 +106,5 @@ class FromScratch(Tokenizer):
 
     def identity(self) -> Any:
         """The options; a template's own file counts by its content."""
-        known = {**super().identity(), "chat_template": templates.identity(self._chat())}
-        return {name: value for name, value in known.items() if name not in self.later or name in self.changed()}
+        known = super().identity()
+        return {**known, "chat_template": templates.identity(self._chat())} if "chat_template" in known else known

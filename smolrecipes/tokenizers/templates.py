@@ -46,7 +46,7 @@ def use(name: str, tokenizer: PreTrainedTokenizerBase) -> None:
     """Writes messages with a template from now on; RecipeError when no control token would end a turn."""
     from jinja2 import TemplateError
 
-    from smolrecipes.generate import turn_end
+    from smolrecipes.conversation.tokens import turn_end
 
     if name == "none":
         tokenizer.chat_template = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from smolrecipes.component import option
 from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import Normalizer, apart, frequent, learning_text, normalizer
+from smolrecipes.tokenizers.learned import Normalizer, apart, frequent, learning_text, normalizer, nothing
 from smolrecipes.tokenizers.scratch import FromScratch
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ class Unigram(FromScratch, name="unigram"):
 
         control = self.control()
         size = self.room(self.vocab_size, 100) - len(control)
-        found = pieces(self._words(rows, size // 2), size)
+        seen = self._words(rows, size // 2)
+        if seen.keys() <= {SPACE, "\n"}:
+            raise nothing("Unigram")
+        found = pieces(seen, size)
         known = [pair for pair in found if pair[0] not in control]
         backend = Backend(models.Unigram([*((token, found[-1][1]) for token in control), *known], self.unknown_id()))
         backend.normalizer = normalizer(self.normalizers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from smolrecipes.component import option
 from smolrecipes.kinds import Data
 from smolrecipes.limits import Ge
-from smolrecipes.tokenizers.learned import Normalizer, apart, frequent, learning_text, normalizer
+from smolrecipes.tokenizers.learned import Normalizer, apart, frequent, learning_text, normalizer, nothing
 from smolrecipes.tokenizers.scratch import FromScratch
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class WordPiece(FromScratch, name="word_piece"):
 
         control = self.control()
         letters = self._letters(rows, (self.room(self.vocab_size, 100) - len(control)) // 3)
+        if not letters:
+            raise nothing("WordPiece")
         every = [*control, *letters, *(f"##{letter}" for letter in letters if not _alone(letter))]
         learner = Backend(models.WordPiece(unk_token=self.unknown()))
         learner.normalizer = normalizer(self.normalizers)

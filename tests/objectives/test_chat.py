@@ -10,6 +10,8 @@ import trl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from smolrecipes.conversation import cut
+from smolrecipes.conversation.tokens import turn_end
 from smolrecipes.data.preference import explicit, implicit
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import _encode
@@ -39,7 +41,7 @@ CHAT = [
 END = re.compile(r"(<[^<>]+>\s*)+")
 
 
-def bytewise(chat_template=None, bos=False, eos="<eos>", special=()):
+def bytewise(chat_template=None, bos=False, eos="<eos>", special=(), added=()):
     names = ["<pad>", "<bos>", "<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     backend = Tokenizer(models.BPE(vocab={name: i for i, name in enumerate(names)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -48,6 +50,7 @@ def bytewise(chat_template=None, bos=False, eos="<eos>", special=()):
         backend.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
     made = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", bos_token="<bos>", eos_token=eos)
     made.add_special_tokens({"additional_special_tokens": list(special)})
+    made.add_tokens(list(added))
     made.chat_template = chat_template
     return made
 
@@ -160,6 +163,59 @@ def test_an_empty_answer_is_its_end():
     for name in ("qwen2_5", "qwen3", "phi3"):
         pieces = learned([CHAT[0], nothing, *CHAT[2:4]], written(SHIPPED[name]))
         assert END.fullmatch(pieces[0]) and "ANSWER TWO" in pieces[1]
+
+
+ROLES = (
+    "{% for m in messages %}{{ '<|' + m.role + '|>' + ('<think>' if m.role == 'assistant' else '') + m.content + '<|im_end|>' }}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|><think>{% endif %}"
+)
+
+
+@pytest.mark.parametrize("text", [template("chatml"), ROLES], ids=["chatml", "roles"])
+def test_a_turn_end_that_is_added_and_not_special_cannot_be_spelt_either(text):
+    """Many fine-tunes have it so; words, line ends and thoughts that were added stay what they are."""
+    around = ["<|im_start|>", "<|im_end|>", "<|system|>", "<|user|>", "<|assistant|>"]
+    tokenizer = bytewise(text, added=[*around, "\n\n", "user", "<think>"])
+    around = around[1:] if text is ROLES else around[:2]
+    marks = {tokenizer.convert_tokens_to_ids(token) for token in around}
+    spelt = "a<|im_end|><|im_start|><|system|>b\n\nuser<think>"
+    assert turn_end(tokenizer) in marks and not marks & {*tokenizer.all_special_ids}
+
+    def control(said):
+        ids, _ = encode([{"role": "user", "content": said}, {"role": "assistant", "content": said}], tokenizer)
+        return [token for token in ids if token in marks], ids
+
+    assert control(spelt)[0] == control("ab")[0]
+    for token in ("\n\n", "user", "<think>"):
+        assert control(spelt)[1].count(tokenizer.convert_tokens_to_ids(token)) >= 2
+    assert spelt in tokenizer.decode(control(spelt)[1])
+
+
+def test_a_control_token_of_one_character_is_refused_where_it_is_spelt():
+    tokenizer = bytewise(template("chatml").replace("<|im_end|>", "☰"), added=["☰"])
+    assert encode(CHAT[:2], tokenizer)[1][-1] == turn_end(tokenizer) == tokenizer.convert_tokens_to_ids("☰")
+    with pytest.raises(RecipeError, match="spells '☰', a control token of one character"):
+        encode([{"role": "user", "content": "see ☰ 4"}, CHAT[1]], tokenizer)
+
+
+def test_a_template_or_token_that_comes_later_counts():
+    tokenizer = bytewise(template("chatml"))
+    said = [{"role": "user", "content": "a<|im_end|>b"}, CHAT[1]]
+    encode(said, tokenizer)
+    tokenizer.add_tokens(["<|im_end|>"])
+    assert encode(said, tokenizer)[0].count(tokenizer.convert_tokens_to_ids("<|im_end|>")) == 2
+
+
+def test_equal_tools_are_cut_once_and_those_that_only_look_equal_are_not():
+    tokenizer = bytewise(template("chatml"), special=("<|im_start|>", "<|im_end|>"))
+    before = cut._cut_json.cache_info().misses
+    found = [
+        cut.harmless_tools([{"name": "a<|im_end|>", "strict": strict}], tokenizer) for strict in (True, 1, True, 1)
+    ]
+    assert cut._cut_json.cache_info().misses == before + 2
+    assert [tool["strict"] is True for (tool,) in found] == [True, False, True, False]
+    assert all(tool["name"] == f"a<{cut.CUT}|im_end|>" for (tool,) in found)
+    assert cut.harmless_tools(None, tokenizer) is None
 
 
 def pair(**changed):

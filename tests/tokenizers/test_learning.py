@@ -12,6 +12,7 @@ import pytest
 from smolrecipes import ByteBPE, Unigram, WordPiece, Words
 from smolrecipes.data.rows import make
 from smolrecipes.data.toy import Toy
+from smolrecipes.errors import RecipeError
 from smolrecipes.tokenizers.learned import frequent, sample
 from smolrecipes.tokenizers.likelihood import Graph, pieces
 
@@ -85,6 +86,17 @@ def test_pieces_are_as_many_as_asked_with_every_letter_and_the_frequent_words() 
     assert set("".join(words)) <= set(found) and len(found) == 12
     assert sum(map(math.exp, found.values())) == pytest.approx(1, abs=1e-3)
     assert list(found)[:2] == ["the", "then"]  # the likeliest first
+
+
+@pytest.mark.parametrize("cls", [Unigram, WordPiece])
+@pytest.mark.parametrize("texts", [["", " \n"], ["".join(map(chr, range(0x4E00, 0x4E00 + 900)))]], ids=["none", "rare"])
+def test_text_without_anything_to_learn_is_a_sentence(cls: Any, texts: list[str]) -> None:
+    with pytest.raises(RecipeError, match=f"{cls.__name__}: the rows hold no text to learn from"):
+        cls(vocab_size=420).build(of(texts))
+
+
+def test_every_letter_is_a_piece_also_where_they_are_more_than_asked() -> None:
+    assert {piece for piece, _ in pieces({"abc": 2, "abd": 2}, 3)} == set("abcd")
 
 
 def test_unigram_makes_text_no_longer_than_the_library_s_own_trainer() -> None:

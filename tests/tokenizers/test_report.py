@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolrecipes import Files, Recipe, RecipeError, Training, WordPiece, Words
+from smolrecipes.assemble import some_texts
+from smolrecipes.data.rows import make
 from smolrecipes.tokenizers.report import lost, pieces, report
 
 EXACT = ("byte_bpe", "bytes")
@@ -98,6 +100,21 @@ def test_a_run_begins_with_what_its_tokenizer_loses(
         shown = capsys.readouterr().out
         assert ("do not come back" in shown) is (tokenizer is learns)
         assert tokenizer is not learns or f"% of the characters of a sample do not come back ({said}" in shown
+
+
+def test_a_sample_is_of_a_hundred_rows_at_most() -> None:
+    for count in (1, 99, 100, 101, 199, 250):
+        texts = some_texts(make("text", ({"text": str(i), "origin": "a:1"} for i in range(count))))
+        assert min(count, 50) <= len(texts) <= 100 and texts[0] == "0"
+
+
+@pytest.mark.parametrize("name", ["ByT5Tokenizer", "CanineTokenizer"])
+def test_a_tokenizer_without_a_rust_side_is_told_by_its_tokens(name: str) -> None:
+    import transformers
+
+    found = report(getattr(transformers, name)(), {"en": ["Anna è"]})
+    assert found.groups["en"].tokens == len(found.split["en"]) == (7 if name == "ByT5Tokenizer" else 6)
+    assert found.split["en"][:5] == list("Anna ")
 
 
 def test_without_rows_there_is_a_sentence(kind: str, component: Any) -> None:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolrecipes import GRPO, PretrainedTokenizer
+from smolrecipes.conversation.cut import CUT
+from smolrecipes.conversation.tokens import turn_end
 from smolrecipes.errors import RecipeError
-from smolrecipes.generate import _encode, turn_end
+from smolrecipes.generate import _encode
 from smolrecipes.objectives.chat import continuation, encode
-from smolrecipes.objectives.cut import CUT
 from smolrecipes.tokenizers.templates import TEMPLATES
 
 SYSTEM = {"role": "system", "content": "Be brief."}
