@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase

@@ -8,8 +8,7 @@ from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, linear, prediction
 from smolrecipes.architectures.scratch import Scratch, ends, special
 from smolrecipes.component import option
-from smolrecipes.limits import Ge, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

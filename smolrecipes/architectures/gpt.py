@@ -8,8 +8,7 @@ from smolrecipes.architectures.count import block
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.limits import Ge, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

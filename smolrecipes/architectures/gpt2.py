@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.scratch import Scratch
-from smolrecipes.limits import Ge, Gt, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Gt, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.limits import Gt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Gt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

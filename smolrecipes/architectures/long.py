@@ -9,7 +9,7 @@ from smolrecipes.architectures.count import linear
 from smolrecipes.architectures.scratch import special
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

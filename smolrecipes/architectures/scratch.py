@@ -9,8 +9,7 @@ from smolrecipes.architectures.budget import Plan, plan
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Architecture
-from smolrecipes.limits import Gt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Gt, Positive
 
 if TYPE_CHECKING:
     import dataclasses

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import attention, block
 from smolrecipes.architectures.scratch import Scratch, ends, special
-from smolrecipes.limits import Ge, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.architectures.scratch import ends, special
 from smolrecipes.architectures.seq2seq import Seq2Seq
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
