@@ -18,7 +18,6 @@ from smolrecipes import (
     M2M100,
     T5,
     XLM,
-    Causal,
     DeBERTaV3,
     DistilBERT,
     Gemma3,
@@ -211,24 +210,3 @@ def test_options_come_in_one_order() -> None:
         names = list(kind.options())
         assert [name for name in names if name in sizes] == sizes
         assert names[-3:] == ["tied", "init_std", "attention"]
-
-
-@pytest.mark.parametrize("kind", ["olmo2", "mistral", "phi3", "stablelm"])
-def test_any_causal_model_by_its_sizes(kind: str) -> None:
-    model: Any = Causal(kind, layers=3, hidden=32, heads=2, ffn=80, max_length=24).build(words())
-    assert (model.config.model_type, len(model.model.layers), readable(model.config)) == (kind, 3, 24)
-    assert (model.config.pad_token_id, model.config.eos_token_id) == (3, 7)
-
-
-@pytest.mark.parametrize(
-    ("model", "sentence"),
-    [
-        (Causal("olmo22"), "Causal: transformers has no causal model type 'olmo22'; the nearest are olmo2"),
-        (Causal("mpt"), "Causal: transformers has no sdpa for a mpt; set attention=eager"),
-        (Causal("gpt2", kv_heads=2), "Causal: a gpt2 has no kv_heads; leave it out"),
-    ],
-)
-def test_a_causal_model_that_cannot_be_is_a_sentence(model: Scratch, sentence: str) -> None:
-    with pytest.raises(RecipeError) as found:
-        model.build(words())
-    assert str(found.value).startswith(sentence)
