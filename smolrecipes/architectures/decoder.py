@@ -30,7 +30,9 @@ class Decoder(Scratch, name="decoder"):
     distance (arXiv:2108.12409), for which ffn is 4 times hidden; or none (arXiv:2305.19466)."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of activations dropped in training."""
-    attention: Literal["auto", "sdpa", "eager"] = option(default="auto", affects_weights=False)
+    attention: Literal["auto", "sdpa", "eager"] = option(  # type: ignore[assignment]  # auto is its own
+        default="auto", affects_weights=False
+    )
     """transformers' attention implementation; auto is sdpa, but eager for alibi, which has no other."""
 
     def __post_init__(self) -> None:

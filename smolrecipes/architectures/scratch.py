@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from smolrecipes.architectures.budget import Plan, plan
 from smolrecipes.component import option
@@ -50,16 +50,19 @@ class Scratch(Architecture):
     init_std: Annotated[float, Gt(0)] | None = None
     """Standard deviation of the first weights; sqrt(2 / (5 hidden)) when None (arXiv:1910.05895): narrow models that
     start from transformers' 0.02 learn far more slowly."""
-    attention: str = option(default="sdpa", affects_weights=False)
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option(
+        default="sdpa", affects_weights=False
+    )
     """transformers' attention implementation."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        size = getattr(self, "head_size", None) or self.hidden / self.heads
+        given = getattr(self, "head_size", None)
+        size = given or self.hidden / self.heads
         if size % (2 if self.rotary else 1):
-            named = f"hidden={self.hidden} over heads={self.heads} is {size:g} per head"
+            derived = f"hidden={self.hidden} over heads={self.heads} is {size:g} per head"
             rule = "rotary positions need a whole, even size" if self.rotary else "it must be whole"
-            raise RecipeError(f"{type(self).__name__}: {named}; {rule}: change one of them")
+            raise RecipeError(f"{type(self).__name__}: {f'head_size={given}' if given else derived}; {rule}")
 
     @classmethod
     def options(cls) -> dict[str, dataclasses.Field[Any]]:

@@ -18,6 +18,7 @@ from smolrecipes import (
     M2M100,
     T5,
     XLM,
+    Causal,
     DeBERTaV3,
     DistilBERT,
     Gemma3,
@@ -159,8 +160,10 @@ def test_a_size_that_is_not_named_is_not_checked() -> None:
         (lambda: BERT(hidden=30, heads=4), "BERT: hidden=30 over heads=4 is 7.5 per head; it must be whole"),
         (
             lambda: Qwen3(hidden=30, heads=4, head_size=7),
-            "Qwen3: hidden=30 over heads=4 is 7 per head; rotary positions need",
+            "Qwen3: head_size=7; rotary positions need a whole, even size",
         ),
+        (lambda: BERT(attention="sdpaa"), "BERT.attention: should be 'sdpa', 'eager', 'flash_attention_2' or"),  # type: ignore[arg-type]
+        (lambda: Causal("olmo2", attention="sdp"), "Causal.attention: should be 'sdpa', 'eager', 'flash_attention_2'"),  # type: ignore[arg-type]
         (lambda: GPT3(layers=3), "GPT3: layers=3; its blocks come in pairs, so take an even number"),
         (lambda: Longformer(window=5), "Longformer: window=5; half of it lies to each side"),
         (lambda: GPT(attention="sdpa"), "GPT.attention: should be 'eager', not 'sdpa'"),  # type: ignore[arg-type]
