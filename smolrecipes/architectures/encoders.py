@@ -110,7 +110,7 @@ class XLNet(Scratch, name="xlnet"):
 
     family = "encoder"
     head = "permutation"
-    lacks = ("sdpa", "gradient checkpointing", "all linear layers", "batches")
+    lacks = ("sdpa", "gradient checkpointing", "all linear layers")
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of activations dropped in training."""
