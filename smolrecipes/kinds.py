@@ -41,8 +41,6 @@ class Architecture(Component, kind="architecture"):
 
     family: ClassVar[str] = "decoder"
     """decoder, encoder or encoder-decoder; empty where only its weights tell."""
-    specials: ClassVar[str | None] = None
-    """Whose control tokens it expects of a tokenizer made from scratch (`smolrecipes.tokenizers.specials`); None: any."""
     lacks: ClassVar[tuple[str, ...]] = ()
     """What it cannot do, of: sdpa, gradient checkpointing, all linear layers (a LoRA reaches only some of its matrices)."""
 

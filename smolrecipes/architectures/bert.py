@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block, prediction
-from smolrecipes.architectures.scratch import Scratch, ends, special
+from smolrecipes.architectures.scratch import Scratch, ends
 from smolrecipes.limits import Ge, Lt
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ class Encoder(Scratch):
     """What the encoders after BERT share: learned positions, post-norm blocks with biases, a head for masked words."""
 
     family = "encoder"
+    specials = "bert"
     head = "masked"
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -38,7 +39,7 @@ class Encoder(Scratch):
             "attention_probs_dropout_prob": self.dropout,
             "tie_word_embeddings": self.tied,
             "initializer_range": self.std,
-            **ends(special(tokenizer, type(self).__name__, "pad")),
+            **ends(self.special(tokenizer)),
         }
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
@@ -93,6 +94,7 @@ class BERT(Encoder, name="bert"):
 class RoBERTa(Encoder, name="roberta"):
     """BERT without sentence pairs, on more text and with masks drawn anew (arXiv:1907.11692)."""
 
+    specials = "roberta"
     exact = True
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, linear, prediction
-from smolrecipes.architectures.scratch import Scratch, ends, special
+from smolrecipes.architectures.scratch import Scratch, ends
 from smolrecipes.component import option
 from smolrecipes.limits import Ge, Lt, Positive
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class XLM(Encoder, name="xlm"):
     """The encoder of several languages, each with an embedding of its own (arXiv:1901.07291)."""
 
+    specials = "xlm"
     lacks = ("sdpa", "gradient checkpointing")
 
     ffn: None = None
@@ -33,7 +34,7 @@ class XLM(Encoder, name="xlm"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import XLMConfig
 
-        found = special(tokenizer, "XLM", "pad", "mask")
+        found = self.special(tokenizer)
         unknown = getattr(tokenizer, "unk_token_id", None)
         return XLMConfig(
             vocab_size=len(tokenizer),
@@ -65,6 +66,7 @@ class XLM(Encoder, name="xlm"):
 class LUKE(Encoder, name="luke"):
     """RoBERTa that reads entities beside words, with queries of their own between them (arXiv:2010.01057)."""
 
+    specials = "roberta"
     head = "entities"
     lacks = ("sdpa",)
 
@@ -109,6 +111,7 @@ class XLNet(Scratch, name="xlnet"):
     """The encoder that predicts words in any order, by distances and two streams of attention (arXiv:1906.08237)."""
 
     family = "encoder"
+    specials = "xlnet"
     head = "permutation"
     lacks = ("sdpa", "gradient checkpointing", "all linear layers")
 
@@ -135,7 +138,7 @@ class XLNet(Scratch, name="xlnet"):
             initializer_range=self.std,
             tie_word_embeddings=self.tied,
             n_positions=self.max_length,  # no table: how long the texts are that it was trained on
-            **ends(special(tokenizer, "XLNet", "pad")),
+            **ends(self.special(tokenizer)),
         )
 
     def parameters(self, vocabulary: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from smolrecipes.architectures.budget import Plan, plan
 from smolrecipes.component import option
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Self
 
+    from smolrecipes.tokenizers.specials import Family
+
 FIRST = ("layers", "decoder_layers", "hidden", "heads", "kv_heads", "head_size", "ffn", "embedding_size", "max_length")
 LAST = ("tied", "init_std", "attention")
 
@@ -24,6 +26,8 @@ LAST = ("tied", "init_std", "attention")
 class Scratch(Architecture):
     """A new model by canonical sizes. Vocabulary and special ids are the tokenizer's, weights follow torch's seed."""
 
+    specials: ClassVar[str] = "gpt"
+    """Whose control tokens it expects of its tokenizer, by any names: what the tokenizers' option `specials` is for it."""
     head: ClassVar[str] = "causal"
     """The head it is pretrained with."""
     rotary: ClassVar[bool] = False
@@ -109,6 +113,22 @@ class Scratch(Architecture):
     def parameters(self, vocabulary: int) -> int:
         """Weights of the model with the head it is pretrained with."""
 
+    def special(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, int | None]:
+        """The ids of its control tokens; cls and sep take the place of bos and eos where a tokenizer has only those."""
+        from smolrecipes.tokenizers.specials import SPECIALS
+
+        roles = ("pad", "bos", "eos", "cls", "sep", "mask")
+        found = {role: getattr(tokenizer, f"{role}_token_id", None) for role in roles}
+        for role, other in (("bos", "cls"), ("eos", "sep"), ("cls", "bos"), ("sep", "eos")):
+            found[role] = found[other] if found[role] is None else found[role]
+        needed = SPECIALS[cast("Family", self.specials)].roles
+        if missing := [role for role in roles if role in needed and found[role] is None]:
+            raise RecipeError(
+                f"{type(self).__name__}: the tokenizer has no {' and no '.join(missing)} token, which this model needs; "
+                f"train one with tokenizer.specials={self.specials}"
+            )
+        return found
+
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         """A new model with the head that the objective asks for; the one it is pretrained with when none is named."""
         from smolrecipes.architectures.heads import check_offered, with_head
@@ -134,16 +154,6 @@ class Scratch(Architecture):
     def sized(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Self:
         """The model of `plan`, which also says why."""
         return cls.plan(budget, vocabulary, tokens).model
-
-
-def special(tokenizer: PreTrainedTokenizerBase, who: str, *needed: str) -> dict[str, int | None]:
-    """pad, bos and eos; cls and sep take the place of bos and eos where a tokenizer has only those."""
-    found = {name: getattr(tokenizer, f"{name}_token_id", None) for name in ("pad", "bos", "eos", "cls", "sep", "mask")}
-    for name, other in (("bos", "cls"), ("eos", "sep"), ("cls", "bos"), ("sep", "eos")):
-        found[name] = found[other] if found[name] is None else found[name]
-    if missing := [name for name in needed if found[name] is None]:
-        raise RecipeError(f"{who}: the tokenizer has no {missing[0]} token, which this model needs; train one that has")
-    return found
 
 
 def ends(found: dict[str, int | None]) -> dict[str, int | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import attention, block
-from smolrecipes.architectures.scratch import Scratch, ends, special
+from smolrecipes.architectures.scratch import Scratch, ends
 from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Seq2Seq(Scratch):
 class Transformer(Seq2Seq, name="transformer"):
     """The first of them: post-norm blocks, sinusoidal positions (arXiv:1706.03762), as Marian."""
 
+    specials = "marian"
     activation: Literal["relu", "gelu"] = "relu"
     """In the feed-forward layer."""
 
@@ -61,7 +62,7 @@ class Transformer(Seq2Seq, name="transformer"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import MarianConfig
 
-        found = special(tokenizer, "Transformer", "pad", "eos")
+        found = self.special(tokenizer)
         return MarianConfig(
             vocab_size=len(tokenizer),
             decoder_vocab_size=len(tokenizer),
@@ -81,6 +82,7 @@ class Transformer(Seq2Seq, name="transformer"):
 class BART(Seq2Seq, name="bart"):
     """The encoder-decoder that repairs damaged text: post-norm blocks, learned positions (arXiv:1910.13461)."""
 
+    specials = "bart"
     activation: Literal["gelu", "relu"] = "gelu"
     """In the feed-forward layer."""
 
@@ -92,7 +94,7 @@ class BART(Seq2Seq, name="bart"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import BartConfig
 
-        found = special(tokenizer, "BART", "pad", "eos")
+        found = self.special(tokenizer)
         return BartConfig(
             vocab_size=len(tokenizer),
             **self.both(),
@@ -110,13 +112,14 @@ class BART(Seq2Seq, name="bart"):
 class M2M100(Seq2Seq, name="m2m100"):
     """Translation between any two of many languages: pre-norm blocks, sinusoidal positions (arXiv:2010.11125)."""
 
+    specials = "m2m100"
     activation: Literal["relu", "gelu"] = "relu"
     """In the feed-forward layer."""
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import M2M100Config
 
-        found = special(tokenizer, "M2M100", "pad", "eos")
+        found = self.special(tokenizer)
         return M2M100Config(
             vocab_size=len(tokenizer),
             **self.both(),

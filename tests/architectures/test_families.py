@@ -18,6 +18,7 @@ from smolrecipes import (
     M2M100,
     T5,
     XLM,
+    Bytes,
     Causal,
     DeBERTaV3,
     DistilBERT,
@@ -93,10 +94,39 @@ def test_special_ids_are_the_tokenizer_s(kind: type[Scratch]) -> None:
     assert kind not in others or getattr(config, others[kind]) == expected[kind]
 
 
-def test_a_tokenizer_without_what_the_model_needs_is_a_sentence() -> None:
-    for model, missing in ((BERT(**SIZES), "pad"), (XLM(**SIZES), "mask")):
-        with pytest.raises(RecipeError, match=f"the tokenizer has no {missing} token, which this model needs"):
-            model.build(words(**{missing: None}))
+@pytest.mark.parametrize(
+    ("kind", "lacking", "sentence"),
+    [
+        (
+            BERT,
+            {"pad": None},
+            "BERT: the tokenizer has no pad token, which this model needs; train one with tokenizer.spec",
+        ),
+        (BERT, {"mask": None}, "no mask token, which this model needs; train one with tokenizer.specials=bert"),
+        (DistilBERT, {"cls": None, "bos": None}, "no bos and no cls token, .* tokenizer.specials=distilbert"),
+        (RoBERTa, {"mask": None}, "no mask token, .* tokenizer.specials=roberta"),
+        (Longformer, {"sep": None, "eos": None}, "no eos and no sep token, .* tokenizer.specials=roberta"),
+        (XLM, {"mask": None}, "no mask token, .* tokenizer.specials=xlm"),
+        (XLNet, {"mask": None}, "no mask token, .* tokenizer.specials=xlnet"),
+        (BART, {"mask": None}, "no mask token, .* tokenizer.specials=bart"),
+        (T5, {"pad": None}, "no pad token, .* tokenizer.specials=t5"),
+        (Transformer, {"eos": None, "sep": None}, "no eos token, .* tokenizer.specials=marian"),
+        (M2M100, {"bos": None, "cls": None}, "no bos token, .* tokenizer.specials=m2m100"),
+    ],
+)
+def test_a_tokenizer_without_what_the_model_needs_is_a_sentence(
+    kind: type[Scratch], lacking: dict[str, None], sentence: str
+) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        kind(**SIZES).build(words(**lacking))
+
+
+@pytest.mark.parametrize(
+    "kind", [BERT, DistilBERT, RoBERTa, XLM, XLNet, BART, T5, Transformer, M2M100, LUKE, ModernBERT, DeBERTaV3]
+)
+def test_a_tokenizer_of_the_family_has_what_the_model_needs(kind: type[Scratch]) -> None:
+    model: Any = kind(**SIZES).build(Bytes(specials=kind.specials).build(None))  # type: ignore[arg-type]
+    assert model.config.pad_token_id is not None
 
 
 @pytest.mark.parametrize("kind", [RoBERTa, LUKE, Longformer, BERT, BART, T5, XLNet, XLM, GPT2])
