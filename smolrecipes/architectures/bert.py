@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block, prediction
 from smolrecipes.architectures.scratch import Scratch, ends
+from smolrecipes.architectures.sizes import OFFSET
 from smolrecipes.limits import Ge, Lt
 
 if TYPE_CHECKING:
@@ -27,19 +28,20 @@ class Encoder(Scratch):
 
     def sizes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """What their configs have in common."""
+        found = self.special(tokenizer)
         return {
             "vocab_size": len(tokenizer),
             "hidden_size": self.hidden,
             "intermediate_size": self.width,
             "num_hidden_layers": self.layers,
             "num_attention_heads": self.heads,
-            "max_position_embeddings": self.max_length,
+            "max_position_embeddings": self.max_length + (found["pad"] + 1 if self.name in OFFSET else 0),
             "hidden_act": {"gelu_tanh": "gelu_pytorch_tanh"}.get(self.activation, self.activation),
             "hidden_dropout_prob": self.dropout,
             "attention_probs_dropout_prob": self.dropout,
             "tie_word_embeddings": self.tied,
             "initializer_range": self.std,
-            **ends(self.special(tokenizer)),
+            **ends(found),
         }
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
@@ -105,6 +107,4 @@ class RoBERTa(Encoder, name="roberta"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import RobertaConfig
 
-        found = self.sizes(tokenizer)
-        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
-        return RobertaConfig(**{**found, "max_position_embeddings": positions}, type_vocab_size=1)
+        return RobertaConfig(**self.sizes(tokenizer), type_vocab_size=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.scratch import Scratch, ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Positive
@@ -50,8 +50,7 @@ class Causal(Scratch, name="causal"):
             self._unknown(known)
         plain = self._made()
         self._check(plain, known)
-        given = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-        given |= {"vocab_size": len(tokenizer), "tie_word_embeddings": self.tied}
+        given = {"vocab_size": len(tokenizer), "tie_word_embeddings": self.tied, **ids(tokenizer)}
         for size, value in self._sizes().items():
             if name := _called(plain, size):
                 given[name] = value

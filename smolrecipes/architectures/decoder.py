@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block
-from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.scratch import Scratch, ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Ge, Lt
@@ -51,9 +51,8 @@ class Decoder(Scratch, name="decoder"):
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         make = {"rotary": self._rotary, "alibi": self._alibi}.get(self.positions, self._table)
-        given = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
         start = {"tie_word_embeddings": self.tied, "initializer_range": self.std}
-        return make({"vocab_size": len(tokenizer), **given, **start})
+        return make({"vocab_size": len(tokenizer), **ids(tokenizer), **start})
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         import torch

@@ -86,10 +86,8 @@ class LUKE(Encoder, name="luke"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import LukeConfig
 
-        found = self.sizes(tokenizer)
-        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
         own = {"entity_vocab_size": self.entities, "entity_emb_size": self.entity_width}
-        return LukeConfig(**{**found, "max_position_embeddings": positions}, **own)
+        return LukeConfig(**self.sizes(tokenizer), **own)
 
     @property
     def entity_width(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.count import block
-from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.scratch import Scratch, ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Ge, Lt, Positive
@@ -48,10 +48,8 @@ class GPT(Scratch, name="gpt"):
             attn_pdrop=self.dropout,
             resid_pdrop=self.dropout,
             tie_word_embeddings=self.tied,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
             initializer_range=self.std,
+            **ids(tokenizer),
         )
 
     def parameters(self, vocabulary: int) -> int:
@@ -103,10 +101,8 @@ class GPT3(Scratch, name="gpt3"):
             attention_dropout=self.dropout,
             resid_dropout=self.dropout,
             tie_word_embeddings=self.tied,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
             initializer_range=self.std,
+            **ids(tokenizer),
         )
 
     def parameters(self, vocabulary: int) -> int:

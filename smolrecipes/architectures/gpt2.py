@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.scratch import Scratch, ids
 from smolrecipes.limits import Ge, Gt, Lt, Positive
 
 if TYPE_CHECKING:
@@ -52,10 +52,8 @@ class GPT2(Scratch, name="gpt2"):
             attn_pdrop=self.dropout,
             resid_pdrop=self.dropout,
             tie_word_embeddings=self.tied,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
             initializer_range=self.std,
+            **ids(tokenizer),
         )
 
     def parameters(self, vocabulary: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import linear
@@ -36,11 +36,8 @@ class Longformer(Encoder, name="longformer"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import LongformerConfig
 
-        found: dict[str, Any] = self.sizes(tokenizer)
-        separator = self.special(tokenizer)["sep"]
-        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
-        own = {"attention_window": self.window, "sep_token_id": separator, "type_vocab_size": 1}
-        return LongformerConfig(**{**found, "max_position_embeddings": positions}, **own)
+        own = {"attention_window": self.window, "sep_token_id": self.special(tokenizer)["sep"], "type_vocab_size": 1}
+        return LongformerConfig(**self.sizes(tokenizer), **own)
 
     def parameters(self, vocabulary: int) -> int:
         """With the padding token at id 0; each id above makes the table of positions a row longer."""

@@ -113,7 +113,7 @@ class Scratch(Architecture):
     def parameters(self, vocabulary: int) -> int:
         """Weights of the model with the head it is pretrained with."""
 
-    def special(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, int | None]:
+    def special(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """The ids of its control tokens; cls and sep take the place of bos and eos where a tokenizer has only those."""
         from smolrecipes.tokenizers.specials import SPECIALS
 
@@ -156,6 +156,11 @@ class Scratch(Architecture):
         return cls.plan(budget, vocabulary, tokens).model
 
 
-def ends(found: dict[str, int | None]) -> dict[str, int | None]:
-    """What every config calls them."""
+def ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """What the configs of decoders say of the tokenizer's pad, bos and eos."""
+    return {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+
+
+def ends(found: dict[str, Any]) -> dict[str, Any]:
+    """What the other configs say of them, from `special`."""
     return {f"{name}_token_id": found[name] for name in ("pad", "bos", "eos")}
