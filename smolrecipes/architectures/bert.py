@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block, prediction
-from smolrecipes.architectures.scratch import Scratch, ends
+from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import OFFSET
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.limits import Ge, Lt
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Encoder(Scratch):
 
     def sizes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """What their configs have in common."""
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         return {
             "vocab_size": len(tokenizer),
             "hidden_size": self.hidden,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from smolrecipes.architectures.scratch import Scratch, ids
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Positive

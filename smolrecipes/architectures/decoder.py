@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block
-from smolrecipes.architectures.scratch import Scratch, ids
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Ge, Lt

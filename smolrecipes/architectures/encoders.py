@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, linear, prediction
-from smolrecipes.architectures.scratch import Scratch, ends
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.component import option
 from smolrecipes.limits import Ge, Lt, Positive
 
@@ -34,7 +35,7 @@ class XLM(Encoder, name="xlm"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import XLMConfig
 
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         unknown = getattr(tokenizer, "unk_token_id", None)
         return XLMConfig(
             vocab_size=len(tokenizer),
@@ -136,7 +137,7 @@ class XLNet(Scratch, name="xlnet"):
             initializer_range=self.std,
             tie_word_embeddings=self.tied,
             n_positions=self.max_length,  # no table: how long the texts are that it was trained on
-            **ends(self.special(tokenizer)),
+            **ends(special(tokenizer, self)),
         )
 
     def parameters(self, vocabulary: int) -> int:

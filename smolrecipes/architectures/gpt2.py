@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from smolrecipes.architectures.scratch import Scratch, ids
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.limits import Ge, Gt, Lt, Positive
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, linear, prediction
-from smolrecipes.architectures.scratch import ends
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class DistilBERT(Encoder, name="distilbert"):
             attention_dropout=self.dropout,
             tie_word_embeddings=self.tied,
             initializer_range=self.std,
-            **ends(self.special(tokenizer)),
+            **ends(special(tokenizer, self)),
         )
 
     def parameters(self, vocabulary: int) -> int:

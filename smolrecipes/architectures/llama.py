@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from smolrecipes.architectures.scratch import Scratch, ids
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Gt, Positive

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import linear
+from smolrecipes.architectures.special import special
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Positive
@@ -36,7 +37,7 @@ class Longformer(Encoder, name="longformer"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import LongformerConfig
 
-        own = {"attention_window": self.window, "sep_token_id": self.special(tokenizer)["sep"], "type_vocab_size": 1}
+        own = {"attention_window": self.window, "sep_token_id": special(tokenizer, self)["sep"], "type_vocab_size": 1}
         return LongformerConfig(**self.sizes(tokenizer), **own)
 
     def parameters(self, vocabulary: int) -> int:
@@ -71,7 +72,7 @@ class ModernBERT(Encoder, name="modernbert"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import ModernBertConfig
 
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         kinds = ("sliding_attention", "full_attention")
         local = {"rope_type": "default", "rope_theta": 10_000.0}
         own = {"embedding_dropout": self.dropout, "mlp_dropout": self.dropout, "attention_dropout": self.dropout}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from smolrecipes.architectures.budget import Plan, plan
 from smolrecipes.component import option
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Self
-
-    from smolrecipes.tokenizers.specials import Family
 
 FIRST = ("layers", "decoder_layers", "hidden", "heads", "kv_heads", "head_size", "ffn", "embedding_size", "max_length")
 LAST = ("tied", "init_std", "attention")
@@ -113,22 +111,6 @@ class Scratch(Architecture):
     def parameters(self, vocabulary: int) -> int:
         """Weights of the model with the head it is pretrained with."""
 
-    def special(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-        """The ids of its control tokens; cls and sep take the place of bos and eos where a tokenizer has only those."""
-        from smolrecipes.tokenizers.specials import SPECIALS
-
-        roles = ("pad", "bos", "eos", "cls", "sep", "mask")
-        found = {role: getattr(tokenizer, f"{role}_token_id", None) for role in roles}
-        for role, other in (("bos", "cls"), ("eos", "sep"), ("cls", "bos"), ("sep", "eos")):
-            found[role] = found[other] if found[role] is None else found[role]
-        needed = SPECIALS[cast("Family", self.specials)].roles
-        if missing := [role for role in roles if role in needed and found[role] is None]:
-            raise RecipeError(
-                f"{type(self).__name__}: the tokenizer has no {' and no '.join(missing)} token, which this model needs; "
-                f"train one with tokenizer.specials={self.specials}"
-            )
-        return found
-
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         """A new model with the head that the objective asks for; the one it is pretrained with when none is named."""
         from smolrecipes.architectures.heads import check_offered, with_head
@@ -154,13 +136,3 @@ class Scratch(Architecture):
     def sized(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Self:
         """The model of `plan`, which also says why."""
         return cls.plan(budget, vocabulary, tokens).model
-
-
-def ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """What the configs of decoders say of the tokenizer's pad, bos and eos."""
-    return {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-
-
-def ends(found: dict[str, Any]) -> dict[str, Any]:
-    """What the other configs say of them, from `special`."""
-    return {f"{name}_token_id": found[name] for name in ("pad", "bos", "eos")}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import attention, block
-from smolrecipes.architectures.scratch import Scratch, ends
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Transformer(Seq2Seq, name="transformer"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import MarianConfig
 
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         return MarianConfig(
             vocab_size=len(tokenizer),
             decoder_vocab_size=len(tokenizer),
@@ -94,7 +95,7 @@ class BART(Seq2Seq, name="bart"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import BartConfig
 
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         return BartConfig(
             vocab_size=len(tokenizer),
             **self.both(),
@@ -119,7 +120,7 @@ class M2M100(Seq2Seq, name="m2m100"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import M2M100Config
 
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         return M2M100Config(
             vocab_size=len(tokenizer),
             **self.both(),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from smolrecipes.architectures.scratch import ends
 from smolrecipes.architectures.seq2seq import Seq2Seq
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class T5(Seq2Seq, name="t5"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import T5Config
 
-        found = self.special(tokenizer)
+        found = special(tokenizer, self)
         encoder, decoder = self.depths
         return T5Config(
             vocab_size=len(tokenizer),
