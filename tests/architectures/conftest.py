@@ -20,5 +20,10 @@ class Words(SimpleNamespace):
 
 
 @pytest.fixture
-def tokenizer() -> Any:
-    return Words(size=50, **{f"{name}_token_id": value for name, value in IDS.items()})
+def words() -> Any:
+    """`words(300, bos=None)` has so many entries and these ids."""
+
+    def made(size: int = 50, **changes: int | None) -> Words:
+        return Words(size=size, **{f"{name}_token_id": value for name, value in {**IDS, **changes}.items()})
+
+    return made

@@ -14,17 +14,17 @@ SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2}
 
 
 @pytest.mark.parametrize("kind", ["olmo2", "mistral", "phi3", "stablelm"])
-def test_it_is_built_by_its_sizes(kind: str, tokenizer: Any) -> None:
-    model: Any = Causal(kind, layers=3, hidden=32, heads=2, ffn=80, max_length=24).build(tokenizer)
+def test_it_is_built_by_its_sizes(kind: str, words: Any) -> None:
+    model: Any = Causal(kind, layers=3, hidden=32, heads=2, ffn=80, max_length=24).build(words())
     assert (model.config.model_type, len(model.model.layers), readable(model.config)) == (kind, 3, 24)
     assert (model.config.pad_token_id, model.config.eos_token_id) == (3, 7)
 
 
 @pytest.mark.parametrize("kind", ["olmo2", "mistral", "phi", "gpt_neox", "mpt", "bloom", "opt", "falcon"])
-def test_a_later_token_changes_no_earlier_logit(kind: str, tokenizer: Any) -> None:
+def test_a_later_token_changes_no_earlier_logit(kind: str, words: Any) -> None:
     torch.manual_seed(0)
     attention: Any = "eager" if kind in ("mpt", "bloom") else "sdpa"
-    model = Causal(kind, attention=attention, **SIZES).build(tokenizer).eval()
+    model = Causal(kind, attention=attention, **SIZES).build(words()).eval()
     one = torch.randint(10, 50, (1, 8))
     other = one.clone()
     other[0, 5] = 10 + (one[0, 5] - 9) % 40
@@ -34,14 +34,14 @@ def test_a_later_token_changes_no_earlier_logit(kind: str, tokenizer: Any) -> No
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "xlnet", "xlm", "electra", "bert-generation", "bart", "marian"])
-def test_a_type_that_reads_both_ways_is_refused(kind: str, tokenizer: Any) -> None:
+def test_a_type_that_reads_both_ways_is_refused(kind: str, words: Any) -> None:
     """transformers has a causal class of each, whose mask is causal only in a decoder that another model brings along."""
     with pytest.raises(RecipeError, match=f"^Causal: {kind} models read both ways, so they would see what they should"):
-        Causal(kind, **SIZES).build(tokenizer)
+        Causal(kind, **SIZES).build(words())
 
 
-def test_a_type_without_a_length_reads_any(tokenizer: Any) -> None:
-    model: Any = Causal("bloom", attention="eager", **SIZES).build(tokenizer)
+def test_a_type_without_a_length_reads_any(words: Any) -> None:
+    model: Any = Causal("bloom", attention="eager", **SIZES).build(words())
     assert readable(model.config) is None
 
 
@@ -60,7 +60,7 @@ def test_a_type_without_a_length_reads_any(tokenizer: Any) -> None:
         (Causal("zamba", **SIZES), "Causal: transformers refuses these sizes for zamba models: Class validation error"),
     ],
 )
-def test_what_cannot_be_is_a_sentence(model: Causal, sentence: str, tokenizer: Any) -> None:
+def test_what_cannot_be_is_a_sentence(model: Causal, sentence: str, words: Any) -> None:
     with pytest.raises(RecipeError) as found:
-        model.build(tokenizer)
+        model.build(words())
     assert str(found.value).startswith(sentence)
