@@ -100,7 +100,7 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
             called = "classification head" if head == "sequence-classification" else f"head '{head}'"
             others = f" (it has: {', '.join(has)})" if has else ""
             raise RecipeError(
-                f"{path} is a {config.model_type} ({saved}), which has no {called} in transformers{others}"
+                f"{path} is of type {config.model_type} ({saved}), which has no {called} in transformers{others}"
             )
         return
     # BERT has a causal class too, so the class that was saved decides; a bare body is decided by its weights.
@@ -109,7 +109,7 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
     unnamed = not config.architectures and config.model_type in causal and not reads_both_ways(config)
     if not (saved in causal.values() and config.model_type in causal) and not body and not unnamed:
         raise RecipeError(
-            f"{path} is a {config.model_type} ({saved}), not a causal language model; this objective needs one that "
+            f"{path} is of type {config.model_type} ({saved}), not a causal language model; this objective needs one that "
             "writes from left to right (Llama, Qwen, GPT-2, ...). An encoder fits classification objectives"
         )
 
