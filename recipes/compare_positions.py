@@ -1,4 +1,4 @@
-"""One decoder, one budget, any positions, in a minute each on a CPU: model.positions=learned, sinusoidal, rotary, alibi, none."""
+"""One decoder with one kind of positions; trained once for each kind, its held-out losses compare them (docs/architectures.md)."""
 
 from smolrecipes import CLM, Characters, Decoder, Recipe, Toy, Training
 

@@ -54,8 +54,6 @@ def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
     from smolrecipes.optimizers import optimizer_options
 
     training = recipe.training
-    if recipe.adapter:
-        recipe.adapter.check()
     cpu = device_options(training.device)["use_cpu"]
     cuda = not cpu and torch.cuda.is_available()
     decided = {

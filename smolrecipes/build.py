@@ -14,6 +14,26 @@ if TYPE_CHECKING:
     from smolrecipes.kinds import Layout
     from smolrecipes.recipe import Recipe
 
+NO_CHECKPOINTING = (
+    "training.gradient_checkpointing: transformers has none for {} models; leave it out, and lower "
+    "training.micro_batch_size where memory is short"
+)
+
+
+def check_fit(recipe: Recipe) -> None:
+    """That the recipe's parts go together, as far as they say so themselves; loads nothing."""
+    assert isinstance(recipe.model, Architecture)
+    family, fitting = recipe.model.family, recipe.objective.families
+    if family and family not in fitting:
+        raise RecipeError(
+            f"model: {recipe.objective.name} fits {' and '.join(fitting)} models, "
+            f"not {family} models such as {type(recipe.model).__name__}"
+        )
+    if recipe.training.gradient_checkpointing and "gradient checkpointing" in recipe.model.lacks:
+        raise RecipeError(NO_CHECKPOINTING.format(recipe.model.name))
+    if recipe.adapter:
+        recipe.adapter.check()
+
 
 def build_tokenizer(recipe: Recipe, rows: Dataset) -> PreTrainedTokenizerBase:
     """The recipe's tokenizer, or the one that comes with the model."""
@@ -41,13 +61,7 @@ def doubtful(recipe: Recipe) -> str:
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The model with the objective's head and the recipe's adapter."""
     assert isinstance(recipe.model, Architecture)
-    objective = recipe.objective
-    if recipe.model.family and recipe.model.family not in objective.families:
-        raise RecipeError(
-            f"model: {objective.name} fits {' and '.join(objective.families)} models; "
-            f"{type(recipe.model).__name__} is a {recipe.model.family}"
-        )
-    model = recipe.model.build(tokenizer, objective.head, 1)
+    model = recipe.model.build(tokenizer, recipe.objective.head, 1)
     stop_at_turn_end(model, tokenizer)
     check_positions(model, recipe.training.max_length)
     check_checkpointing(model, recipe.training.gradient_checkpointing)
@@ -94,12 +108,9 @@ def check_positions(model: Any, max_length: int) -> None:
 
 
 def check_checkpointing(model: Any, asked: bool | str) -> None:
-    """That what the backward pass should compute again, it can."""
+    """That what the backward pass should compute again, it can, also where only its weights tell what a model is."""
     if asked and not model.supports_gradient_checkpointing:
-        raise RecipeError(
-            f"training.gradient_checkpointing: transformers has none for a {model.config.model_type}; leave it out, "
-            "and lower training.micro_batch_size where memory is short"
-        )
+        raise RecipeError(NO_CHECKPOINTING.format(model.config.model_type))
 
 
 def stop_at_turn_end(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -41,11 +41,8 @@ class Architecture(Component, kind="architecture"):
 
     family: ClassVar[str] = "decoder"
     """decoder, encoder or encoder-decoder; empty where only its weights tell."""
-    specials: ClassVar[str | None] = None
-    """Whose control tokens it expects of a tokenizer made from scratch (`smolrecipes.tokenizers.specials`); None: any."""
     lacks: ClassVar[tuple[str, ...]] = ()
-    """What it cannot do, of: sdpa, gradient checkpointing, all linear layers (a LoRA reaches only some of its matrices),
-    batches (it answers one prompt at a time)."""
+    """What it cannot do, of: sdpa, gradient checkpointing, all linear layers (a LoRA reaches only some of its matrices)."""
 
     @abstractmethod
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:

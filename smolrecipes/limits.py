@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 
 class Limit:
@@ -45,3 +45,6 @@ class MinLen(Limit):
     """At least so many elements."""
 
     key = "min_length"
+
+
+Positive = Annotated[int, Gt(0)]

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
-from smolrecipes.limits import Ge, Gt, Le, Lt
+from smolrecipes.limits import Ge, Gt, Le, Lt, Positive
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from transformers import Trainer
-
-Positive = Annotated[int, Gt(0)]
 
 
 class Training(Component):

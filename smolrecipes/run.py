@@ -83,9 +83,11 @@ def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, comma
 def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     """The recipe's trainer, before its first step; the recipes it builds on are trained first."""
     from smolrecipes.assemble import assemble
+    from smolrecipes.build import check_fit
     from smolrecipes.override import resolve
 
     recipe = resolve(recipe)
+    check_fit(recipe)
     _join(recipe)
     concrete = _bases(recipe, Path(runs), "")
     return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
@@ -119,9 +121,11 @@ def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
 def _make(this: Run, runs: Path, command: str) -> None:
     """Trains what a run builds on, then the run; one that fails before its first step leaves no folder behind."""
     from smolrecipes.assemble import assemble
+    from smolrecipes.build import check_fit
     from smolrecipes.summary import bases, begin
 
     recipe = this.recipe
+    check_fit(recipe)
     if agreed(any(not place(base, runs).finished for base in bases(recipe))):
         _join(recipe)
         first_only(lambda: _foresee(recipe, this.folder))

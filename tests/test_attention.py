@@ -18,7 +18,7 @@ from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import first_position
 from smolrecipes.attention import NAME, packed_attention
 from smolrecipes.kinds import Layout
-from smolrecipes.objectives.forward import token_logps
+from smolrecipes.objectives.forward import _inputs, token_logps
 from smolrecipes.objectives.layout import Sequence
 from smolrecipes.spans import Span, Spans
 
@@ -107,9 +107,7 @@ def test_packed_equals_alone_both_ways(kind: str, checkpointing: bool) -> None:
     assert first == (3 if kind == "roberta" else 0)
 
     def hidden(layout: Layout, some: list[Sequence]) -> torch.Tensor:
-        batch = layout(some)
-        given = {name: batch[name] for name in ("input_ids", "position_ids", "spans") if name in batch}
-        return ours(**given).last_hidden_state[0]
+        return ours(**_inputs(layout(some))).last_hidden_state[0]
 
     alone = torch.cat([hidden(Layout(2), [one]) for one in texts])
     weights = torch.randn(alone.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,24 @@ import pytest
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from smolrecipes import BERT, CLM, GPT, Architecture, Characters, Llama, LoRA, Recipe, RoBERTa, Toy, Training, XLNet
+from smolrecipes import (
+    BERT,
+    CLM,
+    GPT,
+    Architecture,
+    Characters,
+    Llama,
+    LoRA,
+    Pretrained,
+    QLoRA,
+    Recipe,
+    RoBERTa,
+    Toy,
+    Trained,
+    Training,
+    XLNet,
+    run,
+)
 from smolrecipes.build import build_model, doubtful, lay_out
 from smolrecipes.errors import RecipeError
 
@@ -40,15 +58,46 @@ def test_checkpointing_that_transformers_lacks_is_refused(tmp_path: Path) -> Non
     with pytest.raises(RecipeError) as found:
         recipe(GPT(**SIZES), gradient_checkpointing=True).trainer(tmp_path)
     assert str(found.value).startswith(
-        "training.gradient_checkpointing: transformers has none for a openai-gpt; leave it"
+        "training.gradient_checkpointing: transformers has none for gpt models; leave it"
     )
     build_model(recipe(Llama(**SIZES), gradient_checkpointing=True), words())
 
 
-def test_an_objective_of_another_family_is_refused() -> None:
-    with pytest.raises(RecipeError, match="model: clm fits decoder models; BERT is a encoder"):
-        build_model(recipe(BERT(**SIZES)), words())
+def test_checkpointing_that_a_loaded_model_lacks_is_refused(tmp_path: Path) -> None:
+    GPT(**SIZES).build(words()).save_pretrained(tmp_path)
+    with pytest.raises(
+        RecipeError, match=r"^training\.gradient_checkpointing: .* none for openai-gpt models; leave it"
+    ):
+        build_model(recipe(Pretrained(str(tmp_path), attention="eager"), gradient_checkpointing=True), words())
+
+
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails a test in which rows are loaded."""
+    monkeypatch.setattr(Toy, "load", lambda self: pytest.fail("rows were loaded"))
+
+
+def test_an_objective_of_another_family_is_refused_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untouched(monkeypatch)
+    wrong = recipe(BERT(**SIZES))
+    for start in (wrong.trainer, partial(run, wrong)):
+        with pytest.raises(RecipeError, match="model: clm fits decoder models, not encoder models such as BERT"):
+            start(runs=tmp_path)
+    on_top = recipe(Trained(wrong))
+    with pytest.raises(RecipeError, match="model: clm fits decoder models, not encoder models such as BERT"):
+        on_top.trainer(tmp_path)
+    assert not list(tmp_path.glob("*"))
     assert type(build_model(recipe(BERT(**SIZES), Masked()), words())).__name__ == "BertForMaskedLM"
+
+
+def test_an_adapter_that_cannot_run_is_refused_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untouched(monkeypatch)
+    monkeypatch.setattr("smolrecipes.adapters.qlora.find_spec", lambda name: None)
+    with pytest.raises(RecipeError, match="adapter=qlora needs bitsandbytes"):
+        recipe(Llama(**SIZES)).replace(adapter=QLoRA()).trainer(tmp_path)
 
 
 def test_an_adapter_that_does_not_reach_the_attention_is_said() -> None:

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 import smolrecipes
-from smolrecipes import Recipe, hookspecs, run
+from smolrecipes import Causal, Recipe, hookspecs, run
 from smolrecipes.__main__ import main
+from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.load import load_recipe
+from smolrecipes.registry import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -136,6 +138,23 @@ def test_a_command_is_understood(
     plain = load_recipe(recipe)
     assert [one.title for one in asked] == [plain.title]
     assert (asked[0] != plain) is bool(changes)
+
+
+def table() -> str:
+    """The families of docs/architectures.md, as they say of themselves what they are."""
+    lines = ["| component | family | `specials` | packs | lacks | what it is |", "|---|---|---|---|---|---|"]
+    for kind in ("decoder", "encoder", "encoder-decoder"):
+        for one in registry().plugins()[0].components:
+            if issubclass(one, Scratch) and one is not Causal and one.family == kind:
+                packs, lacks, what = "yes" if one.exact else "no", ", ".join(one.lacks), str(one.__doc__).split("\n")[0]
+                lines.append(f"| `{one.__name__}` | {kind} | {one.specials} | {packs} | {lacks} | {what} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_architectures_is_theirs() -> None:
+    page = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
+    found = "\n".join(line for line in page.splitlines() if line.startswith("|"))
+    assert found == table(), f"the table should be:\n\n{table()}"
 
 
 def test_every_hook_is_described_with_its_signature() -> None:

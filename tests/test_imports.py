@@ -108,6 +108,11 @@ def test_conversations_are_below_what_learns_and_answers() -> None:
         assert not any("generate" in own(path) for path in sources(PACKAGE / kind)), kind
 
 
+def test_of_components_only_those_import_the_recipe_that_hold_a_part_of_it() -> None:
+    found = {module(path) for kind in KINDS for path in sources(PACKAGE / kind) if "recipe" in own(path)}
+    assert found == {"architectures.trained", "callbacks.samples"}
+
+
 def test_nobody_imports_the_command_line() -> None:
     for path in sources(PACKAGE):
         if path.parent.name != "cli" and path.name != "__main__.py":

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block, prediction
-from smolrecipes.architectures.scratch import Scratch, ends, special
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.sizes import OFFSET
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.limits import Ge, Lt
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ class Encoder(Scratch):
     """What the encoders after BERT share: learned positions, post-norm blocks with biases, a head for masked words."""
 
     family = "encoder"
+    specials = "bert"
     head = "masked"
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -26,19 +29,20 @@ class Encoder(Scratch):
 
     def sizes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """What their configs have in common."""
+        found = special(tokenizer, self)
         return {
             "vocab_size": len(tokenizer),
             "hidden_size": self.hidden,
             "intermediate_size": self.width,
             "num_hidden_layers": self.layers,
             "num_attention_heads": self.heads,
-            "max_position_embeddings": self.max_length,
+            "max_position_embeddings": self.max_length + (found["pad"] + 1 if self.name in OFFSET else 0),
             "hidden_act": {"gelu_tanh": "gelu_pytorch_tanh"}.get(self.activation, self.activation),
             "hidden_dropout_prob": self.dropout,
             "attention_probs_dropout_prob": self.dropout,
             "tie_word_embeddings": self.tied,
             "initializer_range": self.std,
-            **ends(special(tokenizer, type(self).__name__, "pad")),
+            **ends(found),
         }
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
@@ -93,6 +97,7 @@ class BERT(Encoder, name="bert"):
 class RoBERTa(Encoder, name="roberta"):
     """BERT without sentence pairs, on more text and with masks drawn anew (arXiv:1907.11692)."""
 
+    specials = "roberta"
     exact = True
 
     @classmethod
@@ -103,6 +108,4 @@ class RoBERTa(Encoder, name="roberta"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import RobertaConfig
 
-        found = self.sizes(tokenizer)
-        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
-        return RobertaConfig(**{**found, "max_position_embeddings": positions}, type_vocab_size=1)
+        return RobertaConfig(**self.sizes(tokenizer), type_vocab_size=1)

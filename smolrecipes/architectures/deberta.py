@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, prediction
 from smolrecipes.component import option
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block
 from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Ge, Lt
@@ -30,7 +31,9 @@ class Decoder(Scratch, name="decoder"):
     distance (arXiv:2108.12409), for which ffn is 4 times hidden; or none (arXiv:2305.19466)."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of activations dropped in training."""
-    attention: Literal["auto", "sdpa", "eager"] = option(default="auto", affects_weights=False)
+    attention: Literal["auto", "sdpa", "eager"] = option(  # type: ignore[assignment]  # auto is its own
+        default="auto", affects_weights=False
+    )
     """transformers' attention implementation; auto is sdpa, but eager for alibi, which has no other."""
 
     def __post_init__(self) -> None:
@@ -49,9 +52,8 @@ class Decoder(Scratch, name="decoder"):
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         make = {"rotary": self._rotary, "alibi": self._alibi}.get(self.positions, self._table)
-        given = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
         start = {"tie_word_embeddings": self.tied, "initializer_range": self.std}
-        return make({"vocab_size": len(tokenizer), **given, **start})
+        return make({"vocab_size": len(tokenizer), **ids(tokenizer), **start})
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         import torch

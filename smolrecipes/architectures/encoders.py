@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, linear, prediction
-from smolrecipes.architectures.scratch import Scratch, ends, special
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ends, special
 from smolrecipes.component import option
-from smolrecipes.limits import Ge, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class XLM(Encoder, name="xlm"):
     """The encoder of several languages, each with an embedding of its own (arXiv:1901.07291)."""
 
+    specials = "xlm"
     lacks = ("sdpa", "gradient checkpointing")
 
     ffn: None = None
@@ -34,7 +35,7 @@ class XLM(Encoder, name="xlm"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import XLMConfig
 
-        found = special(tokenizer, "XLM", "pad", "mask")
+        found = special(tokenizer, self)
         unknown = getattr(tokenizer, "unk_token_id", None)
         return XLMConfig(
             vocab_size=len(tokenizer),
@@ -66,6 +67,7 @@ class XLM(Encoder, name="xlm"):
 class LUKE(Encoder, name="luke"):
     """RoBERTa that reads entities beside words, with queries of their own between them (arXiv:2010.01057)."""
 
+    specials = "roberta"
     head = "entities"
     lacks = ("sdpa",)
 
@@ -85,10 +87,8 @@ class LUKE(Encoder, name="luke"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import LukeConfig
 
-        found = self.sizes(tokenizer)
-        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
         own = {"entity_vocab_size": self.entities, "entity_emb_size": self.entity_width}
-        return LukeConfig(**{**found, "max_position_embeddings": positions}, **own)
+        return LukeConfig(**self.sizes(tokenizer), **own)
 
     @property
     def entity_width(self) -> int:
@@ -110,8 +110,9 @@ class XLNet(Scratch, name="xlnet"):
     """The encoder that predicts words in any order, by distances and two streams of attention (arXiv:1906.08237)."""
 
     family = "encoder"
+    specials = "xlnet"
     head = "permutation"
-    lacks = ("sdpa", "gradient checkpointing", "all linear layers", "batches")
+    lacks = ("sdpa", "gradient checkpointing", "all linear layers")
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of activations dropped in training."""
@@ -136,7 +137,7 @@ class XLNet(Scratch, name="xlnet"):
             initializer_range=self.std,
             tie_word_embeddings=self.tied,
             n_positions=self.max_length,  # no table: how long the texts are that it was trained on
-            **ends(special(tokenizer, "XLNet", "pad")),
+            **ends(special(tokenizer, self)),
         )
 
     def parameters(self, vocabulary: int) -> int:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.count import block
 from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.limits import Ge, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -49,10 +49,8 @@ class GPT(Scratch, name="gpt"):
             attn_pdrop=self.dropout,
             resid_pdrop=self.dropout,
             tie_word_embeddings=self.tied,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
             initializer_range=self.std,
+            **ids(tokenizer),
         )
 
     def parameters(self, vocabulary: int) -> int:
@@ -104,10 +102,8 @@ class GPT3(Scratch, name="gpt3"):
             attention_dropout=self.dropout,
             resid_dropout=self.dropout,
             tie_word_embeddings=self.tied,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
             initializer_range=self.std,
+            **ids(tokenizer),
         )
 
     def parameters(self, vocabulary: int) -> int:

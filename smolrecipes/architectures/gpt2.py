@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from smolrecipes.architectures.scratch import Scratch
-from smolrecipes.limits import Ge, Gt, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.architectures.special import ids
+from smolrecipes.limits import Ge, Gt, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -53,10 +53,8 @@ class GPT2(Scratch, name="gpt2"):
             attn_pdrop=self.dropout,
             resid_pdrop=self.dropout,
             tie_word_embeddings=self.tied,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
             initializer_range=self.std,
+            **ids(tokenizer),
         )
 
     def parameters(self, vocabulary: int) -> int:

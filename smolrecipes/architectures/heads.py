@@ -71,6 +71,17 @@ def offered(model_type: str, family: str) -> list[str]:
     ]
 
 
+def reads_both_ways(config: PreTrainedConfig) -> bool:
+    """Encoders and encoder-decoders whose causal class exists only for special uses: as it is built, a token sees later
+    ones."""
+    from transformers.models.auto import modeling_auto as auto
+
+    encodes = config.model_type in (*auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES, "bert-generation")
+    masks = encodes and not getattr(config, "is_decoder", False)
+    any_order = config.model_type == "xlnet" and config.attn_type == "bi"
+    return bool(getattr(config, "is_encoder_decoder", False)) or masks or any_order
+
+
 def check_offered(who: str, model_type: str, family: str, head: str) -> None:
     """RecipeError for a head that the model type lacks, with those it has."""
     auto_class(head)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, linear, prediction
-from smolrecipes.architectures.scratch import ends, special
-from smolrecipes.recipe import Positive
+from smolrecipes.architectures.special import ends, special
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -76,6 +76,7 @@ class ELECTRA(Encoder, name="electra"):
 class DistilBERT(Encoder, name="distilbert"):
     """BERT without segments, of half its depth, taught by it (arXiv:1910.01108)."""
 
+    specials = "distilbert"
     exact = True
 
     activation: Literal["gelu", "relu"] = "gelu"
@@ -104,7 +105,7 @@ class DistilBERT(Encoder, name="distilbert"):
             attention_dropout=self.dropout,
             tie_word_embeddings=self.tied,
             initializer_range=self.std,
-            **ends(special(tokenizer, "DistilBERT", "pad")),
+            **ends(special(tokenizer, self)),
         )
 
     def parameters(self, vocabulary: int) -> int:

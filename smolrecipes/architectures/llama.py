@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.limits import Gt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Gt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -59,10 +59,8 @@ class Rotary(Scratch):
             "num_key_value_heads": self.kv_heads or self.heads,
             "max_position_embeddings": self.max_length,
             "tie_word_embeddings": self.tied,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
             "initializer_range": self.std,
+            **ids(tokenizer),
         }
 
     def rope(self) -> dict[str, Any]:

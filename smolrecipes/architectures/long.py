@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import linear
-from smolrecipes.architectures.scratch import special
+from smolrecipes.architectures.special import special
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Longformer(Encoder, name="longformer"):
     """RoBERTa that sees a window around each token, and all tokens from chosen ones (arXiv:2004.05150)."""
 
+    specials = "roberta"
     lacks = ("sdpa",)
 
     max_length: Positive = 1024
@@ -36,11 +37,8 @@ class Longformer(Encoder, name="longformer"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import LongformerConfig
 
-        found: dict[str, Any] = self.sizes(tokenizer)
-        separator = special(tokenizer, "Longformer", "sep")["sep"]
-        positions = self.max_length + found["pad_token_id"] + 1  # its table begins after the padding token's id
-        own = {"attention_window": self.window, "sep_token_id": separator, "type_vocab_size": 1}
-        return LongformerConfig(**{**found, "max_position_embeddings": positions}, **own)
+        own = {"attention_window": self.window, "sep_token_id": special(tokenizer, self)["sep"], "type_vocab_size": 1}
+        return LongformerConfig(**self.sizes(tokenizer), **own)
 
     def parameters(self, vocabulary: int) -> int:
         """With the padding token at id 0; each id above makes the table of positions a row longer."""
@@ -50,6 +48,7 @@ class Longformer(Encoder, name="longformer"):
 class ModernBERT(Encoder, name="modernbert"):
     """BERT with today's blocks: rotary positions, gated units, windows in two blocks of three (arXiv:2412.13663)."""
 
+    specials = "distilbert"
     rotary = True
     gated = True
     exact = True
@@ -73,7 +72,7 @@ class ModernBERT(Encoder, name="modernbert"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import ModernBertConfig
 
-        found = special(tokenizer, "ModernBERT", "pad")
+        found = special(tokenizer, self)
         kinds = ("sliding_attention", "full_attention")
         local = {"rope_type": "default", "rope_theta": 10_000.0}
         own = {"embedding_dropout": self.dropout, "mlp_dropout": self.dropout, "attention_dropout": self.dropout}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from smolrecipes.architectures.llama import Rotary
-from smolrecipes.limits import Ge
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Ge, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase

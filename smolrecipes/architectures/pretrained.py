@@ -91,7 +91,7 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
     """That the checkpoint is of a kind that can carry the head."""
     from transformers.models.auto import modeling_auto as auto
 
-    from smolrecipes.architectures.heads import auto_class, offered
+    from smolrecipes.architectures.heads import auto_class, offered, reads_both_ways
 
     auto_class(head)  # which knows the names
     saved = (config.architectures or ["no named class"])[0]
@@ -100,33 +100,26 @@ def _check_head(path: str, config: PretrainedConfig, head: str) -> None:
             called = "classification head" if head == "sequence-classification" else f"head '{head}'"
             others = f" (it has: {', '.join(has)})" if has else ""
             raise RecipeError(
-                f"{path} is a {config.model_type} ({saved}), which has no {called} in transformers{others}"
+                f"{path} is of type {config.model_type} ({saved}), which has no {called} in transformers{others}"
             )
         return
     # BERT has a causal class too, so the class that was saved decides; a bare body is decided by its weights.
     causal = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    body = saved == auto.MODEL_MAPPING_NAMES.get(config.model_type) and not _reads_both_ways(config)
-    unnamed = not config.architectures and config.model_type in causal and not _reads_both_ways(config)
+    body = saved == auto.MODEL_MAPPING_NAMES.get(config.model_type) and not reads_both_ways(config)
+    unnamed = not config.architectures and config.model_type in causal and not reads_both_ways(config)
     if not (saved in causal.values() and config.model_type in causal) and not body and not unnamed:
         raise RecipeError(
-            f"{path} is a {config.model_type} ({saved}), not a causal language model; this objective needs one that "
+            f"{path} is of type {config.model_type} ({saved}), not a causal language model; this objective needs one that "
             "writes from left to right (Llama, Qwen, GPT-2, ...). An encoder fits classification objectives"
         )
 
 
 def _family(config: PretrainedConfig) -> str:
+    from smolrecipes.architectures.heads import reads_both_ways
+
     if getattr(config, "is_encoder_decoder", False):
         return "encoder-decoder"
-    return "encoder" if _reads_both_ways(config) else "decoder"
-
-
-def _reads_both_ways(config: PretrainedConfig) -> bool:
-    """Encoders and encoder-decoders whose causal class exists only for special uses."""
-    from transformers.models.auto import modeling_auto as auto
-
-    masks = config.model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
-    any_order = config.model_type == "xlnet" and config.attn_type == "bi"
-    return bool(getattr(config, "is_encoder_decoder", False)) or masks or any_order
+    return "encoder" if reads_both_ways(config) else "decoder"
 
 
 def _check_weights(path: str, model: PreTrainedModel, head: str, missing: list[str]) -> None:

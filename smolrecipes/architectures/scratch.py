@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from smolrecipes.architectures.budget import Plan, plan
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Architecture
-from smolrecipes.limits import Gt
-from smolrecipes.recipe import Positive
+from smolrecipes.limits import Gt, Positive
 
 if TYPE_CHECKING:
     import dataclasses
@@ -25,6 +24,8 @@ LAST = ("tied", "init_std", "attention")
 class Scratch(Architecture):
     """A new model by canonical sizes. Vocabulary and special ids are the tokenizer's, weights follow torch's seed."""
 
+    specials: ClassVar[str] = "gpt"
+    """Whose control tokens it expects of its tokenizer, by any names: what the tokenizers' option `specials` is for it."""
     head: ClassVar[str] = "causal"
     """The head it is pretrained with."""
     rotary: ClassVar[bool] = False
@@ -51,16 +52,19 @@ class Scratch(Architecture):
     init_std: Annotated[float, Gt(0)] | None = None
     """Standard deviation of the first weights; sqrt(2 / (5 hidden)) when None (arXiv:1910.05895): narrow models that
     start from transformers' 0.02 learn far more slowly."""
-    attention: str = option(default="sdpa", affects_weights=False)
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option(
+        default="sdpa", affects_weights=False
+    )
     """transformers' attention implementation."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        size = getattr(self, "head_size", None) or self.hidden / self.heads
+        given = getattr(self, "head_size", None)
+        size = given or self.hidden / self.heads
         if size % (2 if self.rotary else 1):
-            named = f"hidden={self.hidden} over heads={self.heads} is {size:g} per head"
+            derived = f"hidden={self.hidden} over heads={self.heads} is {size:g} per head"
             rule = "rotary positions need a whole, even size" if self.rotary else "it must be whole"
-            raise RecipeError(f"{type(self).__name__}: {named}; {rule}: change one of them")
+            raise RecipeError(f"{type(self).__name__}: {f'head_size={given}' if given else derived}; {rule}")
 
     @classmethod
     def options(cls) -> dict[str, dataclasses.Field[Any]]:
@@ -132,18 +136,3 @@ class Scratch(Architecture):
     def sized(cls, budget: int | str, vocabulary: int | None = None, tokens: int | None = None) -> Self:
         """The model of `plan`, which also says why."""
         return cls.plan(budget, vocabulary, tokens).model
-
-
-def special(tokenizer: PreTrainedTokenizerBase, who: str, *needed: str) -> dict[str, int | None]:
-    """pad, bos and eos; cls and sep take the place of bos and eos where a tokenizer has only those."""
-    found = {name: getattr(tokenizer, f"{name}_token_id", None) for name in ("pad", "bos", "eos", "cls", "sep", "mask")}
-    for name, other in (("bos", "cls"), ("eos", "sep"), ("cls", "bos"), ("sep", "eos")):
-        found[name] = found[other] if found[name] is None else found[name]
-    if missing := [name for name in needed if found[name] is None]:
-        raise RecipeError(f"{who}: the tokenizer has no {missing[0]} token, which this model needs; train one that has")
-    return found
-
-
-def ends(found: dict[str, int | None]) -> dict[str, int | None]:
-    """What every config calls them."""
-    return {f"{name}_token_id": found[name] for name in ("pad", "bos", "eos")}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import attention, block
-from smolrecipes.architectures.scratch import Scratch, ends, special
-from smolrecipes.limits import Ge, Lt
-from smolrecipes.recipe import Positive
+from smolrecipes.architectures.scratch import Scratch
+from smolrecipes.architectures.special import ends, special
+from smolrecipes.limits import Ge, Lt, Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -51,6 +51,7 @@ class Seq2Seq(Scratch):
 class Transformer(Seq2Seq, name="transformer"):
     """The first of them: post-norm blocks, sinusoidal positions (arXiv:1706.03762), as Marian."""
 
+    specials = "marian"
     activation: Literal["relu", "gelu"] = "relu"
     """In the feed-forward layer."""
 
@@ -62,7 +63,7 @@ class Transformer(Seq2Seq, name="transformer"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import MarianConfig
 
-        found = special(tokenizer, "Transformer", "pad", "eos")
+        found = special(tokenizer, self)
         return MarianConfig(
             vocab_size=len(tokenizer),
             decoder_vocab_size=len(tokenizer),
@@ -82,6 +83,7 @@ class Transformer(Seq2Seq, name="transformer"):
 class BART(Seq2Seq, name="bart"):
     """The encoder-decoder that repairs damaged text: post-norm blocks, learned positions (arXiv:1910.13461)."""
 
+    specials = "bart"
     activation: Literal["gelu", "relu"] = "gelu"
     """In the feed-forward layer."""
 
@@ -93,7 +95,7 @@ class BART(Seq2Seq, name="bart"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import BartConfig
 
-        found = special(tokenizer, "BART", "pad", "eos")
+        found = special(tokenizer, self)
         return BartConfig(
             vocab_size=len(tokenizer),
             **self.both(),
@@ -111,13 +113,14 @@ class BART(Seq2Seq, name="bart"):
 class M2M100(Seq2Seq, name="m2m100"):
     """Translation between any two of many languages: pre-norm blocks, sinusoidal positions (arXiv:2010.11125)."""
 
+    specials = "m2m100"
     activation: Literal["relu", "gelu"] = "relu"
     """In the feed-forward layer."""
 
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import M2M100Config
 
-        found = special(tokenizer, "M2M100", "pad", "eos")
+        found = special(tokenizer, self)
         return M2M100Config(
             vocab_size=len(tokenizer),
             **self.both(),

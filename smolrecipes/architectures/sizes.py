@@ -64,8 +64,9 @@ def check_sizes(
         found.append(("kv_heads", built, [kv_heads]))
     if ffn:
         found.append(("ffn", width(model, hidden, layers + decoder_layers, ffn), ffn))
+    if max_length and (declared := readable(model.config)):  # bloom declares none
+        found.append(("max_length", declared, max_length))
     if max_length:
-        found.append(("max_length", readable(model.config), max_length))
         found += [("positions", rows, max_length) for rows in tables(model) if rows < max_length]
     output = model.get_output_embeddings()
     if tied is not None and output is not None:

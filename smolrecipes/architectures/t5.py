@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from smolrecipes.architectures.scratch import ends, special
 from smolrecipes.architectures.seq2seq import Seq2Seq
-from smolrecipes.recipe import Positive
+from smolrecipes.architectures.special import ends, special
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class T5(Seq2Seq, name="t5"):
     """Text to text: pre-norm blocks without biases, distances in buckets (arXiv:1910.10683)."""
 
+    specials = "t5"
     head_size: Positive | None = None
     """Dimensions of a head; hidden / heads when None."""
     activation: Literal["relu", "gated-gelu"] = "relu"
@@ -38,7 +39,7 @@ class T5(Seq2Seq, name="t5"):
     def config(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
         from transformers import T5Config
 
-        found = special(tokenizer, "T5", "pad", "eos")
+        found = special(tokenizer, self)
         encoder, decoder = self.depths
         return T5Config(
             vocab_size=len(tokenizer),

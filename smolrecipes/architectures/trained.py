@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Trained(Architecture, name="trained"):
     """The model and tokenizer that `recipe` makes. `run` trains or finds it and puts `Pretrained(folder)` in its place."""
 
+    family = ""  # the recipe's own model says which
+
     recipe: Recipe = option(kw_only=False)
     """The recipe of the stage before."""
 

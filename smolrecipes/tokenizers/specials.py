@@ -75,7 +75,7 @@ SPECIALS: dict[Family, Specials] = {
     "xlm": XLM,
     "m2m100": M2M100,
 }
-"""By the name that the option `specials` of a tokenizer has, and `Architecture.specials`."""
+"""By the name that the option `specials` of a tokenizer has, and `Scratch.specials` of an architecture."""
 
 SENTINELS = {"t5": 100}
 """How many sentinels a family has when it is not said."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from smolrecipes import (
     M2M100,
     T5,
     XLM,
+    Bytes,
     Causal,
     DeBERTaV3,
     DistilBERT,
@@ -35,19 +35,7 @@ from smolrecipes import (
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import check_sizes, first_position, readable
 
-SPECIAL = {"pad": 3, "bos": 5, "eos": 7, "cls": 6, "sep": 8, "mask": 9, "unk": 4}
 SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 20}
-
-
-class Words(SimpleNamespace):
-    """As much of a tokenizer as an architecture reads."""
-
-    def __len__(self) -> int:
-        return 50
-
-
-def words(**changes: int | None) -> Any:
-    return Words(**{f"{name}_token_id": value for name, value in {**SPECIAL, **changes}.items()})
 
 
 @pytest.mark.parametrize(
@@ -71,7 +59,9 @@ def words(**changes: int | None) -> Any:
     ],
     ids=repr,
 )
-def test_a_head_that_a_family_lacks_is_refused_with_those_it_has(model: Scratch, head: str, has: str) -> None:
+def test_a_head_that_a_family_lacks_is_refused_with_those_it_has(
+    model: Scratch, head: str, has: str, words: Any
+) -> None:
     who = type(model).__name__
     with pytest.raises(RecipeError) as found:
         model.build(words(), head)
@@ -81,7 +71,7 @@ def test_a_head_that_a_family_lacks_is_refused_with_those_it_has(model: Scratch,
 @pytest.mark.parametrize(
     "kind", [BERT, RoBERTa, DeBERTaV3, LUKE, Longformer, XLM, XLNet, ModernBERT, BART, M2M100, T5, Transformer]
 )
-def test_special_ids_are_the_tokenizer_s(kind: type[Scratch]) -> None:
+def test_special_ids_are_the_tokenizer_s(kind: type[Scratch], words: Any) -> None:
     config: Any = kind(**SIZES).build(words()).config
     assert (config.pad_token_id, config.bos_token_id, config.eos_token_id) == (3, 5, 7)
     alone: Any = kind(**SIZES).build(words(bos=None, eos=None)).config  # a tokenizer with cls and sep only
@@ -93,14 +83,43 @@ def test_special_ids_are_the_tokenizer_s(kind: type[Scratch]) -> None:
     assert kind not in others or getattr(config, others[kind]) == expected[kind]
 
 
-def test_a_tokenizer_without_what_the_model_needs_is_a_sentence() -> None:
-    for model, missing in ((BERT(**SIZES), "pad"), (XLM(**SIZES), "mask")):
-        with pytest.raises(RecipeError, match=f"the tokenizer has no {missing} token, which this model needs"):
-            model.build(words(**{missing: None}))
+@pytest.mark.parametrize(
+    ("kind", "lacking", "sentence"),
+    [
+        (
+            BERT,
+            {"pad": None},
+            "BERT: the tokenizer has no pad token, which this model needs; train one with tokenizer.spec",
+        ),
+        (BERT, {"mask": None}, "no mask token, which this model needs; train one with tokenizer.specials=bert"),
+        (DistilBERT, {"cls": None, "bos": None}, "no bos and no cls token, .* tokenizer.specials=distilbert"),
+        (RoBERTa, {"mask": None}, "no mask token, .* tokenizer.specials=roberta"),
+        (Longformer, {"sep": None, "eos": None}, "no eos and no sep token, .* tokenizer.specials=roberta"),
+        (XLM, {"mask": None}, "no mask token, .* tokenizer.specials=xlm"),
+        (XLNet, {"mask": None}, "no mask token, .* tokenizer.specials=xlnet"),
+        (BART, {"mask": None}, "no mask token, .* tokenizer.specials=bart"),
+        (T5, {"pad": None}, "no pad token, .* tokenizer.specials=t5"),
+        (Transformer, {"eos": None, "sep": None}, "no eos token, .* tokenizer.specials=marian"),
+        (M2M100, {"bos": None, "cls": None}, "no bos token, .* tokenizer.specials=m2m100"),
+    ],
+)
+def test_a_tokenizer_without_what_the_model_needs_is_a_sentence(
+    kind: type[Scratch], lacking: dict[str, None], sentence: str, words: Any
+) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        kind(**SIZES).build(words(**lacking))
+
+
+@pytest.mark.parametrize(
+    "kind", [BERT, DistilBERT, RoBERTa, XLM, XLNet, BART, T5, Transformer, M2M100, LUKE, ModernBERT, DeBERTaV3]
+)
+def test_a_tokenizer_of_the_family_has_what_the_model_needs(kind: type[Scratch]) -> None:
+    model: Any = kind(**SIZES).build(Bytes(specials=kind.specials).build(None))  # type: ignore[arg-type]
+    assert model.config.pad_token_id is not None
 
 
 @pytest.mark.parametrize("kind", [RoBERTa, LUKE, Longformer, BERT, BART, T5, XLNet, XLM, GPT2])
-def test_max_length_is_tokens_that_can_be_read(kind: type[Scratch]) -> None:
+def test_max_length_is_tokens_that_can_be_read(kind: type[Scratch], words: Any) -> None:
     model: Any = kind(**SIZES).build(words())
     assert readable(model.config) == 20
     assert first_position(model.config) == (4 if kind in (RoBERTa, LUKE, Longformer) else 0)
@@ -131,7 +150,7 @@ WRONG: list[tuple[Scratch, str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("asked", "name", "value", "sentence"), WRONG, ids=str)
-def test_a_model_of_other_sizes_is_a_sentence(asked: Scratch, name: str, value: Any, sentence: str) -> None:
+def test_a_model_of_other_sizes_is_a_sentence(asked: Scratch, name: str, value: Any, sentence: str, words: Any) -> None:
     """As when a version of transformers reads an option no more: the config says something else."""
     from smolrecipes.architectures.heads import with_head
     from smolrecipes.architectures.sizes import check
@@ -144,12 +163,12 @@ def test_a_model_of_other_sizes_is_a_sentence(asked: Scratch, name: str, value: 
         check(with_head(config, asked.head, 0), asked, 50)
 
 
-def test_a_feed_forward_layer_may_be_narrow() -> None:
+def test_a_feed_forward_layer_may_be_narrow(words: Any) -> None:
     for kind in (BERT, GPT2, T5, Llama, ModernBERT):
         kind(**SIZES, ffn=16).build(words())
 
 
-def test_a_size_that_is_not_named_is_not_checked() -> None:
+def test_a_size_that_is_not_named_is_not_checked(words: Any) -> None:
     model = GPT2(**SIZES).build(words())
     assert check_sizes(model, "GPT2", layers=2, hidden=32, vocabulary=50) is model
 
@@ -160,8 +179,10 @@ def test_a_size_that_is_not_named_is_not_checked() -> None:
         (lambda: BERT(hidden=30, heads=4), "BERT: hidden=30 over heads=4 is 7.5 per head; it must be whole"),
         (
             lambda: Qwen3(hidden=30, heads=4, head_size=7),
-            "Qwen3: hidden=30 over heads=4 is 7 per head; rotary positions need",
+            "Qwen3: head_size=7; rotary positions need a whole, even size",
         ),
+        (lambda: BERT(attention="sdpaa"), "BERT.attention: should be 'sdpa', 'eager', 'flash_attention_2' or"),  # type: ignore[arg-type]
+        (lambda: Causal("olmo2", attention="sdp"), "Causal.attention: should be 'sdpa', 'eager', 'flash_attention_2'"),  # type: ignore[arg-type]
         (lambda: GPT3(layers=3), "GPT3: layers=3; its blocks come in pairs, so take an even number"),
         (lambda: Longformer(window=5), "Longformer: window=5; half of it lies to each side"),
         (lambda: GPT(attention="sdpa"), "GPT.attention: should be 'eager', not 'sdpa'"),  # type: ignore[arg-type]
@@ -175,7 +196,7 @@ def test_what_a_family_cannot_be_is_a_sentence(make: Any, sentence: str) -> None
     assert str(found.value).startswith(sentence)
 
 
-def test_windows_and_positions_are_where_they_were_asked_for() -> None:
+def test_windows_and_positions_are_where_they_were_asked_for(words: Any) -> None:
     assert SmolLM3(**{**SIZES, "layers": 4}, no_rope_every=2).build(words()).config.no_rope_layers == [1, 0, 1, 0]
     assert set(SmolLM3(**SIZES, no_rope_every=1).build(words()).config.no_rope_layers) == {0}
     assert set(SmolLM3(**SIZES, no_rope_every=0).build(words()).config.no_rope_layers) == {1}
@@ -187,7 +208,7 @@ def test_windows_and_positions_are_where_they_were_asked_for() -> None:
 
 
 @pytest.mark.parametrize("kind", [DistilBERT, XLM])
-def test_sines_are_not_trained(kind: Any) -> None:
+def test_sines_are_not_trained(kind: Any, words: Any) -> None:
     for positions in ("sinusoidal", "learned"):
         model = kind(**SIZES, positions=positions).build(words())
         (table,) = [weight for name, weight in model.named_parameters() if "position_embeddings" in name]
@@ -211,24 +232,3 @@ def test_options_come_in_one_order() -> None:
         names = list(kind.options())
         assert [name for name in names if name in sizes] == sizes
         assert names[-3:] == ["tied", "init_std", "attention"]
-
-
-@pytest.mark.parametrize("kind", ["olmo2", "mistral", "phi3", "stablelm"])
-def test_any_causal_model_by_its_sizes(kind: str) -> None:
-    model: Any = Causal(kind, layers=3, hidden=32, heads=2, ffn=80, max_length=24).build(words())
-    assert (model.config.model_type, len(model.model.layers), readable(model.config)) == (kind, 3, 24)
-    assert (model.config.pad_token_id, model.config.eos_token_id) == (3, 7)
-
-
-@pytest.mark.parametrize(
-    ("model", "sentence"),
-    [
-        (Causal("olmo22"), "Causal: transformers has no causal model type 'olmo22'; the nearest are olmo2"),
-        (Causal("mpt"), "Causal: transformers has no sdpa for a mpt; set attention=eager"),
-        (Causal("gpt2", kv_heads=2), "Causal: a gpt2 has no kv_heads; leave it out"),
-    ],
-)
-def test_a_causal_model_that_cannot_be_is_a_sentence(model: Scratch, sentence: str) -> None:
-    with pytest.raises(RecipeError) as found:
-        model.build(words())
-    assert str(found.value).startswith(sentence)

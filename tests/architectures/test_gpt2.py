@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,19 +15,14 @@ from smolrecipes.architectures.sizes import check_sizes
 from smolrecipes.errors import RecipeError
 
 
-class Words(SimpleNamespace):
-    """As much of a tokenizer as an architecture reads."""
-
-    def __len__(self) -> int:
-        return 300
-
-
-TOKENIZER: Any = Words(pad_token_id=1, bos_token_id=None, eos_token_id=0)
+@pytest.fixture
+def tokenizer(words: Any) -> Any:
+    return words(300, pad=1, bos=None, eos=0)
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_sizes_are_those_asked_for(tied: bool) -> None:
-    model: Any = GPT2(layers=3, hidden=48, heads=4, ffn=80, max_length=99, tied=tied).build(TOKENIZER)
+def test_the_sizes_are_those_asked_for(tied: bool, tokenizer: Any) -> None:
+    model: Any = GPT2(layers=3, hidden=48, heads=4, ffn=80, max_length=99, tied=tied).build(tokenizer)
     body = model.transformer
     assert len(body.h) == 3
     assert body.wte.weight.shape == model.lm_head.weight.shape == (300, 48)
@@ -44,56 +38,56 @@ def test_the_sizes_are_those_asked_for(tied: bool) -> None:
     assert model(input_ids=torch.tensor([[5, 6, 7]])).logits.shape == (1, 3, 300)
 
 
-def test_the_parameters_are_those_of_the_formula() -> None:
+def test_the_parameters_are_those_of_the_formula(tokenizer: Any) -> None:
     """GPT-2's own: 12 d^2 + 13 d in a block, two tables, the last norm; with the head tied, nothing more."""
-    model: Any = GPT2(layers=2, hidden=32, heads=2, max_length=64).build(TOKENIZER)
+    model: Any = GPT2(layers=2, hidden=32, heads=2, max_length=64).build(tokenizer)
     assert sum(w.numel() for w in model.parameters()) == 2 * (12 * 32**2 + 13 * 32) + 32 * (300 + 64) + 2 * 32
 
 
-def test_the_first_weights_are_gpt_2_s() -> None:
+def test_the_first_weights_are_gpt_2_s(tokenizer: Any) -> None:
     torch.manual_seed(0)
-    model: Any = GPT2(layers=8, hidden=64, heads=2, max_length=256, init_std=0.02).build(TOKENIZER)
+    model: Any = GPT2(layers=8, hidden=64, heads=2, max_length=256, init_std=0.02).build(tokenizer)
     body, block = model.transformer, model.transformer.h[3]
     for weight in (body.wte.weight, body.wpe.weight, block.attn.c_attn.weight, block.mlp.c_fc.weight):
         assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.05)
     for weight in (block.attn.c_proj.weight, block.mlp.c_proj.weight):
         assert float(weight.detach().std()) == pytest.approx(0.02 / math.sqrt(16), rel=0.05)
     assert not block.attn.c_attn.bias.any() and bool((block.ln_1.weight == 1).all())
-    narrow: Any = GPT2(layers=1, hidden=64, heads=2).build(TOKENIZER)
+    narrow: Any = GPT2(layers=1, hidden=64, heads=2).build(tokenizer)
     assert float(narrow.transformer.wte.weight.detach().std()) == pytest.approx(0.079, rel=0.05)
 
 
-def test_the_activation_is_gpt_2_s() -> None:
-    model: Any = GPT2(layers=1, hidden=32, heads=2).build(TOKENIZER)
+def test_the_activation_is_gpt_2_s(tokenizer: Any) -> None:
+    model: Any = GPT2(layers=1, hidden=32, heads=2).build(tokenizer)
     x = torch.linspace(-6, 6, 101, dtype=torch.float64)
     gelu = 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     torch.testing.assert_close(model.transformer.h[0].mlp.act(x), gelu)
-    exact: Any = GPT2(layers=1, hidden=32, heads=2, activation="gelu").build(TOKENIZER)
+    exact: Any = GPT2(layers=1, hidden=32, heads=2, activation="gelu").build(tokenizer)
     normal = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
     torch.testing.assert_close(exact.transformer.h[0].mlp.act(x), x * normal)
 
 
-def test_dropout_is_off_unless_asked_for() -> None:
+def test_dropout_is_off_unless_asked_for(tokenizer: Any) -> None:
     rates = lambda model: {part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)}  # noqa: E731
-    assert rates(GPT2(layers=1, hidden=32, heads=2).build(TOKENIZER)) == {0.0}
-    assert rates(GPT2(layers=1, hidden=32, heads=2, dropout=0.2).build(TOKENIZER)) == {0.2}
+    assert rates(GPT2(layers=1, hidden=32, heads=2).build(tokenizer)) == {0.0}
+    assert rates(GPT2(layers=1, hidden=32, heads=2, dropout=0.2).build(tokenizer)) == {0.2}
 
 
-def test_the_weights_follow_the_seed() -> None:
+def test_the_weights_follow_the_seed(tokenizer: Any) -> None:
     found = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        found.append(GPT2(layers=1, hidden=32, heads=2).build(TOKENIZER).get_input_embeddings().weight)
+        found.append(GPT2(layers=1, hidden=32, heads=2).build(tokenizer).get_input_embeddings().weight)
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
-def test_a_head_that_scores() -> None:
-    model: Any = GPT2(layers=1, hidden=32, heads=2).build(TOKENIZER, "sequence-classification", 3)
+def test_a_head_that_scores(tokenizer: Any) -> None:
+    model: Any = GPT2(layers=1, hidden=32, heads=2).build(tokenizer, "sequence-classification", 3)
     assert model.score.weight.shape == (3, 32)
 
 
-def test_a_model_of_other_sizes_than_asked_for_is_a_sentence() -> None:
-    model = GPT2(layers=1, hidden=32, heads=2).build(TOKENIZER)
+def test_a_model_of_other_sizes_than_asked_for_is_a_sentence(tokenizer: Any) -> None:
+    model = GPT2(layers=1, hidden=32, heads=2).build(tokenizer)
     assert check_sizes(model, "GPT2", layers=1, hidden=32, vocabulary=300) is model
     with pytest.raises(
         RecipeError, match=r"GPT2: .* builds it with layers 1, not 2 and .* \(300, 32\), not \(300, 48\)"

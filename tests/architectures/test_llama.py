@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,20 +11,15 @@ from smolrecipes.architectures.llama import Llama
 from smolrecipes.errors import RecipeError
 
 
-class Words(SimpleNamespace):
-    """As much of a tokenizer as an architecture reads."""
-
-    def __len__(self) -> int:
-        return 300
-
-
-TOKENIZER: Any = Words(pad_token_id=1, bos_token_id=None, eos_token_id=0)
+@pytest.fixture
+def tokenizer(words: Any) -> Any:
+    return words(300, pad=1, bos=None, eos=0)
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_sizes_are_those_asked_for(tied: bool) -> None:
+def test_the_sizes_are_those_asked_for(tied: bool, tokenizer: Any) -> None:
     asked = Llama(layers=3, hidden=48, heads=4, kv_heads=2, ffn=80, max_length=99, rope_theta=500.0, tied=tied)
-    model: Any = asked.build(TOKENIZER)
+    model: Any = asked.build(tokenizer)
     assert len(model.model.layers) == 3
     assert model.model.embed_tokens.weight.shape == model.lm_head.weight.shape == (300, 48)
     assert (model.lm_head.weight is model.model.embed_tokens.weight) is tied
@@ -46,31 +40,33 @@ def test_the_sizes_are_those_asked_for(tied: bool) -> None:
 
 
 @pytest.mark.parametrize(("hidden", "ffn"), [(192, 512), (128, 352), (32, 96), (48, 128)])
-def test_without_a_width_the_feed_forward_layer_is_8_thirds_rounded_up_to_32(hidden: int, ffn: int) -> None:
-    model: Any = Llama(layers=1, hidden=hidden, heads=2).build(TOKENIZER)
+def test_without_a_width_the_feed_forward_layer_is_8_thirds_rounded_up_to_32(
+    hidden: int, ffn: int, tokenizer: Any
+) -> None:
+    model: Any = Llama(layers=1, hidden=hidden, heads=2).build(tokenizer)
     assert model.model.layers[0].mlp.up_proj.weight.shape == (ffn, hidden)
     assert model.model.layers[0].self_attn.k_proj.weight.shape == (hidden, hidden)  # as many key heads as heads
 
 
 @pytest.mark.parametrize(("given", "std"), [({}, (2 / (5 * 64)) ** 0.5), ({"init_std": 0.02}, 0.02)])
-def test_the_first_weights_have_the_deviation_asked_for(given: dict[str, float], std: float) -> None:
+def test_the_first_weights_have_the_deviation_asked_for(given: dict[str, float], std: float, tokenizer: Any) -> None:
     torch.manual_seed(0)
-    model: Any = Llama(layers=1, hidden=64, heads=2, **given).build(TOKENIZER)
+    model: Any = Llama(layers=1, hidden=64, heads=2, **given).build(tokenizer)
     for weight in (model.model.embed_tokens.weight, model.model.layers[0].mlp.up_proj.weight):
         assert float(weight.detach().std()) == pytest.approx(std, rel=0.03)
     assert bool((model.model.norm.weight == 1).all())
 
 
-def test_the_weights_follow_the_seed() -> None:
+def test_the_weights_follow_the_seed(tokenizer: Any) -> None:
     found = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        found.append(Llama(layers=1, hidden=32, heads=2).build(TOKENIZER).get_input_embeddings().weight)
+        found.append(Llama(layers=1, hidden=32, heads=2).build(tokenizer).get_input_embeddings().weight)
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
-def test_a_head_that_scores() -> None:
-    model: Any = Llama(layers=1, hidden=32, heads=2).build(TOKENIZER, "sequence-classification", 3)
+def test_a_head_that_scores(tokenizer: Any) -> None:
+    model: Any = Llama(layers=1, hidden=32, heads=2).build(tokenizer, "sequence-classification", 3)
     assert model.score.weight.shape == (3, 32)
 
 
@@ -93,6 +89,6 @@ def test_wrong_sizes_are_sentences(given: dict[str, int], sentence: str) -> None
     assert str(found.value).startswith(sentence)
 
 
-def test_an_unknown_head_is_a_sentence() -> None:
+def test_an_unknown_head_is_a_sentence(tokenizer: Any) -> None:
     with pytest.raises(RecipeError, match="no head named 'casual'; did you mean 'causal'"):
-        Llama(layers=1, hidden=32, heads=2).build(TOKENIZER, "casual")
+        Llama(layers=1, hidden=32, heads=2).build(tokenizer, "casual")

@@ -178,7 +178,8 @@ def check_lora(model: Scratch) -> None:
     assert found and all("lora_" in name for name in found)
     learned = {name.split(".lora_")[0] for name, slope in found.items() if slope.any()}
     assert len(learned) >= model.layers
-    attends = any(("att" in name.lower() or "qkv" in name or "_proj" in name) for name in learned)
+    ends = ("q_proj", "k_proj", "v_proj", "o_proj")
+    attends = any("att" in name.lower() or "qkv" in name or name.endswith(ends) for name in learned)
     assert attends is ("all linear layers" not in model.lacks), sorted(learned)
 
 

@@ -161,8 +161,8 @@ def test_what_does_not_fit_is_a_sentence(tmp_path, monkeypatch):
     saved(llama(), tmp_path / "torn"), (tmp_path / "torn" / "model.safetensors").write_bytes(b"not weights")
     saved(llama(), tmp_path / "broken"), (tmp_path / "broken" / "config.json").write_text("{")
     for path, words_of_it in {
-        "bert": r"is a bert \(BertForMaskedLM\), not a causal language model.*An encoder fits classification",
-        "t5": r"is a t5 \(T5ForConditionalGeneration\), not a causal",
+        "bert": r"is of type bert \(BertForMaskedLM\), not a causal language model.*An encoder fits classification",
+        "t5": r"is of type t5 \(T5ForConditionalGeneration\), not a causal",
         "words": r"has no config.json, so no model was saved there; it holds tokenizer.json",
         "bare": r"lacks weights of LlamaForCausalLM: lm_head.weight; they would start at random",
         "brt": r"there is no such folder; did you mean 'bert'\?",
@@ -204,12 +204,12 @@ def test_an_encoder_loads_with_the_heads_that_it_has(tmp_path, caplog):
         (
             bert,
             "seq2seq",
-            r"is a bert \(BertForMaskedLM\), which has no head 'seq2seq' in transformers \(it has: .*masked",
+            r"is of type bert \(BertForMaskedLM\), which has no head 'seq2seq' in transformers \(it has: .*masked",
         ),
         (
             llama,
             "masked",
-            r"is a llama \(LlamaForCausalLM\), which has no head 'masked' in transformers \(it has: causal",
+            r"is of type llama \(LlamaForCausalLM\), which has no head 'masked' in transformers \(it has: causal",
         ),
         (lambda: BertModel(BertConfig(**SIZES)), "masked", "lacks weights of BertForMaskedLM: cls.predictions"),
         (
@@ -220,7 +220,7 @@ def test_an_encoder_loads_with_the_heads_that_it_has(tmp_path, caplog):
         (
             t5,
             "masked",
-            r"is a t5 .*, which has no head 'masked' in transformers \(it has: sequence-classification, seq2seq",
+            r"is of type t5 .*, which has no head 'masked' in transformers \(it has: sequence-classification, seq2seq",
         ),
     ],
 )
