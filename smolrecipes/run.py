@@ -83,6 +83,7 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     recipe = resolve(recipe)
     _join(recipe)
     concrete = _bases(recipe, Path(runs), "")
+    concrete = concrete.replace(training=concrete.training.replace(rehearse=False))  # only `run` rehearses
     return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
 
 
