@@ -29,7 +29,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
     from smolrecipes.adapters.merge import share
     from smolrecipes.batches import lengths
-    from smolrecipes.kernels import kernels
+    from smolrecipes.kernels import computed_by
 
     args, parts = assembly.trainer.args, assembly.parts
     rows, seen = len(parts.train), args.max_steps * parts.batch
@@ -46,7 +46,7 @@ def begin(this: Run, assembly: Assembly) -> None:
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
-    device = f"{args.device.type} in {precision}{kernels(assembly.trainer)}"
+    device = f"{args.device.type} in {precision}{computed_by(assembly.trainer)}"
     say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {device}")
 
 
