@@ -183,9 +183,11 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
 
 
 def _most_tokens(arguments: TrainingArguments, training: Training) -> float:
-    """Tokens of a forward pass at the most; a GPU's are found by trying."""
+    """Tokens of a forward pass at the most; a GPU's are found by trying, where the rehearsal tries them."""
     from transformers import TrainingArguments
 
-    if arguments.device.type == "cpu":
-        return CPU_TOKENS if type(arguments) is TrainingArguments else MICRO_TOKENS
-    return inf if training.rehearse else MICRO_TOKENS
+    ours = type(arguments) is TrainingArguments
+    if arguments.device.type == "cpu" and ours:
+        return CPU_TOKENS
+    tried = training.rehearse and ours and arguments.device.type == "cuda" and not arguments.deepspeed_plugin
+    return inf if tried else MICRO_TOKENS

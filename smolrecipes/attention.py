@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,21 @@ NAME = "packed"
 
 REFUSED = ("softcap", "s_aux", "position_bias", "cache")
 """Arguments of models whose attention is more than a softmax over keys; none of those declares that it packs."""
+
+
+class How(NamedTuple):
+    """What a kernel computes, beside the sequences."""
+
+    dropout: float = 0.0
+    scaling: float | None = None
+    window: int | None = None
+    causal: bool = True
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many keys before and after its own a query sees, as flash-attn counts them: -1 is all."""
+        far = self.window - 1 if self.window else -1
+        return far, 0 if self.causal else far
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -53,7 +68,7 @@ def packed_attention(
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
     query, key, value = (_as_autocast(tensor) for tensor in (query, key, value))
     kernel = KERNELS[backend(query.device, query.dtype, query.shape[-1], dropout)]
-    return kernel(query, key, value, spans, dropout, scaling, sliding_window, causal).contiguous(), None
+    return kernel(query, key, value, spans, How(dropout, scaling, sliding_window, causal)).contiguous(), None
 
 
 def _as_autocast(tensor: Tensor) -> Tensor:
@@ -65,22 +80,23 @@ def _as_autocast(tensor: Tensor) -> Tensor:
 
 
 def backend(device: torch.device, dtype: torch.dtype, size: int, dropout: float = 0.0) -> str:
-    """Which kernel computes heads of this size: on a GPU, in half precision, flash-attn's varlen kernel or torch's own,
-    else FlexAttention; SDPA per sequence elsewhere, and for dropout where flash-attn is missing."""
+    """Which kernel computes heads of this size: on a GPU, where they fit, flash-attn's varlen kernel or torch's own, else
+    FlexAttention; SDPA per sequence elsewhere, and for what FlexAttention has not: dropout, and heads below 16."""
     if device.type != "cuda":
         return "sdpa"
     half = dtype in (torch.float16, torch.bfloat16)
-    if half and _flash_is_installed():
+    fits = half and size <= 256 and torch.cuda.get_device_capability(device) >= (8, 0)
+    if fits and _flash_is_installed():
         return "flash"
-    if dropout:
-        return "sdpa"
-    fits = half and size % 8 == 0 and size <= 256 and _varlen_is_there()
-    return "varlen" if fits and torch.cuda.get_device_capability(device) >= (8, 0) else "flex"
+    if fits and size % 8 == 0 and not dropout and _varlen_is_there():
+        return "varlen"
+    return "sdpa" if dropout or size < 16 else "flex"
 
 
 @lru_cache(maxsize=1)
 def _flash_is_installed() -> bool:
-    return find_spec("flash_attn") is not None
+    """Of a mere folder of that name Python makes a package without a file."""
+    return getattr(find_spec("flash_attn"), "origin", None) is not None
 
 
 @lru_cache(maxsize=1)
@@ -93,10 +109,7 @@ def _varlen_is_there() -> bool:
     return {"scale", "window_size"} <= set(inspect.signature(varlen_attn).parameters)
 
 
-def _sdpa(
-    query: Tensor, key: Tensor, value: Tensor, spans: Spans, dropout: float, scaling: float | None, window: int | None,
-    causal: bool,
-) -> Tensor:  # fmt: skip
+def _sdpa(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -> Tensor:
     """One call per sequence: no mask of the whole row, whose size would grow with the square of the batch."""
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
@@ -110,35 +123,30 @@ def _sdpa(
         if before:  # the prefix begins where another sequence begins
             base = places[span.prefix]
             k, v = (torch.cat([all_[base][:, :, :before], own], 2) for all_, own in ((keys, k), (values, v)))
-        cut = window is not None and before + sizes[index] > window
-        mask = _band(before, sizes[index], window if cut else None, causal) if cut or (causal and before) else None
+        cut = how.window if how.window and before + sizes[index] > how.window else None
+        mask = _band(before, sizes[index], cut, how.causal, query.device) if cut or (how.causal and before) else None
+        causal = how.causal and mask is None
         outputs.append(
-            F.scaled_dot_product_attention(
-                queries[index], k, v, mask if mask is None else mask.to(query.device), dropout,
-                is_causal=causal and mask is None, scale=scaling,
-            )
-        )  # fmt: skip
+            F.scaled_dot_product_attention(queries[index], k, v, mask, how.dropout, causal, scale=how.scaling)
+        )
     return torch.cat(outputs, 2).transpose(1, 2)
 
 
 @lru_cache(maxsize=256)
-def _band(before: int, size: int, window: int | None, causal: bool) -> Tensor:
+def _band(before: int, size: int, window: int | None, causal: bool, device: torch.device) -> Tensor:
     """(size, before + size): which keys a sequence of `size` queries after `before` more keys sees."""
-    away = torch.arange(before, before + size)[:, None] - torch.arange(before + size)
+    away = torch.arange(before, before + size, device=device)[:, None] - torch.arange(before + size, device=device)
     seen = (away >= 0) | (not causal)
     return seen & near(away, window, causal) if window else seen
 
 
-def _flex(
-    query: Tensor, key: Tensor, value: Tensor, spans: Spans, dropout: float, scaling: float | None, window: int | None,
-    causal: bool,
-) -> Tensor:  # fmt: skip
+def _flex(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -> Tensor:
     from torch.nn.attention.flex_attention import flex_attention
 
     attend = _compiled(flex_attention) if query.device.type == "cuda" else flex_attention
-    mask = spans.block_mask(causal, window)
+    mask = spans.block_mask(how.causal, how.window)
     grouped = query.shape[1] != key.shape[1]
-    found: Tensor = attend(query, key, value, block_mask=mask, scale=scaling, enable_gqa=grouped)
+    found: Tensor = attend(query, key, value, block_mask=mask, scale=how.scaling, enable_gqa=grouped)
     return found.transpose(1, 2)
 
 
@@ -147,28 +155,22 @@ def _compiled(function: Any) -> Any:
     return torch.compile(function, dynamic=True)
 
 
-def _flash(
-    query: Tensor, key: Tensor, value: Tensor, spans: Spans, dropout: float, scaling: float | None, window: int | None,
-    causal: bool,
-) -> Tensor:  # fmt: skip
+def _flash(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -> Tensor:
     from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
     q, k, v = _side_by_side(query, key, value, spans)
-    width = (window - 1, 0 if causal else window - 1) if window else (-1, -1)
-    found: Tensor = flash_attn_varlen_func(q, k, v, *spans.cumulative, dropout, scaling, causal, window_size=width)
+    found: Tensor = flash_attn_varlen_func(
+        q, k, v, *spans.cumulative, how.dropout, how.scaling, how.causal, window_size=how.reach
+    )
     return found[None]
 
 
-def _varlen(
-    query: Tensor, key: Tensor, value: Tensor, spans: Spans, dropout: float, scaling: float | None, window: int | None,
-    causal: bool,
-) -> Tensor:  # fmt: skip
+def _varlen(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     groups = query.shape[1] // key.shape[1]  # not every torch that has it takes fewer heads of keys
     q, k, v = _side_by_side(query, repeat_kv(key, groups), repeat_kv(value, groups), spans)
-    far = window - 1 if window else -1
-    found: Any = varlen_attn(q, k, v, *spans.cumulative, scale=scaling, window_size=(far, 0 if causal else far))
+    found: Any = varlen_attn(q, k, v, *spans.cumulative, scale=how.scaling, window_size=how.reach)
     return found[None]  # type: ignore[no-any-return]
 
 

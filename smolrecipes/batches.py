@@ -65,10 +65,11 @@ class Batches(Sampler[list[int]]):
     def longest(self) -> list[int]:
         """The rows of the micro-batch that takes the most tokens, had the longest rows come together."""
         ranked = np.argsort(-self.lengths, kind="stable")
-        rows = self.batch
+        rows = min(len(ranked), self.batch)
+        steps = self.steps if self.tokens else self._steps(rows)
         if self.tokens:
             rows = 1 + int(np.searchsorted(np.cumsum(self.lengths[ranked]), self.lengths.sum() / self.per_epoch))
-        cells = self._cells(ranked[:rows], self.steps * self.world)
+        cells = self._cells(ranked[:rows], steps * self.world)
         return max(cells, key=lambda cell: (sum(self.lengths[cell]), len(cell)))
 
     def _global(self, order: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Which kernels compute a run on a GPU, where that depends on what is installed."""
+"""Which kernels compute a run on a GPU, where that depends on what is installed, the rows and the model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from smolrecipes.attention import backend
+from smolrecipes.objectives.forward import head_is_plain, unwrap
 from smolrecipes.objectives.losses import liger_fits
 from smolrecipes.trainer import RecipeTrainer
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 NAMES = {"flash": "flash-attn", "varlen": "torch's varlen kernel", "flex": "FlexAttention", "sdpa": "SDPA"}
 
 
-def kernels(trainer: Trainer) -> str:
+def computed_by(trainer: Trainer) -> str:
     """` (attention: flash-attn, vocabulary: Liger)`; nothing on other devices and for the trainers of others."""
     if trainer.args.device.type != "cuda" or not isinstance(trainer, RecipeTrainer):
         return ""
@@ -29,7 +30,10 @@ def kernels(trainer: Trainer) -> str:
 def _attention(trainer: RecipeTrainer) -> str:
     args, model = trainer.args, trainer.parts.model
     if not trainer.parts.layout.packed:
-        return str(model.config._attn_implementation)
+        chosen = str(model.config._attn_implementation)
+        return NAMES.get(chosen, chosen)
+    if "spans" not in next(iter(trainer.get_train_dataloader())):  # sequences of one length need no packing
+        return NAMES["sdpa"]
     return packed_by(model, args.device, torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else model.dtype)
 
 
@@ -42,7 +46,11 @@ def packed_by(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) 
 
 
 def _vocabulary(trainer: RecipeTrainer) -> str:
-    head = trainer.parts.model.get_output_embeddings()
+    model = unwrap(trainer.parts.model)
+    with trainer.compute_loss_context_manager():  # the answer is kept, so it is asked as the run will
+        if not head_is_plain(model):
+            return "every logit"
+    head = model.get_output_embeddings()
     bare = type(head) is torch.nn.Linear  # one that carries an adapter is computed by itself
     liger = trainer.objective.likelihood and bare and liger_fits("cuda", head.weight, head.bias)
     return "Liger" if liger else "chunked"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,6 @@ KEPT = frozenset({
     "flex_attention", "bitsandbytes::gemm_4bit",
 })  # fmt: skip
 """The operations whose results selective checkpointing keeps: they cost far more time than memory."""
-
-REMEDY = "lower training.max_length, set training.gradient_checkpointing=true, or train a LoRA instead of all weights (adapter=lora; qlora holds them in 4 bits)"
 
 
 def selective() -> Any:
@@ -48,6 +47,7 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
     optimizer and random numbers are as before. On a GPU where it does not fit, the micro-batch is halved until it does;
     where one row does not, or on a CPU, RecipeError says which option to change.
     """
+    _checkpoint(trainer)
     _check_room(trainer)
     peaks: dict[str, int] = {}
     while True:
@@ -59,19 +59,28 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
         _halve(trainer)
 
 
+def _checkpoint(trainer: RecipeTrainer) -> None:
+    """Switches checkpointing on where it is asked for, as Trainer.train() will again."""
+    if trainer.args.activation_checkpointing:
+        kwargs = dict(trainer.args.activation_checkpointing_kwargs)
+        offload = kwargs.pop("offload", False)
+        trainer.model.activation_checkpointing_enable(kwargs, offload=offload)
+
+
 def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
     model, batch = trainer.model, trainer.get_train_dataloader().longest()
+    peak = partial(_peak, trainer.args.device, peaks)
     model.train()
-    with _peak(peaks, "forward"), trainer.compute_loss_context_manager():
+    with peak("forward"), trainer.compute_loss_context_manager():
         loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
-    with _peak(peaks, "backward"):
+    with peak("backward"):
         loss.backward()  # type: ignore[no-untyped-call]
-    with _peak(peaks, "optimizer step"):
+    with peak("optimizer step"):
         _idle_step(trainer)
     if trainer.eval_dataset is not None:
-        with _peak(peaks, "evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():
+        with peak("evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():
             trainer.compute_loss(model.eval(), trainer._prepare_inputs(trainer.get_eval_dataloader().longest()))
-    with _peak(peaks, "save"), tempfile.TemporaryDirectory(dir=Path(trainer.args.output_dir).parent) as folder:
+    with peak("save"), tempfile.TemporaryDirectory(dir=Path(trainer.args.output_dir).parent) as folder:
         if trainer.args.process_index == 0:
             model.save_pretrained(folder)
 
@@ -89,7 +98,7 @@ def _forget(trainer: RecipeTrainer) -> None:
     trainer.model.train()
     trainer.optimizer = None
     trainer.tally.reset()
-    if torch.cuda.is_available():
+    if trainer.args.device.type == "cuda":
         torch.cuda.empty_cache()
 
 
@@ -111,7 +120,7 @@ def _halve(trainer: RecipeTrainer) -> None:
     """Twice as many micro-steps, of half the rows."""
     args = trainer.args
     if args.per_device_train_batch_size == 1:
-        raise RecipeError(f"one row of {_longest_row(trainer):,} tokens does not fit the GPU; {REMEDY}")
+        raise RecipeError(f"one row of {_longest_row(trainer):,} tokens does not fit the GPU; {_remedy(trainer)}")
     args.per_device_train_batch_size = args.per_device_eval_batch_size = -(-args.per_device_train_batch_size // 2)
     args.gradient_accumulation_steps *= 2
 
@@ -125,17 +134,29 @@ def _check_room(trainer: RecipeTrainer) -> None:
     peaks: dict[str, int] = {}
     loader, rows = trainer.get_train_dataloader(), trainer.args.per_device_train_batch_size
     row = loader.of([int(loader.batches.lengths.argmax())])
-    with _own_randomness(trainer.args.device), _peak(peaks, "row"):
+    trainer.model.train()
+    with _own_randomness(trainer.args.device), _peak(trainer.args.device, peaks, "row"):
         with trainer.compute_loss_context_manager():
             loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(row))
         loss.backward()  # type: ignore[no-untyped-call]
     _forget(trainer)
-    needed, free = peaks["row"] * rows, psutil.virtual_memory().available
-    if needed > free:
+    fixed = sum(weight.nbytes for weight in trainer.model.parameters() if weight.requires_grad)  # of the gradients
+    each, free = max(0, peaks["row"] - fixed), psutil.virtual_memory().available
+    if (needed := fixed + each * rows) > free:
         raise RecipeError(
             f"a micro-batch of {rows} rows needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
-            f"set training.micro_batch_size={max(1, int(rows * free / needed / 2))}, or {REMEDY}"
+            f"set training.micro_batch_size={max(1, int((free - fixed) / max(1, each) / 2))}, or {_remedy(trainer)}"
         )
+
+
+def _remedy(trainer: RecipeTrainer) -> str:
+    """What else takes less memory and is not set yet."""
+    ways = ["lower training.max_length"]
+    if not trainer.args.activation_checkpointing:
+        ways.append("set training.gradient_checkpointing=true")
+    if not hasattr(trainer.model, "peft_config"):
+        ways.append("train a LoRA instead of all weights (adapter=lora; qlora holds them in 4 bits)")
+    return ", or ".join(ways)
 
 
 def _longest_row(trainer: RecipeTrainer) -> int:
@@ -143,13 +164,13 @@ def _longest_row(trainer: RecipeTrainer) -> int:
 
 
 @contextmanager
-def _peak(peaks: dict[str, int], name: str) -> Iterator[None]:
+def _peak(device: torch.device, peaks: dict[str, int], name: str) -> Iterator[None]:
     """Notes the most memory held inside, above the level at its start."""
-    if torch.cuda.is_available():
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
         yield
-        peaks[name] = torch.cuda.max_memory_allocated() - before
+        peaks[name] = torch.cuda.max_memory_allocated(device) - before
         return
     watch = _Watch()
     yield

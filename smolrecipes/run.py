@@ -90,6 +90,7 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     check_fit(recipe)
     _join(recipe)
     concrete = _bases(recipe, Path(runs), "")
+    concrete = concrete.replace(training=concrete.training.replace(rehearse=False))  # only `run` rehearses
     return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
 
 

@@ -28,7 +28,7 @@ ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
     from smolrecipes.examples import lengths
-    from smolrecipes.kernels import kernels
+    from smolrecipes.kernels import computed_by
     from smolrecipes.weights import count_weights
 
     args, parts = assembly.trainer.args, assembly.parts
@@ -46,7 +46,7 @@ def begin(this: Run, assembly: Assembly) -> None:
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
-    device = f"{args.device.type} in {precision}{kernels(assembly.trainer)}"
+    device = f"{args.device.type} in {precision}{computed_by(assembly.trainer)}"
     say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {device}")
 
 

@@ -97,9 +97,8 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
     ) -> torch.Tensor:
         """This micro-batch's share of the global batch's loss. Ranks are averaged later, so their number multiplies."""
         origins, counts = inputs.pop("origins"), inputs.pop("counts", None)
-        counts = counts or self.objective.counts(
-            inputs
-        )  # counted where the batch was made: here a GPU would be waited for
+        # counted where the batch was made: here a GPU would be waited for
+        counts = counts or self.objective.counts(inputs)
         loss = self.objective.loss(model, inputs)
         self.tally.add(loss, counts, empty=not origins)
         totals = num_items_in_batch or counts

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
 
-from smolrecipes import Decoder, Gemma3, Qwen3, SmolLM3, kernels
+from smolrecipes import Decoder, Gemma3, Qwen3, SmolLM3, attention, kernels
 from smolrecipes.architectures.pretrained import PACKS, PACKS_BOTH_WAYS
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import first_position
-from smolrecipes.attention import NAME, packed_attention
+from smolrecipes.attention import KERNELS, NAME, How, packed_attention
 from smolrecipes.kinds import Layout
 from smolrecipes.objectives.forward import _inputs, token_logps
 from smolrecipes.objectives.layout import Sequence
@@ -174,6 +177,49 @@ def test_the_kernel_is_known_before_the_first_step(kind: str, monkeypatch: pytes
     assert asked[0][:3] == (cuda, torch.float32, 8)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size", "capability", "dropout", "taken"),
+    [
+        (torch.bfloat16, 64, (8, 0), 0.0, "flash, varlen, flex"),
+        (torch.bfloat16, 64, (8, 0), 0.1, "flash, sdpa, sdpa"),
+        (torch.bfloat16, 64, (7, 5), 0.0, "flex, flex, flex"),
+        (torch.float16, 64, (7, 5), 0.1, "sdpa, sdpa, sdpa"),
+        (torch.float32, 64, (9, 0), 0.0, "flex, flex, flex"),
+        (torch.bfloat16, 320, (9, 0), 0.0, "flex, flex, flex"),
+        (torch.bfloat16, 20, (9, 0), 0.0, "flash, flex, flex"),
+        (torch.bfloat16, 8, (9, 0), 0.0, "flash, varlen, sdpa"),
+        (torch.bfloat16, 12, (9, 0), 0.0, "flash, sdpa, sdpa"),
+        (torch.float32, 8, (9, 0), 0.0, "sdpa, sdpa, sdpa"),
+    ],
+)
+def test_the_kernel_fits_the_heads_and_the_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype,
+    size: int,
+    capability: tuple[int, int],
+    dropout: float,
+    taken: str,
+) -> None:
+    """Where flash-attn is installed, where torch has its own kernel, and where there is neither."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    found = []
+    for flash, own in ((True, True), (False, True), (False, False)):
+        monkeypatch.setattr(attention, "_flash_is_installed", partial(bool, flash))
+        monkeypatch.setattr(attention, "_varlen_is_there", partial(bool, own))
+        found.append(attention.backend(torch.device("cuda"), dtype, size, dropout))
+    assert found == taken.split(", ")
+
+
+def test_a_folder_is_not_flash_attn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = attention._flash_is_installed.__wrapped__
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "flash_attn").mkdir()
+    assert not probe()
+    (tmp_path / "flash_attn" / "__init__.py").touch()
+    importlib.invalidate_caches()
+    assert probe()
+
+
 def test_generation_is_that_of_sdpa() -> None:
     ours, ids = model("llama"), torch.tensor([[3, 4, 5, 6], [0, 0, 7, 8]])
     settings = {"max_new_tokens": 8, "do_sample": False, "attention_mask": ids.ne(0).long()}
@@ -248,8 +294,6 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_kernels_see_the_same(sizes: list[tuple[int, int, int]], window: int | None, causal: bool) -> None:
     """For each (prompt, chosen, rejected): sequences with a shared prefix against a dense mask."""
-    from smolrecipes.attention import KERNELS
-
     packed = pairs(sizes)
     at = len(packed.positions)
     torch.manual_seed(0)
@@ -258,7 +302,7 @@ def test_all_kernels_see_the_same(sizes: list[tuple[int, int, int]], window: int
     wide = (tensor.repeat_interleave(2, 1) for tensor in (key, value))
     expected = torch.nn.functional.scaled_dot_product_attention(query, *wide, attn_mask=mask).transpose(1, 2)
     for name in KERNELS:
-        found = KERNELS[name](query, key, value, packed, 0.0, None, window, causal)
+        found = KERNELS[name](query, key, value, packed, How(0.0, None, window, causal))
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, msg=name)
 
 
@@ -282,8 +326,6 @@ def test_no_block_that_is_seen_is_missing(causal: bool, window: int | None) -> N
 
 def test_autocast_reaches_every_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rotary positions make queries and keys float32 again, which only SDPA forgives."""
-    from smolrecipes import attention
-
     types: list[torch.dtype] = []
 
     def kernel(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any) -> torch.Tensor:

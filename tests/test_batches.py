@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +87,13 @@ def test_level_cells_hold_about_as_many_tokens(lengths: list[int], world: int) -
     batches = [Batches(lengths, batch=len(lengths), steps=2, level=True, rank=r, world=world) for r in range(world)]
     totals = [sum(lengths[row] for row in cell) for rank in batches for cell in rank]
     assert max(totals) - min(totals) <= max(lengths)
+
+
+@given(rows=sizes, more=st.integers(0, 60), micro=st.integers(1, 8), world=st.integers(1, 4), level=st.booleans())
+def test_the_longest_of_fewer_rows_than_a_batch_is_one_that_comes(
+    rows: int, more: int, micro: int, world: int, level: bool
+) -> None:
+    lengths, steps = [row % 7 + 1 for row in range(rows)], ceil((rows + more) / (micro * world))
+    facts: dict[str, Any] = {"batch": rows + more, "steps": steps, "world": world, "level": level, "seed": 3}
+    ranks = [Batches(lengths, rank=rank, **facts) for rank in range(world)]
+    assert set(ranks[0].longest()) in [set(cell) for rank in ranks for cell in rank]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 import torch
 
-from smolrecipes import ORPO, SFT, ByteBPE, Llama, Recipe, RecipeError, Toy, Training
-from smolrecipes.memory import rehearse
+from smolrecipes import ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, RecipeError, Toy, Training
+from smolrecipes.memory import _peak, rehearse
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +23,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def trainer(folder: Path, objective: Any = None, **training: Any) -> Any:
+def trainer(folder: Path, objective: Any = None, adapter: Any = None, **training: Any) -> Any:
     recipe = Recipe(
         model=Llama(layers=2, hidden=32, heads=2),
         tokenizer=ByteBPE(vocab_size=384),
         data=Toy("preferences" if objective else "chat", rows=60),
         objective=objective or SFT(),
+        adapter=adapter,
         training=Training(**{"steps": 3, "global_batch_size": 8, "max_length": 128, "log_every": 1, **training}),
     )
     return recipe.trainer(runs=folder)
@@ -110,6 +114,61 @@ def test_too_little_memory_is_said_before_the_process_dies(folder: Path, monkeyp
         rehearse(trainer(folder))
 
 
+def test_room_is_looked_for_as_the_run_trains(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built, states = trainer(folder, gradient_checkpointing=True), []
+    whole = built.compute_loss
+
+    def noted(model: Any, *rest: Any, **more: Any) -> Any:
+        states.append((model.training, model.is_activation_checkpointing))
+        return whole(model, *rest, **more)
+
+    monkeypatch.setattr(built, "compute_loss", noted)
+    built.model.eval()
+    rehearse(built)
+    assert states[:2] == [(True, True)] * 2
+
+
+def test_only_what_grows_with_the_rows_counts_for_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradients of the weights take as much for one row as for many."""
+    built = trainer(folder)
+    gradients = 4 * sum(weight.numel() for weight in built.model.parameters())
+
+    @contextmanager
+    def measured(device: torch.device, peaks: dict[str, int], name: str) -> Iterator[None]:
+        yield
+        peaks[name] = gradients + 1000
+
+    free = SimpleNamespace(available=gradients + 8000)
+    monkeypatch.setattr("smolrecipes.memory._peak", measured)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    rehearse(built)
+    free.available -= 3000
+    with pytest.raises(RecipeError, match="set training.micro_batch_size=2, or lower training.max_length"):
+        rehearse(built)
+
+
+@pytest.mark.parametrize(
+    ("given", "advised"),
+    [({}, (True, True)), ({"gradient_checkpointing": True}, (False, True)), ({"adapter": LoRA()}, (True, False))],
+    ids=["nothing", "checkpointing", "lora"],
+)
+def test_what_is_set_already_is_not_advised(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], advised: tuple[bool, bool]
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=-1))
+    with pytest.raises(RecipeError) as found:
+        rehearse(trainer(folder, **given))
+    assert tuple(word in str(found.value) for word in ("gradient_checkpointing=true", "adapter=lora")) == advised
+
+
+def test_a_run_on_the_cpu_of_a_machine_with_a_gpu_is_measured_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    peaks: dict[str, int] = {}
+    with _peak(torch.device("cpu"), peaks, "some"):
+        held = torch.ones(2**24)
+    assert peaks["some"] >= held.nbytes / 2
+
+
 @pytest.mark.parametrize("objective", [None, ORPO()], ids=["sft", "orpo"])
 @pytest.mark.parametrize("checkpointing", [True, "selective"])
 def test_checkpointing_changes_nothing(folder: Path, checkpointing: bool | str, objective: Any) -> None:
@@ -122,17 +181,14 @@ def test_offloading_needs_a_gpu(folder: Path) -> None:
         trainer(folder, gradient_checkpointing="offload")
 
 
-def test_selective_checkpointing_keeps_the_products(folder: Path) -> None:
-    """The backward pass computes as many matrix products as without checkpointing; full checkpointing computes more."""
+def test_the_rehearsal_computes_again_what_the_run_will(folder: Path) -> None:
+    """Selective checkpointing as many matrix products as without any; full checkpointing more."""
     from torch.utils.flop_counter import FlopCounterMode
 
     def work(asked: bool | str) -> int:
         built = trainer(folder, gradient_checkpointing=asked)
-        if asked:
-            built.model.activation_checkpointing_enable(dict(built.args.activation_checkpointing_kwargs))
-        batch = built._prepare_inputs(built.get_train_dataloader().longest())
         with FlopCounterMode(display=False) as counter:
-            built.compute_loss(built.model.train(), batch).backward()
+            rehearse(built)
         return int(counter.get_total_flops())
 
     assert work("selective") == work(False) < work(True)

@@ -40,7 +40,7 @@ def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Te
     """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
     at, labels = batch["at"], batch["labels"]
     inputs, causal = _inputs(batch), unwrap(model)
-    if not _plain(causal):
+    if not head_is_plain(causal):
         logps = _all_logits(model(**inputs, use_cache=False).logits.flatten(0, 1)[at], labels)
         return logps if project is label_logps else -logps.sum()
     captured: list[Tensor] = []
@@ -69,9 +69,8 @@ def unwrap(model: nn.Module) -> Any:
     if not isinstance(inner, PreTrainedModel) and not hasattr(inner, "get_base_model"):
         from accelerate.utils import extract_model_from_parallel
 
-        inner = extract_model_from_parallel(
-            inner, keep_fp32_wrapper=True
-        )  # which takes 3 ms: not when nothing wraps it
+        # which takes 3 ms: not when nothing wraps it
+        inner = extract_model_from_parallel(inner, keep_fp32_wrapper=True)
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
@@ -101,7 +100,7 @@ def _one_position(causal: type[nn.Module]) -> dict[str, int]:
 
 
 @torch.no_grad()
-def _plain(causal: Any) -> bool:
+def head_is_plain(causal: Any) -> bool:
     """Whether the model's logits are its head's of the hidden state and nothing more; probed on large activations."""
     if causal in _plain_heads:
         return _plain_heads[causal]

@@ -53,7 +53,7 @@ def tables(found: dict[str, Any]) -> str:
     """All results as markdown."""
     parts = [sentence(found["machine"])]
     if found["cases"]:
-        parts += [speed(found["cases"]), memory(found["cases"]), starts(found["cases"]), reached(found["cases"])]
+        parts += [part(found["cases"]) for part in (speed, memory, starts, failures, reached)]
     if found.get("gpu"):
         parts += [speed(found["gpu"]), bounds(found["gpu"]), memory(found["gpu"]), failures(found["gpu"])]
     if found.get("options"):
@@ -108,19 +108,26 @@ def bounds(cases: dict[str, Any]) -> str:
 
 def failures(cases: dict[str, Any]) -> str:
     """Who did not get through, and why."""
-    runs = [(name, who, one) for name, case in cases.items() for who, one in case["runs"][0].items() if "failed" in one]
-    return "\n".join(f"- {name}, {NAMES[who]}: {one['failed']}" for name, who, one in runs)
+    runs = [(name, who, one) for name, case in cases.items() for run in case["runs"] for who, one in run.items()]
+    lines = [f"- {name}, {NAMES[who]}: {failure(one)}" for name, who, one in runs if failure(one)]
+    return "\n".join(dict.fromkeys(lines))
+
+
+def failure(run: dict[str, Any]) -> str:
+    """Why a run has no numbers; nothing where it has."""
+    return f"killed by signal {run['killed']}" if "killed" in run else str(run.get("failed", ""))
 
 
 def options(found: dict[str, Any]) -> str:
-    """One option of training changed: tokens/s and memory as a share of the default's."""
+    """One option of training changed: tokens/s and memory as a share of the default's, where that was measured."""
     rows, (run,) = [], found["runs"]
-    usual = figures(run["option:default"], found)
+    measured = {name: figures(one, found) for name, one in run.items() if not failure(one)}
+    usual = measured.get("option:default", {"tokens": None, "peak": None})
     for name, one in run.items():
-        if "failed" in one:
-            rows.append([name.removeprefix("option:"), one["failed"], "", "", ""])
+        if name not in measured:
+            rows.append([name.removeprefix("option:"), failure(one), "", "", ""])
             continue
-        mine = figures(one, found)
+        mine = measured[name]
         parts = [f"{mine[what] / usual[what]:.2f}" if mine[what] and usual[what] else "" for what in ("tokens", "peak")]
         facts = f"{mine['tokens']:,.0f}", parts[0], f"{mine['peak'] or 0:,.0f}", parts[1]
         rows.append([name.removeprefix("option:"), *facts])

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -54,26 +54,37 @@ def work(name: str, options: argparse.Namespace, found: dict[str, Any]) -> Itera
     if name in SCRIPTS:
         found["scripts"][name] = script(name, options)
     elif name == "scaling":
-        for axis in options.axes.split(","):
+        for axis in options.axes.split(",") if (names := taking_part(name, SWEPT, options)) else ():
             for value, case in SWEEPS[axis].items():
-                swept = measured(sized(case, options), options, SWEPT)
+                swept = measured(sized(case, options), options, names)
                 found["scaling"].setdefault(axis, {})[str(value)] = swept
                 yield
     elif name == "gpu":
         for case in GPU_CASES.values():
             made = sized(case, options)
-            found["gpu"][made.name] = measured(made, options, case.competitors)
-            yield
+            if names := taking_part(made.name, case.competitors, options):
+                found["gpu"][made.name] = measured(made, options, names)
+                yield
     elif name == "options":
         case = sized(GPU_CASES["clm_135m_full"], options)
-        found["options"] = measured(case, options, tuple(f"option:{name}" for name in OPTIONS), repeats=1)
+        if names := taking_part(name, [f"option:{option}" for option in OPTIONS], options):
+            found["options"] = measured(case, options, names, repeats=1)
     elif name == "correct":
         with tempfile.TemporaryDirectory() as folder:
             (found["correct"],) = child(sized(Case("clm"), options), folder, ["correct"], options)
     else:
         case = sized(CASES[name], options)
-        found["cases"][case.name] = measured(case, options, CASES[name].competitors, exact=True)
+        if names := taking_part(case.name, case.competitors, options):
+            found["cases"][case.name] = measured(case, options, names, exact=True)
     yield
+
+
+def taking_part(name: str, competitors: Iterable[str], options: argparse.Namespace) -> list[str]:
+    """Those of --only; where there are none nothing is measured, and that is said."""
+    found = [one for one in competitors if one.removeprefix("option:") in options.only.split(",")]
+    if not found:
+        print(f"{name}: nobody of --only={options.only} takes part", flush=True)
+    return found
 
 
 def sized(case: Case, options: argparse.Namespace) -> Case:
@@ -106,16 +117,13 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def measured(
-    case: Case, options: argparse.Namespace, competitors: tuple[str, ...], exact: bool = False, repeats: int = 0
-) -> Any:
+def measured(case: Case, options: argparse.Namespace, names: list[str], exact: bool = False, repeats: int = 0) -> Any:
     """All turns of a case, and its exactness."""
     data = options.data if case.objective == "sft" else options.pairs if case.objective in ("dpo", "orpo") else ""
     own = data and not (case.vocabulary or case.rows or case.stretch != 1)
     case = replace(case, data=str(Path(data).absolute()) if own else "")
-    taking_part = [name for name in competitors if name.removeprefix("option:") in options.only.split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        facts, runs = turns(case, folder, taking_part, options, repeats or options.repeats)
+        facts, runs = turns(case, folder, names, options, repeats or options.repeats)
         timed = facts["tokens"][case.warm :]
         found: dict[str, Any] = {
             "case": case.facts() | {"data": Path(case.data).name},

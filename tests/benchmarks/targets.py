@@ -60,9 +60,9 @@ def exactness(cases: dict[str, Any]) -> list[Target]:
 
 def at_least(what: str, goal: float, found: float) -> Target:
     """The more the better."""
-    return Target(what, f"at least {goal}", f"{found:.2f}", found >= goal)
+    return Target(what, f"at least {goal}", f"{found:.3f}", found >= goal)
 
 
 def at_most(what: str, goal: float, found: float) -> Target:
     """The less the better."""
-    return Target(what, f"at most {goal:g}", f"{found:.2g}", found <= goal)
+    return Target(what, f"at most {goal:g}", f"{found:.3g}", found <= goal)

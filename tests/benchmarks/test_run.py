@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,41 @@ def test_what_is_for_a_gpu_runs_on_a_cpu(tmp_path: Path, python: Any) -> None:
     assert "tf32 needs a cuda device" in run["option:tf32"]["failed"]
     assert len(found["correct"]) == 4 and all(line["right"] for line in found["correct"])
     assert "| muon |" in done.stdout and "| mistral | bfloat16 | sdpa |" in done.stdout
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """A module of the suite, which is no package."""
+    monkeypatch.syspath_prepend(SUITE.parent)
+    return import_module
+
+
+def test_where_nobody_takes_part_nothing_is_measured(
+    module: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, found = module("run"), {"gpu": {"before": 1}}
+    list(run.work("gpu", run.parser().parse_args(["gpu", "options", "--only=muon"]), found))
+    assert found == {"gpu": {"before": 1}}
+    assert "nobody of --only=muon takes part" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("default", [None, {"failed": "out of memory"}, {"killed": 9}])
+def test_options_without_a_default_to_compare_with(module: Callable[[str], Any], default: Any) -> None:
+    muon = {"steps": [0.5], "peak_mib": 10, "first_step": 1}
+    run = {"option:muon": muon} | ({"option:default": default} if default else {})
+    told = module("report").options({"runs": [run], "tokens_per_step": 100})
+    assert "| muon | 200 |  | 10 |  |" in told
+    assert not default or f"| default | {'killed by signal 9' if 'killed' in default else 'out of memory'} |" in told
+
+
+def test_who_was_killed_is_shown(module: Callable[[str], Any]) -> None:
+    cases = {"dpo": {"runs": [{"trl": {"steps": [1.0]}}, {"trl": {"killed": 9}}, {"trl": {"killed": 9}}]}}
+    assert module("report").failures(cases) == "- dpo, TRL: killed by signal 9"
+
+
+def test_what_falls_short_by_little_is_not_shown_as_the_goal(module: Callable[[str], Any]) -> None:
+    assert module("targets").at_least("speed", 0.95, 0.948)[2:] == ("0.948", False)
+    assert module("targets").at_most("memory", 0.15, 0.152)[2:] == ("0.152", False)
 
 
 def test_where_the_time_goes_until_the_first_step(python: Any) -> None:

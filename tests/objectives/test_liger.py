@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -65,10 +68,24 @@ def test_it_gives_the_loss_and_the_gradients_of_our_own_function(python):
 
 
 def test_it_is_taken_where_it_is_as_exact(monkeypatch):
-    monkeypatch.setattr(losses, "_liger_is_installed", lambda: True)
+    monkeypatch.setattr(losses, "liger_is_known", lambda: True)
     weight, bias = torch.zeros(3, 2), torch.zeros(3)
     assert liger_fits("cuda", weight, None) and liger_fits("cuda", weight.bfloat16(), None)
     assert not liger_fits("cpu", weight, None) and not liger_fits("mps", weight, None)
     assert not liger_fits("cuda", weight.double(), None) and not liger_fits("cuda", weight, bias)
-    monkeypatch.setattr(losses, "_liger_is_installed", lambda: False)
+    monkeypatch.setattr(losses, "liger_is_known", lambda: False)
     assert not liger_fits("cuda", weight, None)
+
+
+@pytest.mark.parametrize(("names", "known"), [(losses.LIGER, True), (list(losses.LIGER)[1:], False)])
+def test_a_version_that_takes_other_arguments_is_left_alone(monkeypatch, names, known):
+    """They are given by position, to a function that is no public one."""
+    scope = {}
+    exec(f"def forward(ctx, _input, weight, target, {', '.join(names)}, chunk_mem_const): ...", scope)
+    ops = ModuleType("liger_kernel.ops")
+    ops.LigerFusedLinearCrossEntropyFunction = SimpleNamespace(forward=scope["forward"])
+    liger = ModuleType("liger_kernel")
+    liger.__spec__ = ModuleSpec("liger_kernel", None)
+    monkeypatch.setitem(sys.modules, "liger_kernel", liger)
+    monkeypatch.setitem(sys.modules, "liger_kernel.ops", ops)
+    assert losses.liger_is_known.__wrapped__() is known
