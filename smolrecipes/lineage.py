@@ -48,6 +48,8 @@ def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: boo
     """
     from smolrecipes.prepare import tokenizer_text
 
+    if not tokenizer.is_fast:  # one without a Rust side is never learned, and its text names the folder that it is from
+        return
     found = json.loads(file.read_text(encoding="utf-8"))
     now = {
         "sha256": hashlib.sha256(tokenizer_text(tokenizer).encode()).hexdigest(),

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import ByT5Tokenizer
 
 from smolrecipes import CLM, ORPO, ByteBPE, Callback, Llama, Pretrained, Recipe, RecipeError, Run, Toy, Training, run
+from smolrecipes.lineage import check_tokenizer
 from smolrecipes.load import load_recipe
 from smolrecipes.lock import alone
 from smolrecipes.named import run_at
@@ -114,6 +116,14 @@ def test_a_run_goes_on_with_the_tokenizer_that_it_began_with(tmp_path: Path, mon
     del began["tokenizer"]  # as runs were before it was written down
     lineage.write_text(json.dumps(began), encoding="utf-8")
     assert run(RECIPE, runs=tmp_path).finished
+
+
+def test_a_tokenizer_that_was_saved_may_lie_elsewhere_when_a_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "lineage.json").write_text("{}", encoding="utf-8")
+    for resumes, name in enumerate(("here", "there")):
+        ByT5Tokenizer().save_pretrained(tmp_path / name)
+        again = ByT5Tokenizer.from_pretrained(tmp_path / name)
+        check_tokenizer(tmp_path / "lineage.json", again, resumes=bool(resumes))
 
 
 def test_a_finished_run_is_found_and_fresh_keeps_it_aside(
