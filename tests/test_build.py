@@ -68,7 +68,7 @@ def test_checkpointing_that_a_loaded_model_lacks_is_refused(tmp_path: Path) -> N
     with pytest.raises(
         RecipeError, match=r"^training\.gradient_checkpointing: .* none for openai-gpt models; leave it"
     ):
-        build_model(recipe(Pretrained(str(tmp_path), attention="eager"), gradient_checkpointing=True), words())
+        build_model(recipe(Pretrained(str(tmp_path)), gradient_checkpointing=True), words())
 
 
 def untouched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,10 +39,10 @@ class Pretrained(Architecture):
     """A branch, tag or commit on the hub; its main branch when not given."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """What the weights are held in; float32 is what trains well, whatever precision the passes use."""
-    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option(
-        default="sdpa", affects_weights=False
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = option(
+        default="auto", affects_weights=False
     )
-    """Which implementation of attention computes it."""
+    """Which implementation of attention computes it; auto is sdpa, but eager for types that transformers has without."""
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         where = hub.folder(self.path, NEEDS)
@@ -58,8 +58,8 @@ class Pretrained(Architecture):
         given = settings(head, labels) | ({"pad_token_id": tokenizer.pad_token_id} if head in TASKS else {})
         with hub.sentences(self.path, self.revision):
             model, report = auto_class(head).from_pretrained(
-                name, revision=commit, dtype=getattr(torch, self.dtype), attn_implementation=self.attention,
-                trust_remote_code=False, output_loading_info=True, **given,
+                name, revision=commit, dtype=getattr(torch, self.dtype), trust_remote_code=False,
+                attn_implementation=None if self.attention == "auto" else self.attention, output_loading_info=True, **given,
             )  # fmt: skip
         _check_weights(self.path, model, head, sorted(report["missing_keys"]))
         widen(model, tokenizer)
@@ -68,7 +68,7 @@ class Pretrained(Architecture):
 
     def packs(self, model: PreTrainedModel) -> bool:
         """For the model types that were each tested to be exact."""
-        return self.attention == "sdpa" and model.config.model_type in PACKS | PACKS_BOTH_WAYS
+        return self.attention in ("auto", "sdpa") and model.config.model_type in PACKS | PACKS_BOTH_WAYS
 
     def tokenizer(self) -> Tokenizer | None:
         from smolrecipes.tokenizers.pretrained import PretrainedTokenizer

@@ -25,6 +25,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     LlamaModel,
+    OpenAIGPTConfig,
+    OpenAIGPTLMHeadModel,
     PreTrainedTokenizerFast,
     Qwen3Config,
     Qwen3ForCausalLM,
@@ -38,6 +40,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 
 WORDS = ["<pad>", "</s>", *(f"w{i}" for i in range(38))]
+GPT1 = {"vocab_size": 40, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32}
 SIZES = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
@@ -101,6 +104,15 @@ def test_a_folder_loads_as_it_was_saved(make, tmp_path):
     text = torch.arange(2, 9)[None]
     assert torch.equal(built(text).logits, model(text).logits)
     assert type(built) is type(model) and list(built.new_token_ids) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "computed_by"), [(llama, "sdpa"), (lambda: OpenAIGPTLMHeadModel(OpenAIGPTConfig(**GPT1)), "eager")]
+)
+def test_attention_is_what_the_type_has(make, computed_by, tmp_path):
+    """So that a stage after one from scratch finds its model, whatever type it is."""
+    built = Pretrained(str(saved(make(), tmp_path / "m"))).build(words())
+    assert built.config._attn_implementation == computed_by
 
 
 def test_its_tokenizer_comes_with_it(tmp_path):
