@@ -143,9 +143,12 @@ def _check_room(trainer: RecipeTrainer) -> None:
     fixed = sum(weight.nbytes for weight in trainer.model.parameters() if weight.requires_grad)  # of the gradients
     each, free = max(0, peaks["row"] - fixed), psutil.virtual_memory().available
     if (needed := fixed + each * rows) > free:
+        fewer = (
+            f"set training.micro_batch_size={max(1, int((free - fixed) / max(1, each) / 2))}, or " if rows > 1 else ""
+        )
         raise RecipeError(
             f"a micro-batch of {rows} rows needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
-            f"set training.micro_batch_size={max(1, int((free - fixed) / max(1, each) / 2))}, or {_remedy(trainer)}"
+            f"{fewer}{_remedy(trainer)}"
         )
 
 

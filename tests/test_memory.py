@@ -149,16 +149,22 @@ def test_only_what_grows_with_the_rows_counts_for_each(folder: Path, monkeypatch
 
 @pytest.mark.parametrize(
     ("given", "advised"),
-    [({}, (True, True)), ({"gradient_checkpointing": True}, (False, True)), ({"adapter": LoRA()}, (True, False))],
-    ids=["nothing", "checkpointing", "lora"],
+    [
+        ({}, (True, True, True)),
+        ({"gradient_checkpointing": True}, (False, True, True)),
+        ({"adapter": LoRA()}, (True, False, True)),
+        ({"micro_batch_size": 1}, (True, True, False)),
+    ],
+    ids=["nothing", "checkpointing", "lora", "one row"],
 )
 def test_what_is_set_already_is_not_advised(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], advised: tuple[bool, bool]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], advised: tuple[bool, ...]
 ) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=-1))
     with pytest.raises(RecipeError) as found:
         rehearse(trainer(folder, **given))
-    assert tuple(word in str(found.value) for word in ("gradient_checkpointing=true", "adapter=lora")) == advised
+    words = ("gradient_checkpointing=true", "adapter=lora", "micro_batch_size")
+    assert tuple(word in str(found.value) for word in words) == advised
 
 
 def test_a_run_on_the_cpu_of_a_machine_with_a_gpu_is_measured_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ CASES = {
     )
 }
 
-_GPU: dict[str, Any] = {"size": "135m", "batch": 32, "steps": 6, "warm": 3, "log": 3}
+_GPU: dict[str, Any] = {"size": "135m", "batch": 32, "micro": 32, "steps": 6, "warm": 3, "log": 3}
 GPU_CASES = {
     case.name: case
     for case in (
@@ -123,7 +123,8 @@ GPU_CASES = {
         Case("orpo", lora=True, **_GPU),
     )
 }
-"""`gpu`: SmolLM2-135M's shape; pretraining takes 32,768 tokens a step."""
+"""`gpu`: SmolLM2-135M's shape; pretraining takes 32,768 tokens a step, the others their whole batch at once, as the
+rehearsal of a run would find."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {},
     "compile": {"compile": True},
