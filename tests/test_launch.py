@@ -84,9 +84,8 @@ def results(folder: Path) -> dict[str, dict[str, float]]:
         for when in ("before", "after"):
             found[f"{file.parent.name.rsplit('-', 1)[0]} {when}"] = numbers[when]
         lines = map(json.loads, (file.parent / "metrics.jsonl").read_text().splitlines())
-        found[f"{file.parent.name.rsplit('-', 1)[0]} trained"] = {
-            "train_loss": line["train_loss"] for line in lines if "train_loss" in line
-        }
+        (mean,) = (line["train_loss"] for line in lines if "train_loss" in line)
+        found[f"{file.parent.name.rsplit('-', 1)[0]} trained"] = {"train_loss": mean}
     return found
 
 

@@ -64,7 +64,8 @@ class Scratch(Architecture):
         if size % (2 if self.rotary else 1):
             derived = f"hidden={self.hidden} over heads={self.heads} is {size:g} per head"
             rule = "rotary positions need a whole, even size" if self.rotary else "it must be whole"
-            raise RecipeError(f"{type(self).__name__}: {f'head_size={given}' if given else derived}; {rule}")
+            change = "change it" if given else "change one of them"
+            raise RecipeError(f"{type(self).__name__}: {f'head_size={given}' if given else derived}; {rule}: {change}")
 
     @classmethod
     def options(cls) -> dict[str, dataclasses.Field[Any]]:

@@ -56,7 +56,7 @@ def test_chat_models_get_a_users_message(make_trainer, tmp_path):
     inner = trainer.processing_class.apply_chat_template
     trainer.processing_class.apply_chat_template = lambda *a, **k: texts.append(inner(*a, **k)) or texts[-1]
     trainer.train()
-    assert texts[0] == "w9 w1 w30"
+    assert "w9 w1 w30" in texts  # beside what is rendered to find the control tokens
 
 
 def test_it_needs_prompts_and_a_tokenizer(make_trainer):
