@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MICRO_TOKENS = 16_384
 """Tokens that one forward pass takes at most, unless the recipe says how many rows."""
-CPU_TOKENS = 4_096
+CPU_TOKENS = 2_048
 """On a CPU, where more at once is no faster and takes as much more memory; not for the trainers of others, some of which
 compute something else when they accumulate."""
 TRACKERS = ("report_to", "run_name")

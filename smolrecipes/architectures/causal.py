@@ -76,7 +76,8 @@ class Causal(Scratch, name="causal"):
         return self.attention == "sdpa" and self.model_type in PACKS
 
     def parameters(self, vocabulary: int) -> int:
-        raise NotImplementedError(f"the weights of a {self.model_type} are counted when it is built")
+        """At least so many: types differ in their details."""
+        return self.layers * 2 * self.hidden * (self.hidden + self.width) + vocabulary * self.hidden
 
     def _sizes(self) -> dict[str, Any]:
         found: dict[str, Any] = {"layers": self.layers, "hidden": self.hidden, "heads": self.heads, "ffn": self.width}

@@ -115,8 +115,9 @@ class Scratch(Architecture):
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         """A new model with the head that the objective asks for; the one it is pretrained with when none is named."""
         from smolrecipes.architectures.heads import check_offered, with_head
-        from smolrecipes.architectures.sizes import check
+        from smolrecipes.architectures.sizes import check, check_memory
 
+        check_memory(type(self).__name__, self.parameters(len(tokenizer)))
         config, head = self.config(tokenizer), head or self.head
         check_offered(type(self).__name__, config.model_type, self.family, head)
         config._attn_implementation = self.computed_by

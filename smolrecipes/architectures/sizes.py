@@ -17,6 +17,18 @@ OFFSET = ("roberta", "luke", "longformer", "xlm-roberta", "camembert", "xlm-robe
 """Model types whose table of positions begins after the id of the padding token."""
 
 
+def check_memory(who: str, weights: int) -> None:
+    """That so many float32 weights fit the memory: a system ends a process that asks for more without a word."""
+    import psutil  # type: ignore[import-untyped]
+
+    needed, free = 4 * weights, psutil.virtual_memory().available
+    if needed > free:
+        raise RecipeError(
+            f"{who}: {weights:,} weights take {needed / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free; "
+            "build it smaller (model.hidden, model.layers)"
+        )
+
+
 def check(model: PreTrainedModel, asked: Scratch, vocabulary: int) -> PreTrainedModel:
     """The model itself, if its layers have the component's sizes."""
     return check_sizes(
