@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from smolrecipes.architectures.causal import Causal
 from smolrecipes.architectures.llama import Llama
+from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.errors import RecipeError
 
 
@@ -92,3 +94,9 @@ def test_wrong_sizes_are_sentences(given: dict[str, int], sentence: str) -> None
 def test_an_unknown_head_is_a_sentence(tokenizer: Any) -> None:
     with pytest.raises(RecipeError, match="no head named 'casual'; did you mean 'causal'"):
         Llama(layers=1, hidden=32, heads=2).build(tokenizer, "casual")
+
+
+@pytest.mark.parametrize("large", [Llama(layers=6_000, hidden=8_192, heads=64), Causal("olmo2", layers=6_000, hidden=8_192, heads=64)])  # fmt: skip
+def test_a_model_larger_than_the_memory_is_a_sentence(large: Scratch, tokenizer: Any) -> None:
+    with pytest.raises(RecipeError, match=r"weights take [\d,.]+ GiB, and [\d,.]+ GiB are free; build it smaller"):
+        large.build(tokenizer)
