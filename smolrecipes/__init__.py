@@ -2,22 +2,33 @@
 
 from smolrecipes.adapters.lora import LoRA
 from smolrecipes.adapters.qlora import QLoRA
-from smolrecipes.architectures.bert import BERT, RoBERTa
+from smolrecipes.architectures.albert import ALBERT
+from smolrecipes.architectures.bart import BART
+from smolrecipes.architectures.bert import BERT
 from smolrecipes.architectures.causal import Causal
 from smolrecipes.architectures.deberta import DeBERTa, DeBERTaV3
 from smolrecipes.architectures.decoder import Decoder
-from smolrecipes.architectures.encoders import LUKE, XLM, XLNet
-from smolrecipes.architectures.gpt import GPT, GPT3
+from smolrecipes.architectures.distilbert import DistilBERT
+from smolrecipes.architectures.electra import ELECTRA
+from smolrecipes.architectures.gemma3 import Gemma3
+from smolrecipes.architectures.gpt import GPT
 from smolrecipes.architectures.gpt2 import GPT2
-from smolrecipes.architectures.lighter import ALBERT, ELECTRA, DistilBERT
+from smolrecipes.architectures.gpt3 import GPT3
 from smolrecipes.architectures.llama import Llama, SmolLM2
-from smolrecipes.architectures.long import Longformer, ModernBERT
-from smolrecipes.architectures.modern import Gemma3, Qwen3, SmolLM3
+from smolrecipes.architectures.longformer import Longformer
+from smolrecipes.architectures.luke import LUKE
+from smolrecipes.architectures.m2m100 import M2M100
+from smolrecipes.architectures.modernbert import ModernBERT
 from smolrecipes.architectures.pretrained import Pretrained
+from smolrecipes.architectures.qwen3 import Qwen3
+from smolrecipes.architectures.roberta import RoBERTa
 from smolrecipes.architectures.scratch import Scratch
-from smolrecipes.architectures.seq2seq import BART, M2M100, Transformer
+from smolrecipes.architectures.smollm3 import SmolLM3
 from smolrecipes.architectures.t5 import T5
 from smolrecipes.architectures.trained import Trained
+from smolrecipes.architectures.transformer import Transformer
+from smolrecipes.architectures.xlm import XLM
+from smolrecipes.architectures.xlnet import XLNet
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress

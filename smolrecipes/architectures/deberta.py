@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from smolrecipes.architectures.bert import Encoder
 from smolrecipes.architectures.count import block, prediction
+from smolrecipes.architectures.encoder import Encoder
 from smolrecipes.component import option
 from smolrecipes.limits import Positive
 
