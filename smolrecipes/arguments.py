@@ -165,7 +165,8 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)
     rows = rows_per_batch(training, sizes)
     share = ceil(rows / arguments.world_size)
-    longest = sum(sorted(sizes)[-rows:]) / arguments.world_size if packed else share * max(sizes)
+    inputs = sizes - 1  # the last token of a sequence is only a label
+    longest = sum(sorted(inputs)[-rows:]) / arguments.world_size if packed else share * max(inputs)
     limit = _most_tokens(arguments, training)
     accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)

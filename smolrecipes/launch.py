@@ -18,9 +18,6 @@ def join(device: str = "auto") -> Any:
     """
     import logging
 
-    # tensors of 2 MiB and more in huge pages, on Linux: a hundredth of the page faults, and a heap with fewer gaps; read
-    # when torch makes its first tensor
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # which peft imports where it is installed, and which misses a kernel on some CPUs that nothing here uses
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import datasets

@@ -109,9 +109,10 @@ def test_too_little_memory_is_said_before_the_process_dies(folder: Path, monkeyp
     class Full:
         available = -1
 
+    built = trainer(folder)
     monkeypatch.setattr(psutil, "virtual_memory", Full)
     with pytest.raises(RecipeError, match="a micro-batch of 8 rows needs about .* set training.micro_batch_size=1"):
-        rehearse(trainer(folder))
+        rehearse(built)
 
 
 def test_room_is_looked_for_as_the_run_trains(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +161,10 @@ def test_only_what_grows_with_the_rows_counts_for_each(folder: Path, monkeypatch
 def test_what_is_set_already_is_not_advised(
     folder: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], advised: tuple[bool, ...]
 ) -> None:
+    built = trainer(folder, **given)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=-1))
     with pytest.raises(RecipeError) as found:
-        rehearse(trainer(folder, **given))
+        rehearse(built)
     words = ("gradient_checkpointing=true", "adapter=lora", "micro_batch_size")
     assert tuple(word in str(found.value) for word in words) == advised
 

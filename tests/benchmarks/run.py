@@ -160,8 +160,6 @@ def child(case: Case, folder: str, names: list[str], options: argparse.Namespace
     """These, in a new process; one competitor that the system killed, for want of memory say, is kept as such."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
-    if names == ["trl"]:  # made by a recipe, whose huge pages it would not have by itself
-        environment["THP_MEM_ALLOC_ENABLE"] = "0"
     job = {"do": names, "case": case.facts(), "folder": folder, "started": time.time()}
     command = [sys.executable, str(HERE / "measure.py"), json.dumps(job)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
