@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 MICRO_TOKENS = 16_384
 """Tokens that one forward pass takes at most, unless the recipe says how many rows."""
 CPU_TOKENS = 2_048
-"""On a CPU, where more at once is no faster and takes as much more memory; not for the trainers of others, some of which
-compute something else when they accumulate."""
+"""Of a usual forward pass on a CPU, where more at once is no faster and takes as much more memory."""
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
@@ -164,12 +163,9 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     training, sizes = recipe.training, lengths(train.examples)
     per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)
     rows = rows_per_batch(training, sizes)
-    share = ceil(rows / arguments.world_size)
-    inputs = sizes - 1  # the last token of a sequence is only a label
-    longest = sum(sorted(inputs)[-rows:]) / arguments.world_size if packed else share * max(inputs)
-    limit = _most_tokens(arguments, training)
-    accumulation = ceil(share / training.micro_batch_size if training.micro_batch_size else max(1, longest / limit))
-    arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = ceil(share / accumulation)
+    accumulation = _micro_steps(arguments, training, sizes - 1, rows, packed)  # the last token is only a label
+    micro = ceil(ceil(rows / arguments.world_size) / accumulation)
+    arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = micro
     arguments.gradient_accumulation_steps = accumulation
     steps = training.steps or ceil((training.epochs or 1) * per_epoch)
     if training.tokens:
@@ -183,12 +179,31 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     return arguments
 
 
+def _micro_steps(arguments: TrainingArguments, training: Training, inputs: Any, rows: int, packed: bool) -> int:
+    """Passes that a global batch takes on each process. inputs: the tokens that are computed of each row.
+
+    The longest batch must fit; on a CPU the usual one is also split down to where more at once is no faster.
+    """
+    share = ceil(rows / arguments.world_size)
+    if training.micro_batch_size:
+        return ceil(share / training.micro_batch_size)
+    longest = float(sum(sorted(inputs)[-rows:]) / arguments.world_size if packed else share * max(inputs))
+    usual = share * float(sum(inputs)) / len(inputs) / CPU_TOKENS if _splits(arguments) else 0.0
+    return ceil(max(1, usual, longest / _most_tokens(arguments, training)))
+
+
 def _most_tokens(arguments: TrainingArguments, training: Training) -> float:
     """Tokens of a forward pass at the most; a GPU's are found by trying, where the rehearsal tries them."""
+    tried = training.rehearse and arguments.device.type == "cuda" and not arguments.deepspeed_plugin
+    return inf if tried and _ours(arguments) else MICRO_TOKENS
+
+
+def _splits(arguments: TrainingArguments) -> bool:
+    """Not for the trainers of others, some of which compute something else when they accumulate."""
+    return arguments.device.type == "cpu" and _ours(arguments)
+
+
+def _ours(arguments: TrainingArguments) -> bool:
     from transformers import TrainingArguments
 
-    ours = type(arguments) is TrainingArguments
-    if arguments.device.type == "cpu" and ours:
-        return CPU_TOKENS
-    tried = training.rehearse and ours and arguments.device.type == "cuda" and not arguments.deepspeed_plugin
-    return inf if tried else MICRO_TOKENS
+    return type(arguments) is TrainingArguments

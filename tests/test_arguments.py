@@ -11,7 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from smolrecipes import CLM, ByteBPE, Llama, Recipe, Toy, Training
-from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _most_tokens
+from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens
 
 
 class Theirs(TrainingArguments):
@@ -26,7 +26,7 @@ class Theirs(TrainingArguments):
         ("cuda", TrainingArguments, "ZeRO-2", True, MICRO_TOKENS),
         ("cuda", Theirs, None, True, MICRO_TOKENS),
         ("mps", TrainingArguments, None, True, MICRO_TOKENS),
-        ("cpu", TrainingArguments, None, True, CPU_TOKENS),
+        ("cpu", TrainingArguments, None, True, MICRO_TOKENS),
         ("cpu", Theirs, None, True, MICRO_TOKENS),
     ],
 )
@@ -37,6 +37,26 @@ def test_more_than_usual_is_tried_where_a_rehearsal_tries_it(
     arguments = object.__new__(kind)
     object.__setattr__(arguments, "deepspeed_plugin", deepspeed)
     assert _most_tokens(arguments, Training(rehearse=rehearse)) == most
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "steps"),
+    [
+        ([CPU_TOKENS // 8] * 8, TrainingArguments, 1),
+        ([CPU_TOKENS // 4] * 8, TrainingArguments, 2),
+        ([CPU_TOKENS // 4] * 8, Theirs, 1),
+        ([10] * 792 + [1_000] * 8, TrainingArguments, 1),  # the usual batch decides, not the longest
+        ([10] * 792 + [MICRO_TOKENS // 4] * 8, TrainingArguments, 2),  # unless it would not fit
+    ],
+)
+def test_on_a_cpu_the_usual_batch_is_split(
+    monkeypatch: pytest.MonkeyPatch, inputs: list[int], kind: type, steps: int
+) -> None:
+    monkeypatch.setattr(TrainingArguments, "device", torch.device("cpu"))
+    monkeypatch.setattr(TrainingArguments, "world_size", 1)
+    arguments = object.__new__(kind)
+    assert _micro_steps(arguments, Training(), inputs, 8, packed=True) == steps
+    assert _micro_steps(arguments, Training(micro_batch_size=3), inputs, 8, packed=True) == 3
 
 
 def test_a_trainer_alone_counts_on_no_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
