@@ -184,10 +184,11 @@ def _micro_steps(arguments: TrainingArguments, training: Training, inputs: Any, 
 
     The longest batch must fit; on a CPU the usual one is also split down to where more at once is no faster.
     """
-    share = ceil(rows / arguments.world_size)
+    world: int = arguments.world_size
+    share = ceil(rows / world)
     if training.micro_batch_size:
         return ceil(share / training.micro_batch_size)
-    longest = float(sum(sorted(inputs)[-rows:]) / arguments.world_size if packed else share * max(inputs))
+    longest = float(sum(sorted(inputs)[-rows:]) / world if packed else share * max(inputs))
     usual = share * float(sum(inputs)) / len(inputs) / CPU_TOKENS if _splits(arguments) else 0.0
     return ceil(max(1, usual, longest / _most_tokens(arguments, training)))
 
