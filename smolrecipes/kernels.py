@@ -8,7 +8,7 @@ import torch
 
 from smolrecipes.attention import backend
 from smolrecipes.objectives.forward import head_is_plain, unwrap
-from smolrecipes.objectives.losses import liger_fits
+from smolrecipes.objectives.liger import liger_fits
 from smolrecipes.trainer import RecipeTrainer
 
 if TYPE_CHECKING:

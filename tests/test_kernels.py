@@ -15,7 +15,7 @@ from smolrecipes import CLM, DPO, ORPO, SFT, attention
 from smolrecipes.batches import Batches, Loader
 from smolrecipes.kernels import computed_by
 from smolrecipes.kinds import Layout
-from smolrecipes.objectives import losses
+from smolrecipes.objectives import liger as liger_kernel
 from smolrecipes.trainer import RecipeTrainer
 
 
@@ -37,7 +37,7 @@ def trainer(objective, device="cuda", packed=True, half=True, lengths=(5, 7), ca
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_a_run_says_what_computes_it(monkeypatch, installed):
-    monkeypatch.setattr(losses, "liger_is_known", lambda: installed)
+    monkeypatch.setattr(liger_kernel, "liger_is_known", lambda: installed)
     monkeypatch.setattr(attention, "_flash_is_installed", lambda: installed)
     monkeypatch.setattr(attention, "_varlen_is_there", lambda: False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))

@@ -60,16 +60,16 @@ def test_a_rehearsal_changes_nothing(folder: Path, optimizer: str) -> None:
 
 def test_the_loss_runs_in_the_precision_of_the_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In rehearsal, training and evaluation: the head is the dearest product of a small model."""
-    from smolrecipes.objectives import losses
+    from smolrecipes.objectives import vocabulary
 
     types: list[torch.dtype] = []
-    product = losses._logits
+    product = vocabulary._logits
 
     def noted(hidden: torch.Tensor, *rest: Any) -> torch.Tensor:
         types.append(hidden.dtype)
         return product(hidden, *rest)
 
-    monkeypatch.setattr(losses, "_logits", noted)
+    monkeypatch.setattr(vocabulary, "_logits", noted)
     mixed = trainer(folder, precision="bfloat16", device="cpu")
     rehearse(mixed)
     mixed.train()

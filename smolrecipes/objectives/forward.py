@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from smolrecipes.console import say
-from smolrecipes.objectives.losses import label_logps, label_nll
+from smolrecipes.objectives.vocabulary import label_logps, label_nll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from smolrecipes import attention
 from smolrecipes.kinds import Layout
-from smolrecipes.objectives.losses import dpo_loss, label_logps, label_nll, odds_ratio_loss, sequence_sums
+from smolrecipes.objectives.losses import dpo_loss, odds_ratio_loss, sequence_sums
+from smolrecipes.objectives.vocabulary import label_logps, label_nll
 
 
 def trained(case: Case, folder: Path, begin: Callable[[], None], end: Callable[[], None]) -> None:

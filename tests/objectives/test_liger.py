@@ -11,24 +11,24 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from smolrecipes.objectives import losses
-from smolrecipes.objectives.losses import liger_fits
+from smolrecipes.objectives import liger
+from smolrecipes.objectives.liger import liger_fits
 
 COMPARE = """
 import json, sys, torch
-from smolrecipes.objectives import losses
-from smolrecipes.objectives.losses import label_nll
+from smolrecipes.objectives import vocabulary
+from smolrecipes.objectives.vocabulary import label_nll
 
 taken = []
-theirs = losses.liger_nll
-losses.liger_nll = lambda *given: (taken.append(1), theirs(*given))[1]
+theirs = vocabulary.liger_nll
+vocabulary.liger_nll = lambda *given: (taken.append(1), theirs(*given))[1]
 
 def slopes(dtype, liger, frozen, chunk=None, rows=17, moving=True):
     torch.manual_seed(0)
     hidden, weight = torch.randn(rows, 24), torch.randn(100, 24)
     hidden = hidden.to(dtype).requires_grad_(moving)
     weight = weight.to(dtype).requires_grad_(not frozen)
-    losses.liger_fits = lambda *given: liger
+    vocabulary.liger_fits = lambda *given: liger
     nll = label_nll(hidden, weight, torch.arange(rows) * 5, chunk=chunk)
     (nll * 0.3).backward()
     return [nll.detach(), *(leaf.grad for leaf in (hidden, weight) if leaf.requires_grad)]
@@ -46,7 +46,7 @@ for dtype in (torch.float32, torch.bfloat16):
 found["taken"] = len(taken)
 alone = [slopes(torch.float32, liger, frozen=False, moving=False) for liger in (True, False)]
 found["head alone"] = apart(*alone)
-losses.liger_fits = lambda *given: True
+vocabulary.liger_fits = lambda *given: True
 empty = label_nll(torch.zeros(0, 24, requires_grad=True), torch.ones(100, 24), torch.zeros(0, dtype=torch.long))
 found["empty"] = float(empty)
 found["taken at last"] = len(taken)
@@ -68,24 +68,24 @@ def test_it_gives_the_loss_and_the_gradients_of_our_own_function(python):
 
 
 def test_it_is_taken_where_it_is_as_exact(monkeypatch):
-    monkeypatch.setattr(losses, "liger_is_known", lambda: True)
+    monkeypatch.setattr(liger, "liger_is_known", lambda: True)
     weight, bias = torch.zeros(3, 2), torch.zeros(3)
     assert liger_fits("cuda", weight, None) and liger_fits("cuda", weight.bfloat16(), None)
     assert not liger_fits("cpu", weight, None) and not liger_fits("mps", weight, None)
     assert not liger_fits("cuda", weight.double(), None) and not liger_fits("cuda", weight, bias)
-    monkeypatch.setattr(losses, "liger_is_known", lambda: False)
+    monkeypatch.setattr(liger, "liger_is_known", lambda: False)
     assert not liger_fits("cuda", weight, None)
 
 
-@pytest.mark.parametrize(("names", "known"), [(losses.LIGER, True), (list(losses.LIGER)[1:], False)])
+@pytest.mark.parametrize(("names", "known"), [(liger.LIGER, True), (list(liger.LIGER)[1:], False)])
 def test_a_version_that_takes_other_arguments_is_left_alone(monkeypatch, names, known):
     """They are given by position, to a function that is no public one."""
     scope = {}
     exec(f"def forward(ctx, _input, weight, target, {', '.join(names)}, chunk_mem_const): ...", scope)
     ops = ModuleType("liger_kernel.ops")
     ops.LigerFusedLinearCrossEntropyFunction = SimpleNamespace(forward=scope["forward"])
-    liger = ModuleType("liger_kernel")
-    liger.__spec__ = ModuleSpec("liger_kernel", None)
-    monkeypatch.setitem(sys.modules, "liger_kernel", liger)
+    package = ModuleType("liger_kernel")
+    package.__spec__ = ModuleSpec("liger_kernel", None)
+    monkeypatch.setitem(sys.modules, "liger_kernel", package)
     monkeypatch.setitem(sys.modules, "liger_kernel.ops", ops)
-    assert losses.liger_is_known.__wrapped__() is known
+    assert liger.liger_is_known.__wrapped__() is known
