@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import Trainer
 
+    from smolrecipes.kinds import Layout
     from smolrecipes.prepare import Prepared
     from smolrecipes.recipe import Recipe
 
@@ -34,11 +35,11 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from transformers import set_seed
 
     from smolrecipes import optimizers
-    from smolrecipes.arguments import MICRO_TOKENS, accepted, fit, options, rows_per_batch
+    from smolrecipes.arguments import accepted, fit, options, rows_per_batch
     from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
     from smolrecipes.examples import lengths
     from smolrecipes.launch import one_gpu, use_cores
-    from smolrecipes.prepare import precomputed, prepare
+    from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
 
     training, objective = recipe.training, recipe.objective
@@ -56,24 +57,19 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
     model.to(arguments.device)
     layout = lay_out(recipe, model, tokenizer)
-
-    def complete(examples: Dataset) -> Dataset:
-        base = json.dumps(
-            [recipe.model, recipe.adapter, recipe.seed, arguments.bf16], default=lambda part: part.identity()
-        )
-        rows = max(1, MICRO_TOKENS // training.max_length)
-        with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
-            return precomputed(examples, objective, model, layout, rows, base, cache)
-
     fit(arguments, recipe, train, layout.packed)
+
+    def complete(some: Prepared) -> Dataset:
+        return precompute(recipe, some.examples, model, layout, arguments, cache)
+
     parts = Parts(
         model=model,
         arguments=arguments,
         tokenizer=tokenizer,
         train_rows=rows,
         validation_rows=held_out,
-        train=complete(train.examples),
-        validation=complete(validation.examples) if validation else None,
+        train=complete(train),
+        validation=complete(validation) if validation else None,
         callbacks=callbacks(recipe, folder),
         batch=rows_per_batch(training, lengths(train.examples)),
         batch_tokens=training.global_batch_tokens,
@@ -86,6 +82,21 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     trainer = objective.trainer(parts)
     optimizers.use(training.optimizer, trainer)
     return Assembly(trainer, parts, train, tuple(filter(None, said)))
+
+
+def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, arguments: Any, cache: Path) -> Dataset:
+    """What the objective computes once before training, in the precision of the run."""
+    import torch
+
+    from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS
+    from smolrecipes.prepare import precomputed
+
+    facts = [recipe.model, recipe.adapter, recipe.seed, arguments.bf16]
+    base = json.dumps(facts, default=lambda part: part.identity())
+    tokens = CPU_TOKENS if arguments.device.type == "cpu" else MICRO_TOKENS
+    rows = max(1, tokens // recipe.training.max_length)
+    with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
+        return precomputed(examples, recipe.objective, model, layout, rows, base, cache)
 
 
 def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:

@@ -60,6 +60,12 @@ class Run:
         found: dict[str, Any] = json.loads((self.folder / "results.json").read_text(encoding="utf-8"))
         return found
 
+    def finish(self, results: dict[str, Any]) -> None:
+        """Writes the results, whole or not at all: they say that the run is finished."""
+        partial = self.folder / "results.json.partial"
+        partial.write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
+        partial.replace(self.folder / "results.json")
+
 
 def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, command: str = "") -> Run:
     """Trains a recipe and every recipe it builds on, or finds them trained, and says what came of it.
@@ -123,6 +129,7 @@ def _make(this: Run, runs: Path, command: str) -> None:
     """Trains what a run builds on, then the run; one that fails before its first step leaves no folder behind."""
     from smolrecipes.assemble import assemble
     from smolrecipes.build import check_fit
+    from smolrecipes.stage import train
     from smolrecipes.summary import bases, begin
 
     recipe = this.recipe
@@ -137,7 +144,7 @@ def _make(this: Run, runs: Path, command: str) -> None:
         _join(recipe)
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
-        _train(this, assembly)
+        train(this, assembly)
     except BaseException:
         if new and is_first() and not (assembly and assembly.trainer.state.global_step):
             shutil.rmtree(this.folder, ignore_errors=True)
@@ -176,87 +183,6 @@ def _bases(part: Part, runs: Path, command: str) -> Part:
     return part.replace(**changed) if any(changed[n] is not getattr(part, n) for n in changed) else part
 
 
-def _train(this: Run, assembly: Assembly) -> None:
-    """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
-    from transformers.trainer_utils import get_last_checkpoint
-
-    from smolrecipes.lineage import check_tokenizer
-
-    trainer, started = assembly.trainer, time.monotonic()
-    checkpoints = Path(str(trainer.args.output_dir))
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
-    first_only(lambda: check_tokenizer(this.lineage, assembly.parts.tokenizer, resumes=bool(last)))
-    held_out = trainer.eval_dataset is not None
-    trainer.args.eval_on_start = held_out and not last
-    if last:
-        say(f"  resumes from {last}")
-    if this.recipe.training.rehearse:
-        _rehearse(trainer)
-    trainer.train(resume_from_checkpoint=last)
-    before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
-    after = trainer.evaluate() if held_out else {}
-    seconds = round(time.monotonic() - started, 1)
-    _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
-
-
-def _rehearse(trainer: Any) -> None:
-    """Says what the longest batch takes of memory."""
-    from smolrecipes.memory import rehearse
-    from smolrecipes.trainer import RecipeTrainer
-
-    if trainer.is_deepspeed_enabled or not isinstance(trainer, RecipeTrainer):
-        whose = "DeepSpeed holds it" if trainer.is_deepspeed_enabled else f"{type(trainer).__name__} is not ours"
-        say(f"  memory is not rehearsed: {whose}")
-        return
-    before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
-    rows = trainer.args.per_device_train_batch_size
-    parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
-    less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
-    if less or max(peaks.values()) >= 2**20:  # else it needs no more than the process holds anyway
-        say(f"  memory of the longest batch, in MiB: {parts}{less}")
-
-
-def _plain(entry: dict[str, float]) -> dict[str, float]:
-    """The held-out numbers of a log entry, without what is only about its making."""
-    skip = ("runtime", "per_second", "epoch", "step", "preparation_time", "num_tokens")
-    return {name.removeprefix("eval_"): value for name, value in entry.items() if not name.endswith(skip)}
-
-
-def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
-    """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
-    from smolrecipes.adapters.merge import merged
-    from smolrecipes.summary import samples
-    from smolrecipes.weights import count_weights
-
-    trainer, parts = assembly.trainer, assembly.parts
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    trained, total = count_weights(model)
-    if is_first():
-        adapted = hasattr(model, "merge_and_unload")
-        if adapted:
-            model.save_pretrained(this.adapter)
-            model = merged(model)
-        partial = this.model.with_name("model.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        model.save_pretrained(partial)
-        parts.tokenizer.save_pretrained(partial)
-        shutil.rmtree(this.model, ignore_errors=True)
-        partial.rename(this.model)
-        facts = {
-            "steps": trainer.state.global_step,
-            "rows": min(len(parts.train), trainer.state.global_step * parts.batch),
-            "of": len(parts.train),
-            "tokens": trainer.state.num_input_tokens_seen,
-            "trained_parameters": trained,
-            "parameters": total,
-            "adapter_bytes": sum(f.stat().st_size for f in this.adapter.glob("*.safetensors")) if adapted else 0,
-            "samples": samples(model, parts, this.recipe.decoding),
-            "sentences": assembly.sentences,
-        }
-        _write_results(this, {**numbers, **facts})
-    trainer.accelerator.wait_for_everyone()
-
-
 def _open(this: Run, command: str) -> None:
     """Makes the run directory with the resolved recipe and the lineage, before anything is trained."""
     from smolrecipes.lineage import write
@@ -292,14 +218,7 @@ def _deliver(this: Run) -> None:
                 done[repr(part)] = part.evaluate(this) if isinstance(part, Evaluator) else str(part.export(this))
                 say(f"{part!r}: {done[repr(part)]}")
     if results != before:
-        _write_results(this, results)
-
-
-def _write_results(this: Run, results: dict[str, Any]) -> None:
-    """Whole or not at all: the file says that the run is finished."""
-    partial = this.folder / "results.json.partial"
-    partial.write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.replace(this.folder / "results.json")
+        this.finish(results)
 
 
 def _point_last(this: Run) -> None:

@@ -35,11 +35,11 @@ from smolrecipes import (
     Qwen3,
     RecipeError,
     RoBERTa,
+    Scratch,
     SmolLM3,
     Transformer,
     XLNet,
 )
-from smolrecipes.architectures.scratch import Scratch
 
 DECODERS = [GPT, GPT2, GPT3, Decoder, Gemma3, Llama, Qwen3, SmolLM3]
 ENCODERS = [ALBERT, BERT, DeBERTa, DeBERTaV3, DistilBERT, ELECTRA, Longformer, LUKE, ModernBERT, RoBERTa, XLM, XLNet]

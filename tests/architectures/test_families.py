@@ -28,11 +28,11 @@ from smolrecipes import (
     Qwen3,
     RecipeError,
     RoBERTa,
+    Scratch,
     SmolLM3,
     Transformer,
     XLNet,
 )
-from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import check_sizes, first_position, readable
 
 SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 20}

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from smolrecipes import CLM, Characters, Recipe, Toy, Training
-from smolrecipes.architectures.gpt2 import GPT2
+from smolrecipes import CLM, GPT2, Characters, Recipe, Toy, Training
 from smolrecipes.architectures.sizes import check_sizes
 from smolrecipes.errors import RecipeError
 

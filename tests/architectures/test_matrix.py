@@ -37,12 +37,12 @@ from smolrecipes import (
     ModernBERT,
     Qwen3,
     RoBERTa,
+    Scratch,
     SmolLM3,
     Transformer,
     XLNet,
 )
 from smolrecipes.architectures.heads import auto_class, offered
-from smolrecipes.architectures.scratch import Scratch
 
 VOCABULARY, LENGTH = 60, 12
 SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 16}

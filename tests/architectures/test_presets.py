@@ -25,10 +25,10 @@ from smolrecipes import (
     ModernBERT,
     Qwen3,
     RoBERTa,
+    Scratch,
     SmolLM2,
     Transformer,
 )
-from smolrecipes.architectures.scratch import Scratch
 
 IDS = {"pad": 1, "bos": 0, "eos": 2, "cls": 0, "sep": 2, "mask": 3, "unk": 4}
 

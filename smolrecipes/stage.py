@@ -1,0 +1,96 @@
+"""One stage of a run: evaluated, trained, evaluated, saved."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.console import is_first, say
+from smolrecipes.launch import first_only
+
+if TYPE_CHECKING:
+    from smolrecipes.assemble import Assembly
+    from smolrecipes.run import Run
+
+
+def train(this: Run, assembly: Assembly) -> None:
+    """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    from smolrecipes.lineage import check_tokenizer
+
+    trainer, started = assembly.trainer, time.monotonic()
+    checkpoints = Path(str(trainer.args.output_dir))
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
+    first_only(lambda: check_tokenizer(this.lineage, assembly.parts.tokenizer, resumes=bool(last)))
+    held_out = trainer.eval_dataset is not None
+    trainer.args.eval_on_start = held_out and not last
+    if last:
+        say(f"  resumes from {last}")
+    if this.recipe.training.rehearse:
+        _rehearse(trainer)
+    trainer.train(resume_from_checkpoint=last)
+    before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
+    after = trainer.evaluate() if held_out else {}
+    seconds = round(time.monotonic() - started, 1)
+    _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
+
+
+def _rehearse(trainer: Any) -> None:
+    """Says what the longest batch takes of memory."""
+    from smolrecipes.memory import rehearse
+    from smolrecipes.trainer import RecipeTrainer
+
+    if trainer.is_deepspeed_enabled or not isinstance(trainer, RecipeTrainer):
+        whose = "DeepSpeed holds it" if trainer.is_deepspeed_enabled else f"{type(trainer).__name__} is not ours"
+        say(f"  memory is not rehearsed: {whose}")
+        return
+    before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
+    rows = trainer.args.per_device_train_batch_size
+    parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
+    less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
+    if less or max(peaks.values()) >= 2**20:  # else it needs no more than the process holds anyway
+        say(f"  memory of the longest batch, in MiB: {parts}{less}")
+
+
+def _plain(entry: dict[str, float]) -> dict[str, float]:
+    """The held-out numbers of a log entry, without what is only about its making."""
+    skip = ("runtime", "per_second", "epoch", "step", "preparation_time", "num_tokens")
+    return {name.removeprefix("eval_"): value for name, value in entry.items() if not name.endswith(skip)}
+
+
+def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
+    """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
+    from smolrecipes.adapters.merge import merged
+    from smolrecipes.summary import samples
+    from smolrecipes.weights import count_weights
+
+    trainer, parts = assembly.trainer, assembly.parts
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    trained, total = count_weights(model)
+    if is_first():
+        adapted = hasattr(model, "merge_and_unload")
+        if adapted:
+            model.save_pretrained(this.adapter)
+            model = merged(model)
+        partial = this.model.with_name("model.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        model.save_pretrained(partial)
+        parts.tokenizer.save_pretrained(partial)
+        shutil.rmtree(this.model, ignore_errors=True)
+        partial.rename(this.model)
+        facts = {
+            "steps": trainer.state.global_step,
+            "rows": min(len(parts.train), trainer.state.global_step * parts.batch),
+            "of": len(parts.train),
+            "tokens": trainer.state.num_input_tokens_seen,
+            "trained_parameters": trained,
+            "parameters": total,
+            "adapter_bytes": sum(f.stat().st_size for f in this.adapter.glob("*.safetensors")) if adapted else 0,
+            "samples": samples(model, parts, this.recipe.decoding),
+            "sentences": assembly.sentences,
+        }
+        this.finish({**numbers, **facts})
+    trainer.accelerator.wait_for_everyone()
