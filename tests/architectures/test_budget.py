@@ -11,39 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolrecipes import (
-    ALBERT,
-    BART,
-    BERT,
-    ELECTRA,
-    GPT,
-    GPT2,
-    GPT3,
-    LUKE,
-    M2M100,
-    T5,
-    XLM,
-    Causal,
-    DeBERTa,
-    DeBERTaV3,
-    Decoder,
-    DistilBERT,
-    Gemma3,
-    Llama,
-    Longformer,
-    ModernBERT,
-    Qwen3,
-    RecipeError,
-    RoBERTa,
-    Scratch,
-    SmolLM3,
-    Transformer,
-    XLNet,
-)
+from smolrecipes import BERT, Causal, Llama, RecipeError, Scratch
+from smolrecipes.builtin import smolrecipes_register_architectures
 
-DECODERS = [GPT, GPT2, GPT3, Decoder, Gemma3, Llama, Qwen3, SmolLM3]
-ENCODERS = [ALBERT, BERT, DeBERTa, DeBERTaV3, DistilBERT, ELECTRA, Longformer, LUKE, ModernBERT, RoBERTa, XLM, XLNet]
-FAMILIES: list[type[Scratch]] = [*DECODERS, *ENCODERS, BART, M2M100, T5, Transformer]
+FAMILIES = [
+    kind for kind in smolrecipes_register_architectures() if issubclass(kind, Scratch) and not issubclass(kind, Causal)
+]
 
 
 class Words(SimpleNamespace):

@@ -15,18 +15,12 @@ from torch import Tensor
 
 from smolrecipes import (
     ALBERT,
-    BART,
     BERT,
     ELECTRA,
-    GPT,
-    GPT2,
     GPT3,
     LUKE,
-    M2M100,
     T5,
-    XLM,
     Causal,
-    DeBERTa,
     DeBERTaV3,
     Decoder,
     DistilBERT,
@@ -39,10 +33,10 @@ from smolrecipes import (
     RoBERTa,
     Scratch,
     SmolLM3,
-    Transformer,
     XLNet,
 )
 from smolrecipes.architectures.heads import auto_class, offered
+from smolrecipes.builtin import smolrecipes_register_architectures
 
 VOCABULARY, LENGTH = 60, 12
 SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 16}
@@ -58,8 +52,9 @@ class Words(SimpleNamespace):
 IDS = {"pad": 0, "bos": 1, "eos": 2, "cls": 1, "sep": 2, "mask": 3, "unk": 4}
 TOKENIZER: Any = Words(**{f"{name}_token_id": value for name, value in IDS.items()})
 
-ENCODERS = [ALBERT, BERT, DeBERTa, DeBERTaV3, DistilBERT, ELECTRA, Longformer, LUKE, ModernBERT, RoBERTa, XLM, XLNet]
-OTHERS = [GPT, GPT2, GPT3, Gemma3, Llama, Qwen3, SmolLM3, BART, M2M100, T5, Transformer]
+FAMILIES = [
+    kind for kind in smolrecipes_register_architectures() if issubclass(kind, Scratch) and kind not in (Causal, Decoder)
+]
 OWN: dict[Any, dict[str, Any]] = {
     Longformer: {"window": 4},
     ModernBERT: {"layers": 3, "window": 6},
@@ -69,7 +64,7 @@ OWN: dict[Any, dict[str, Any]] = {
     GPT3: {"window": 4},
 }
 ALL: list[Scratch] = [
-    *(cls(**{**SIZES, **OWN.get(cls, {})}) for cls in (*ENCODERS, *OTHERS)),
+    *(cls(**{**SIZES, **OWN.get(cls, {})}) for cls in FAMILIES),
     *(Decoder(positions=kind, **SIZES) for kind in ("sinusoidal", "rotary", "alibi", "none")),
     SmolLM3(no_rope_every=1, **SIZES),
     DistilBERT(positions="sinusoidal", **SIZES),
