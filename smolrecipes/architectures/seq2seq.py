@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from smolrecipes.architectures.count import attention, block
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.limits import Ge, Lt, Positive
-
-if TYPE_CHECKING:
-    pass
 
 
 class Seq2Seq(Scratch):
