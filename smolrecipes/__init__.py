@@ -61,6 +61,7 @@ from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.kto import KTO
+from smolrecipes.objectives.mlm import MLM
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.preference import PairLogps, PairwiseObjective
 from smolrecipes.objectives.reward import Reward
@@ -83,6 +84,7 @@ __all__ = [
     "GPT2",
     "GRPO",
     "KTO",
+    "MLM",
     "ORPO",
     "SFT",
     "Adapter",

@@ -48,6 +48,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     use_cores(training.threads)
     set_seed(recipe.seed)
     rows, held_out, sentences = load_rows(recipe)
+    objective = objective.fitted(rows)
+    recipe = recipe.replace(objective=objective)
     tokenizer = build_tokenizer(recipe, rows)
     model = build_model(recipe, tokenizer)
 

@@ -96,17 +96,36 @@ def count_batches(lengths: Any, batch: int, tokens: int | None) -> int:
     return max(1, int(np.sum(lengths)) // tokens) if tokens else ceil(len(lengths) / batch)
 
 
+class Drawn(Examples):
+    """Examples with what is drawn for each: by random numbers of its own, whatever batch and process it is in."""
+
+    def __init__(
+        self,
+        examples: Dataset,
+        batches: Batches,
+        draw: Callable[[dict[str, Any], np.random.Generator], dict[str, Any]],
+        redraws: bool,
+    ) -> None:
+        """redraws: anew in each epoch of the batches."""
+        super().__init__(examples)
+        self.batches, self.draw, self.redraws = batches, draw, redraws
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        epoch = self.batches.epoch if self.redraws else 0
+        return self.draw(super().__getitem__(index), np.random.default_rng((self.batches.seed or 0, epoch, index)))
+
+
 class Loader(DataLoader[dict[str, Any]]):
     """A DataLoader over `Batches`; every batch carries `origins`, and an empty cell is a row that counts nothing."""
 
     def __init__(
-        self, examples: Dataset, batches: Batches, collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
+        self, rows: Examples, batches: Batches, collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
     ) -> None:
         def together(rows: list[dict[str, Any]]) -> dict[str, Any]:
             batch = collate(rows or [self.rows[0]])
             return {**batch, "origins": [row["origin"] for row in rows]}
 
-        self.rows, self.batches = Examples(examples), batches
+        self.rows, self.batches = rows, batches
         super().__init__(self.rows, batch_sampler=batches, collate_fn=together)  # type: ignore[arg-type]
         self.seen: list[str] = []
         """Where the rows of the last global batch came from; the trainer fills it, the guard reads it."""

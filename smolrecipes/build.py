@@ -18,6 +18,12 @@ NO_CHECKPOINTING = (
     "training.gradient_checkpointing: transformers has none for {} models; leave it out, and lower "
     "training.micro_batch_size where memory is short"
 )
+FITS = {
+    "decoder": ("Llama", "clm"),
+    "encoder": ("BERT", "mlm"),
+    "encoder-decoder": ("T5", "span_corruption"),
+}
+"""A model of each family, and an objective that every one of them can be pretrained with."""
 
 
 def check_fit(recipe: Recipe) -> None:
@@ -26,8 +32,8 @@ def check_fit(recipe: Recipe) -> None:
     family, fitting = recipe.model.family, recipe.objective.families
     if family and family not in fitting:
         raise RecipeError(
-            f"model: {recipe.objective.name} fits {' and '.join(fitting)} models, "
-            f"not {family} models such as {type(recipe.model).__name__}"
+            f"model: {recipe.objective.name} fits {' and '.join(f'{one} models such as {FITS[one][0]}' for one in fitting)}, "
+            f"not {family} models such as {type(recipe.model).__name__}; take one of those, or objective={FITS[family][1]}"
         )
     if recipe.training.gradient_checkpointing and "gradient checkpointing" in recipe.model.lacks:
         raise RecipeError(NO_CHECKPOINTING.format(recipe.model.name))
@@ -61,7 +67,12 @@ def doubtful(recipe: Recipe) -> str:
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The model with the objective's head and the recipe's adapter."""
     assert isinstance(recipe.model, Architecture)
-    model = recipe.model.build(tokenizer, recipe.objective.head, 1)
+    objective, classes = recipe.objective, recipe.objective.classes
+    model = recipe.model.build(tokenizer, objective.head, len(classes) or 1)
+    if classes:
+        model.config.id2label = dict(enumerate(classes))
+        model.config.label2id = {name: index for index, name in enumerate(classes)}
+    objective.complete(model, recipe.model, tokenizer)
     stop_at_turn_end(model, tokenizer)
     check_positions(model, recipe.training.max_length)
     check_checkpointing(model, recipe.training.gradient_checkpointing)
@@ -78,10 +89,11 @@ def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> L
 
     assert isinstance(recipe.model, Architecture)
     plain = getattr(model, "get_base_model", lambda: model)()
-    packed = recipe.training.packing and recipe.model.packs(plain)
+    packed = recipe.training.packing and recipe.objective.packs and recipe.model.packs(plain)
     if packed:
         plain.set_attn_implementation(attention.NAME)
-    return Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config))
+    start = getattr(plain.config, "decoder_start_token_id", None)
+    return Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
 
 
 def compile_blocks(model: Any) -> None:

@@ -47,6 +47,7 @@ from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.kto import KTO
+from smolrecipes.objectives.mlm import MLM
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
@@ -81,7 +82,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
-    return [CLM, DPO, GRPO, KTO, ORPO, Reward, SFT]
+    return [CLM, DPO, GRPO, KTO, MLM, ORPO, Reward, SFT]
 
 
 @hookimpl

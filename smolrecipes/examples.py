@@ -51,11 +51,12 @@ class _Column:
 
 
 def lengths(examples: Any) -> Any:
-    """Tokens of each example, (examples,) int64: its ids, and of a pair both answers, each with the prompt."""
+    """Tokens of each example, (examples,) int64: its ids, those of its target, and of a pair both answers, each with the
+    prompt."""
     import pyarrow.compute as pc
 
-    pair = ("prompt", "prompt", "chosen", "rejected")
-    names = pair if "chosen" in examples.column_names else ("input_ids",)
+    pair, plain = ("prompt", "prompt", "chosen", "rejected"), ("input_ids", "target_ids")
+    names = pair if "chosen" in examples.column_names else [n for n in plain if n in examples.column_names]
     table = _table(examples)
     return sum(pc.list_value_length(table.column(name)).to_numpy().astype(np.int64) for name in names)
 

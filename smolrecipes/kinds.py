@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from datasets import Dataset
+    from numpy.random import Generator
+    from numpy.typing import NDArray
     from torch import Tensor
     from torch.nn import Module
     from transformers import (
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
         TrainerState,
         TrainingArguments,
     )
+
+    from typing_extensions import Self
 
     from smolrecipes.run import Run
 
@@ -93,6 +97,8 @@ class Loss:
     terms: dict[str, Mean]
     metrics: dict[str, Mean] = field(default_factory=dict)
     """Further numbers to log, each averaged like a term, without weight in the loss."""
+    answers: dict[str, Tensor] = field(default_factory=dict)
+    """What the model answers and what is right, first dimension alike: `Objective.measure` gets those of all held-out rows."""
 
 
 @dataclass(frozen=True)
@@ -104,20 +110,34 @@ class Layout:
     """Whether the model's attention takes sequences side by side."""
     first: int = 0
     """The position of a sequence's first token; RoBERTa and its kin count from the padding token's id on."""
+    start_id: int = 0
+    """The token that the decoder of an encoder-decoder starts with."""
 
-    def __call__(self, sequences: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-        """A batch of sequences, each (ids, labels) or (ids, labels, shares), lists of one length.
+    def __call__(self, sequences: Sequence[tuple[Any, ...]], causal: bool = True) -> dict[str, Any]:
+        """A batch of sequences, each an `objectives.layout.Sequence` or the tuple (ids, labels), lists of one length.
 
         Labels are aligned with the ids, -100 where nothing is learned; that of a token is predicted at the one before
-        it. `shares=(i, n)`: the first n ids are those of sequence i, which packing does not compute again.
-        Returns `input_ids`, (1, tokens) packed or (sequences, longest) padded, with what the model needs beside them
-        (`position_ids` and `spans`, or `attention_mask` when there is padding); `at`, `labels`, `rows`, (labelled,)
-        each: where in the flattened positions a label is predicted, which, and of which sequence it is; `sequences`,
-        their number; and `input_tokens`, their tokens, every sequence counted whole.
+        it, or at its own place when not `causal`. `shares=(i, n)`: the first n ids are those of sequence i, which
+        packing does not compute again. Returns `input_ids`, (1, tokens) packed or (sequences, longest) padded, with
+        what the model needs beside them (`position_ids` and `spans`, or `attention_mask` when there is padding;
+        `token_type_ids` where sequences have types); `at`, `labels`, `rows`, (labelled,) each: where in the flattened
+        positions a label is predicted, which, and of which sequence it is; `sequences`, their number; and
+        `input_tokens`, their tokens, every sequence counted whole.
         """
         from smolrecipes.objectives.layout import lay_out
 
-        return lay_out(sequences, self)
+        return lay_out(sequences, self, causal)
+
+    def pairs(self, sources: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+        """A batch for an encoder-decoder: the ids of each source, and those of each target, all of which are learned.
+
+        Returns `input_ids` and `attention_mask`, (pairs, longest source); `decoder_input_ids`, (pairs, longest target),
+        the target after `start_id`; and, as for other sequences, `at`, `labels`, `rows`, `sequences` and
+        `input_tokens`, those of both sides.
+        """
+        from smolrecipes.objectives.layout import lay_out_pairs
+
+        return lay_out_pairs(sources, targets, self)
 
 
 @dataclass(frozen=True)
@@ -151,6 +171,10 @@ class Objective(Component, kind="objective"):
     head: ClassVar[str] = "causal"
     likelihood: ClassVar[bool] = False
     """Whether every label counts the same, so that `token_nll` computes the loss; a run says which kernel does."""
+    packs: ClassVar[bool] = True
+    """Whether its sequences may lie side by side in one row."""
+    owns: ClassVar[tuple[str, ...]] = ()
+    """Submodules that `complete` gives the model (`generator`): trained with it, and saved beside it, each by itself."""
     prepare_reads: ClassVar[tuple[str, ...] | None] = None
     """The options that `prepare`, `arrange`, `precompute` and what they call read; changes of others leave the cached
     examples valid. None: all. Each class says it for itself, since it is not inherited."""
@@ -174,9 +198,34 @@ class Objective(Component, kind="objective"):
                 raise RecipeError(f"{row['origin']}: {error}") from None
         return made
 
-    def arrange(self, examples: Dataset, max_length: int) -> Dataset:
+    def fitted(self, rows: Dataset) -> Self:
+        """Itself with what only the training rows tell, such as the names of the classes; asked before anything is built."""
+        return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, where its head tells classes apart."""
+        return ()
+
+    def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Gives a new model what the objective needs beside it: the submodules that it `owns`, or a frozen teacher."""
+
+    def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:
         """The prepared examples as they are trained on; CLM packs documents into blocks here."""
         return examples
+
+    @property
+    def redraws(self) -> bool:
+        """Whether `draw` draws anew in each epoch, or once and for all."""
+        return True
+
+    def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+        """An example with what is drawn for it: masks, noise, order.
+
+        `rng` follows from the seed, the epoch and the example alone, so that nothing depends on batches or processes;
+        that of a held-out example is always the same. Called just before `collate`.
+        """
+        return example
 
     def precompute(
         self,
@@ -203,6 +252,10 @@ class Objective(Component, kind="objective"):
     @abstractmethod
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """The loss on one micro-batch, as sums. `model` may be wrapped (DDP, DeepSpeed)."""
+
+    def measure(self, answers: dict[str, NDArray[Any]]) -> dict[str, float]:
+        """Numbers that no mean over batches gives (F1, correlations), from the `Loss.answers` of all held-out rows."""
+        return {}
 
     def token_logps(self, model: Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """Of a decoder and a batch that `layout` made: the labels' log-probabilities, (labelled,) in float32, and the

@@ -70,7 +70,7 @@ def prepare(
 
     tokens = arranged = cached(cache, "tokens", parts, examples)
     if type(objective).arrange is not Objective.arrange:
-        arranged = cached(cache, "arranged", parts, lambda: objective.arrange(tokens, max_length))
+        arranged = cached(cache, "arranged", parts, lambda: objective.arrange(tokens, max_length, tokenizer))
     counts = {name: tokens.data.column(name) for name in ("cut", "spelt") if name in tokens.column_names}
     cut = pc.sum(pc.greater(counts["cut"], 0)).as_py() if "cut" in counts else 0
     spelt = pc.sum(counts["spelt"]).as_py() if "spelt" in counts else 0

@@ -77,8 +77,10 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
             model = merged(model)
         partial = this.model.with_name("model.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        model.save_pretrained(partial)
-        parts.tokenizer.save_pretrained(partial)
+        owned = {name: model._modules.pop(name) for name in this.recipe.objective.owns}
+        for name, part in {"": model, **owned}.items():
+            part.save_pretrained(partial / name)
+            parts.tokenizer.save_pretrained(partial / name)
         shutil.rmtree(this.model, ignore_errors=True)
         partial.rename(this.model)
         facts = {

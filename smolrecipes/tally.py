@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from numpy.typing import NDArray
 
     from smolrecipes.kinds import Loss
 
@@ -46,6 +48,25 @@ class Tally:
         loss = sum(found[name] * weight for name, (_, weight) in self.units.items() if weight is not None)
         self.reset()
         return {"loss": loss, **found}
+
+
+class Answers:
+    """What the model answered for held-out rows, and what is right."""
+
+    def __init__(self) -> None:
+        self.parts: list[dict[str, NDArray[Any]]] = []
+
+    def add(self, loss: Loss, empty: bool = False) -> None:
+        """One micro-batch; an empty one adds nothing."""
+        if loss.answers and not empty:
+            self.parts.append({name: part.detach().float().cpu().numpy() for name, part in loss.answers.items()})
+
+    def all(self) -> dict[str, NDArray[Any]]:
+        """Those of all ranks by name, rank by rank."""
+        from accelerate.utils import gather_object
+
+        parts = gather_object(self.parts)
+        return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
 
 
 def precise(value: torch.Tensor) -> torch.Tensor:

@@ -10,12 +10,12 @@ from accelerate.utils import AutocastKwargs
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
-from smolrecipes.batches import Batches, Loader, input_tokens
+from smolrecipes.batches import Batches, Drawn, Loader, input_tokens
 from smolrecipes.callbacks.throughput import Throughput
-from smolrecipes.examples import lengths
+from smolrecipes.examples import Examples, lengths
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
-from smolrecipes.tally import Tally, precise
+from smolrecipes.tally import Answers, Tally, precise
 from smolrecipes.weights import count_weights
 
 
@@ -56,7 +56,11 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             lengths(examples), batch=batch, steps=steps, tokens=tokens, level=self.parts.layout.packed,
             rank=self.args.process_index, world=self.args.world_size, seed=seed,
         )  # fmt: skip
-        return Loader(examples, batches, lambda rows: self.objective.collate(rows, self.parts.layout))
+        objective, tokenizer = self.objective, self.parts.tokenizer
+        rows = Examples(examples)
+        if type(objective).draw is not Objective.draw:
+            rows = Drawn(examples, batches, lambda row, rng: objective.draw(row, rng, tokenizer), objective.redraws)
+        return Loader(rows, batches, lambda some: objective.collate(some, self.parts.layout))
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
@@ -117,14 +121,17 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
         """The objective's terms and metrics over all held-out rows, exact whatever the batch size."""
-        training, tally = self.model.training, Tally()
+        training, tally, answers = self.model.training, Tally(), Answers()
         self.model.eval()
         with torch.no_grad(), self.compute_loss_context_manager():
             for batch in dataloader:
                 counts, origins = self.objective.counts(batch), batch.pop("origins")
-                tally.add(self.objective.loss(self.model, self._prepare_inputs(batch)), counts, empty=not origins)
+                loss = self.objective.loss(self.model, self._prepare_inputs(batch))
+                tally.add(loss, counts, empty=not origins)
+                answers.add(loss, empty=not origins)
         self.model.train(training)
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in tally.means(self.accelerator).items()}
+        found = {**tally.means(self.accelerator), **self.objective.measure(answers.all())}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:

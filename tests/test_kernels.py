@@ -13,6 +13,7 @@ from transformers.modeling_outputs import CausalLMOutput
 
 from smolrecipes import CLM, DPO, ORPO, SFT, attention
 from smolrecipes.batches import Batches, Loader
+from smolrecipes.examples import Examples
 from smolrecipes.kernels import computed_by
 from smolrecipes.kinds import Layout
 from smolrecipes.objectives import liger as liger_kernel
@@ -31,7 +32,7 @@ def trainer(objective, device="cuda", packed=True, half=True, lengths=(5, 7), ca
     made.objective, made.compute_loss_context_manager = objective, nullcontext
     examples = Dataset.from_list([{"input_ids": list(range(1, n)), "origin": f"{n}"} for n in lengths])
     batches, layout = Batches(lengths, batch=len(lengths)), made.parts.layout
-    made.get_train_dataloader = lambda: Loader(examples, batches, lambda rows: CLM().collate(rows, layout))
+    made.get_train_dataloader = lambda: Loader(Examples(examples), batches, lambda rows: CLM().collate(rows, layout))
     return made
 
 

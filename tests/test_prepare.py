@@ -20,7 +20,7 @@ from smolrecipes.component import option
 from smolrecipes.data.rows import make
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Layout, Objective
-from smolrecipes.objectives import clm
+from smolrecipes.objectives import blocks as making
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
@@ -74,7 +74,7 @@ def chats(*answers: str) -> Dataset:
 def test_every_token_but_the_first_is_a_target_once(documents: list[int], max_length: int) -> None:
     ids = iter(range(1, sum(documents) + 1))  # every position has an id of its own
     made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
-    blocks = CLM().arrange(Dataset.from_list(made), max_length)
+    blocks = CLM().arrange(Dataset.from_list(made), max_length, None)  # type: ignore[arg-type]
     batch = CLM().collate(list(blocks), Layout())
     assert batch["input_ids"].shape[1] <= max_length
     learned, before = batch["labels"].tolist(), batch["input_ids"].flatten()[batch["at"]]
@@ -91,7 +91,7 @@ def test_separate_documents_are_whole_where_they_fit(documents: list[int], max_l
     ids = iter(range(1, sum(documents) + 1))
     made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
     separate = CLM(documents="separate")
-    blocks = separate.arrange(Dataset.from_list(made), max_length)
+    blocks = separate.arrange(Dataset.from_list(made), max_length, None)  # type: ignore[arg-type]
     assert all(sum(block["sizes"]) - len(block["sizes"]) <= max_length for block in blocks)
     batch = separate.collate(list(blocks), Layout(packed=True))
     first = {row["input_ids"][0] for row in made}
@@ -242,9 +242,9 @@ def test_a_prepare_of_one_s_own_is_not_passed_over(tokenizer: Any, tmp_path: Pat
 
 def test_long_streams_become_several_chunks(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Dataset.from_list([{"input_ids": list(range(n, n + 10)), "origin": f"doc:{n}"} for n in range(0, 100, 10)])
-    whole = CLM().arrange(made, 7)
-    monkeypatch.setattr(clm, "MOST", 20)  # two blocks
-    cut = CLM().arrange(made, 7)
+    whole = CLM().arrange(made, 7, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(making, "MOST", 20)  # two blocks
+    cut = CLM().arrange(made, 7, None)  # type: ignore[arg-type]
     assert cut.data.column("input_ids").num_chunks == 8 and cut[:] == whole[:]
 
 

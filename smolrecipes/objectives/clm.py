@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from smolrecipes.kinds import Layout
 
-MOST = 2**30
-"""Tokens of one chunk of blocks: Arrow counts those of a list column in 32 bits."""
-
 
 class CLM(Objective, name="clm"):
     """Causal language modelling (Bengio et al. 2003; Radford et al. 2018).
@@ -53,17 +50,12 @@ class CLM(Objective, name="clm"):
             return [{"input_ids": [start, *ids]} if len(ids) > 1 else None for ids in found]
         return [{"input_ids": ids} if len(ids) > 1 else None for ids in found]
 
-    def arrange(self, examples: Dataset, max_length: int) -> Dataset:
+    def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:
         """Blocks. Of joined documents, `max_length + 1` tokens that overlap by one: the last target of one is the first
         input of the next. Of separate ones, their pieces one after the other, with the `sizes` of the pieces."""
-        import numpy as np
-        import pyarrow.compute as pc
+        from smolrecipes.objectives.blocks import joined, packed
 
-        documents = examples.data.column("input_ids")
-        stream = np.concatenate([chunk.flatten().to_numpy() for chunk in documents.chunks])
-        ends = pc.list_value_length(documents).to_numpy().cumsum(dtype=np.int64)
-        made = (_joined if self.documents == "joined" else _separate)(stream, ends, max_length)
-        return _dataset(examples, *made)
+        return joined(examples, max_length, overlap=1) if self.documents == "joined" else packed(examples, max_length)
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """Every next token is a label."""
@@ -86,49 +78,3 @@ class CLM(Objective, name="clm"):
         from smolrecipes.objectives.forward import token_nll
 
         return Loss({"nll": Mean(token_nll(model, batch), "tokens")})
-
-
-def _joined(stream: Any, ends: Any, max_length: int) -> tuple[dict[str, Any], Any]:
-    """Blocks that overlap by one token, and the document that each begins in."""
-    import numpy as np
-    import pyarrow as pa
-
-    cuts, many = np.arange(0, len(stream) - 1, max_length), max(1, MOST // (max_length + 1))
-    blocks = [_blocks(stream[cut : cut + many * max_length + 1], max_length) for cut in cuts[::many]]
-    return {"input_ids": pa.chunked_array(blocks)}, ends.searchsorted(cuts, side="right")
-
-
-def _separate(stream: Any, ends: Any, max_length: int) -> tuple[dict[str, Any], Any]:
-    """Pieces of documents, packed into blocks by best fit, and the document of each block's first piece."""
-    import numpy as np
-    import pyarrow as pa
-
-    from smolrecipes.objectives.packing import best_fit, pieces
-
-    first, stop = pieces(ends, max_length)
-    packed = best_fit((stop - first - 1).tolist(), max_length)
-    ids = [np.concatenate([stream[first[piece] : stop[piece]] for piece in block]) for block in packed]
-    sizes = [[int(stop[piece] - first[piece]) for piece in block] for block in packed]
-    begins = ends.searchsorted(first[[block[0] for block in packed]], side="right")
-    return {"input_ids": pa.array(ids, pa.list_(pa.int32())), "sizes": pa.array(sizes, pa.list_(pa.int32()))}, begins
-
-
-def _dataset(examples: Dataset, columns: dict[str, Any], rows: Any) -> Dataset:
-    """Blocks, with where the rows came from that they begin in."""
-    import pyarrow as pa
-    from datasets import Dataset
-    from datasets.fingerprint import generate_random_fingerprint
-
-    made = pa.table({**columns, "origin": examples.data.column("origin").take(pa.array(rows))})
-    return Dataset(made, fingerprint=generate_random_fingerprint())  # else it would hash all of them
-
-
-def _blocks(stream: Any, max_length: int) -> Any:
-    """The blocks of a stretch of the stream as an Arrow list array."""
-    import numpy as np
-    import pyarrow as pa
-
-    again = np.arange(max_length, len(stream) - 1, max_length)
-    values = np.insert(stream, again, stream[again])
-    starts = np.arange(len(again) + 2) * (max_length + 1)
-    return pa.ListArray.from_arrays(pa.array(np.minimum(starts, len(values)), pa.int32()), pa.array(values))

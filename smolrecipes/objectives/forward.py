@@ -19,6 +19,8 @@ from smolrecipes.objectives.vocabulary import label_logps, label_nll
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+READ = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "langs", "decoder_input_ids")
+"""What of a batch a model reads."""
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
@@ -38,25 +40,67 @@ def token_nll(model: nn.Module, batch: dict[str, Any]) -> Tensor:
 
 def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Tensor]) -> Tensor:
     """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
-    at, labels = batch["at"], batch["labels"]
-    inputs, causal = _inputs(batch), unwrap(model)
-    if not head_is_plain(causal):
-        logps = _all_logits(model(**inputs, use_cache=False).logits.flatten(0, 1)[at], labels)
+    at, labels, inputs, inner = batch["at"], batch["labels"], _inputs(batch), unwrap(model)
+    if not head_is_plain(inner):
+        logps = _all_logits(model(**inputs, **_no_cache(type(inner))).logits.flatten(0, 1)[at], labels)
         return logps if project is label_logps else -logps.sum()
-    captured: list[Tensor] = []
-    with _hooked(causal.get_decoder(), lambda module, args, output: captured.append(output[0])):
-        model(**inputs, use_cache=False, **_one_position(causal.__class__))
-    head, hidden = causal.get_output_embeddings(), captured[0].flatten(0, 1)[at]
+    with _before_head(inner, at) as reached:
+        model(**inputs, **_no_cache(type(inner)))
+    head, hidden = inner.get_output_embeddings(), reached[0][0]
     if type(head) is nn.Linear:
         return project(hidden, head.weight, labels, head.bias)
     logps = _adapted_head(head, hidden, labels)
     return logps if project is label_logps else -logps.sum()
 
 
+@contextmanager
+def _before_head(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
+    """What reaches the output head, (1, labelled, size), of a forward pass within.
+
+    Behind the backbone the positions without a label are left out, so that what stands before the head (BERT's dense
+    layer, say) computes no more than is needed; the head itself gets one position.
+    """
+    reached: list[Tensor] = []
+
+    def select(module: nn.Module, args: Any, output: Any) -> Any:
+        kept = output[0].flatten(0, 1)[at][None]
+        if isinstance(output, tuple):
+            return (kept, *output[1:])
+        output["last_hidden_state"] = kept
+        return output
+
+    def catch(module: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
+        reached.append(args[0])
+        return (args[0][:, :1],)
+
+    hooks = [
+        backbone(inner).register_forward_hook(select),
+        inner.get_output_embeddings().register_forward_pre_hook(catch),
+    ]
+    try:
+        yield reached
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def backbone(inner: Any) -> nn.Module:
+    """What makes the hidden states that the output head reads."""
+    found: nn.Module = inner.get_decoder()
+    head = inner.get_output_embeddings()  # which ModernBERT calls its decoder
+    return inner.base_model if found is head else found  # type: ignore[no-any-return]
+
+
+@cache
+def _no_cache(model: type[nn.Module]) -> dict[str, bool]:
+    """Models that write take it; the others need not all."""
+    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+
+
 def _inputs(batch: dict[str, Any]) -> dict[str, Any]:
     """What of a batch the model reads. Packed rows come with a mask that has four dimensions, which models hand on as
     it is instead of building one of the whole row; the attention that reads `spans` needs none."""
-    found: dict[str, Any] = {n: batch[n] for n in ("input_ids", "attention_mask", "position_ids") if n in batch}
+    found: dict[str, Any] = {name: batch[name] for name in READ if name in batch}
     if "spans" in batch:
         ids = found["input_ids"]
         found |= {"spans": batch["spans"].to(ids.device), "attention_mask": ids.new_empty((1, 1, 1, 1))}
@@ -85,20 +129,6 @@ def reference(model: nn.Module) -> Iterator[nn.Module]:
         yield inner
 
 
-@contextmanager
-def _hooked(backbone: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
-    handle = backbone.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@cache
-def _one_position(causal: type[nn.Module]) -> dict[str, int]:
-    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(causal.forward).parameters else {}
-
-
 @torch.no_grad()
 def head_is_plain(causal: Any) -> bool:
     """Whether the model's logits are its head's of the hidden state and nothing more; probed on large activations."""
@@ -106,15 +136,21 @@ def head_is_plain(causal: Any) -> bool:
         return _plain_heads[causal]
     seen: list[Tensor] = []
 
-    def amplify(module: nn.Module, args: Any, output: Any) -> Any:
-        output[0].mul_(1e3 / output[0].abs().max().clamp(min=1e-6))
-        seen.append(output[0])
-        return output
+    def amplify(module: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
+        seen.append(args[0] * (1e3 / args[0].abs().max().clamp(min=1e-6)))
+        return (seen[0],)
 
     devices = [causal.device] if causal.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), _hooked(causal.get_decoder(), amplify):
-        theirs = causal(input_ids=torch.zeros((1, 1), dtype=torch.long, device=causal.device), use_cache=False).logits
-    ours = causal.get_output_embeddings()(seen[0].to(theirs.dtype))
+    token = torch.zeros((1, 1), dtype=torch.long, device=causal.device)
+    target = {"decoder_input_ids": token} if causal.config.is_encoder_decoder else {}
+    head = causal.get_output_embeddings()
+    hook = head.register_forward_pre_hook(amplify)
+    try:
+        with torch.random.fork_rng(devices=devices):
+            theirs = causal(input_ids=token, **target, **_no_cache(type(causal))).logits
+    finally:
+        hook.remove()
+    ours = head(seen[0]).to(theirs.dtype)
     gap = (ours.float() - theirs.float()).abs().max()  # one of them may be in autocast's type
     plain = bool(gap <= 1e-3 * ours.abs().max())
     _plain_heads[causal] = plain

@@ -38,13 +38,14 @@ def best_fit(sizes: Sequence[int], capacity: int) -> list[list[int]]:
     return blocks
 
 
-def pieces(ends: Any, max_length: int) -> tuple[Any, Any]:
-    """Where the pieces of at most `max_length + 1` tokens of each document start and stop in the stream of all tokens.
+def pieces(ends: Any, size: int, overlap: int = 1) -> tuple[Any, Any]:
+    """Where the pieces of at most `size + overlap` tokens of each document start and stop in the stream of all tokens.
 
-    ends: where each document ends, (documents,). Pieces of one document overlap by a token, so that each is predicted.
+    ends: where each document ends, (documents,). Pieces of one document start `size` apart: with an overlap of a token,
+    each is predicted.
     """
     starts = np.concatenate([[0], ends[:-1]])
-    counts = np.maximum(1, -(-(ends - starts - 1) // max_length))
+    counts = np.maximum(1, -(-(ends - starts - overlap) // size))
     within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
-    first = np.repeat(starts, counts) + within * max_length
-    return first, np.minimum(first + max_length + 1, np.repeat(ends, counts))
+    first = np.repeat(starts, counts) + within * size
+    return first, np.minimum(first + size + overlap, np.repeat(ends, counts))
