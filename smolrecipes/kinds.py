@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         TrainerState,
         TrainingArguments,
     )
-
     from typing_extensions import Self
 
     from smolrecipes.run import Run

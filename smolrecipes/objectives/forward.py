@@ -42,10 +42,10 @@ def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Te
     """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
     at, labels, inputs, inner = batch["at"], batch["labels"], _inputs(batch), unwrap(model)
     if not head_is_plain(inner):
-        logps = _all_logits(model(**inputs, **_no_cache(type(inner))).logits.flatten(0, 1)[at], labels)
+        logps = _all_logits(model(**inputs, **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels)
         return logps if project is label_logps else -logps.sum()
     with _before_head(inner, at) as reached:
-        model(**inputs, **_no_cache(type(inner)))
+        model(**inputs, **_no_cache(inner.__class__))
     head, hidden = inner.get_output_embeddings(), reached[0][0]
     if type(head) is nn.Linear:
         return project(hidden, head.weight, labels, head.bias)
@@ -88,7 +88,7 @@ def backbone(inner: Any) -> nn.Module:
     """What makes the hidden states that the output head reads."""
     found: nn.Module = inner.get_decoder()
     head = inner.get_output_embeddings()  # which ModernBERT calls its decoder
-    return inner.base_model if found is head else found  # type: ignore[no-any-return]
+    return inner.base_model if found is head else found
 
 
 @cache
@@ -147,7 +147,7 @@ def head_is_plain(causal: Any) -> bool:
     hook = head.register_forward_pre_hook(amplify)
     try:
         with torch.random.fork_rng(devices=devices):
-            theirs = causal(input_ids=token, **target, **_no_cache(type(causal))).logits
+            theirs = causal(input_ids=token, **target, **_no_cache(causal.__class__)).logits
     finally:
         hook.remove()
     ours = head(seen[0]).to(theirs.dtype)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import LENGTH, SIZES, TOKENIZER, VOCABULARY
 from torch import Tensor
 
 from smolrecipes import ALBERT, BERT, ELECTRA, LUKE, T5, Decoder, LoRA, RoBERTa, Scratch, XLNet
 from smolrecipes.architectures.heads import auto_class, offered
-from tiny import LENGTH, SIZES, TOKENIZER, VOCABULARY
 
 
 def heads(model: Scratch) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import ALL, TOKENIZER, VOCABULARY
 from torch import Tensor
 
 from smolrecipes import Scratch
@@ -14,7 +15,6 @@ from smolrecipes.attention import NAME
 from smolrecipes.kinds import Layout
 from smolrecipes.objectives.forward import head_is_plain, token_logps, token_nll
 from smolrecipes.objectives.layout import Sequence
-from tiny import ALL, TOKENIZER, VOCABULARY
 
 MASKED = [model for model in ALL if model.family == "encoder" and model.name not in ("xlnet",)]
 BOTH = [model for model in ALL if model.family == "encoder-decoder"]
