@@ -7,6 +7,7 @@ COMMANDS = {
     "show": "A recipe with where each value came from, or how two differ.",
     "list": "What is installed: components, recipes, plugins.",
     "new": "A recipe file to start from.",
+    "plan": "Sizes for a new model by a budget of parameters, and why.",
     "chat": "Talk with a trained model.",
     "tokens": "What a tokenizer makes of text, alone or beside another.",
 }
