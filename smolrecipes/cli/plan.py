@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError
 
 
@@ -24,9 +25,9 @@ def command(
     if not issubclass(found, Scratch):
         raise RecipeError(f"{family}: {found.__name__} brings its own sizes; plan is for a model from scratch")
     made = found.plan(budget, vocabulary or None, tokens or None)
-    lines = {"model": made.model}
+    lines: dict[str, Component] = {"model": made.model}
     if not vocabulary:
-        lines["tokenizer"] = ByteBPE(vocab_size=made.vocabulary, specials=found.specials)
+        lines["tokenizer"] = ByteBPE(vocab_size=made.vocabulary).replace(specials=found.specials)
     typer.echo(f"{made.why}.\n")
     for name, part in lines.items():
         typer.echo(f"    {name}={part!r},")
