@@ -20,6 +20,10 @@ def merged(model: Any) -> PreTrainedModel:
             from smolrecipes.adapters.four_bit import in_float
 
             model.set_submodule(name, in_float(layer))
+    tied = model.config.tie_word_embeddings
     plain: PreTrainedModel = model.merge_and_unload(safe_merge=True)
+    pairs = plain.all_tied_weights_keys.items()
+    if all(plain.get_parameter(one) is plain.get_parameter(other) for one, other in pairs):
+        plain.config.tie_word_embeddings = tied  # peft looks at the words' tables alone; LUKE ties those of entities
     plain.tie_weights()
     return plain

@@ -10,54 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import LENGTH, SIZES, TOKENIZER, VOCABULARY
+from tiny import SIZES, TOKENIZER, batch, outputs
 from torch import Tensor
 
 from smolrecipes import ALBERT, BERT, ELECTRA, LUKE, T5, Decoder, LoRA, RoBERTa, Scratch, XLNet
-from smolrecipes.architectures.heads import auto_class, offered
-
-
-def heads(model: Scratch) -> list[str]:
-    return offered(model.config(TOKENIZER).model_type, model.family)
-
-
-def batch(built: Any, head: str) -> dict[str, Tensor]:
-    """Two texts, of which the second is shorter, and what the head learns from them."""
-    draw = torch.Generator().manual_seed(7)
-    ids = torch.randint(5, VOCABULARY, (2, LENGTH), generator=draw)
-    ids[0, -1], ids[1, -4], ids[1, -3:] = 2, 2, 0
-    found = {"input_ids": ids, "attention_mask": ids.ne(0).long()}
-    labels = ids.masked_fill(ids == 0, -100)
-    if head in ("sequence-classification", "regression"):
-        return {**found, "labels": torch.tensor([0.0, 1.0]) if head == "regression" else torch.tensor([0, 2])}
-    if head in ("token-classification", "discriminator"):
-        return {**found, "labels": (ids % 2).float() if head == "discriminator" else ids % 2}
-    if built.config.model_type == "longformer" and head in ("question-answering", "multiple-choice"):
-        found["global_attention_mask"] = torch.ones_like(ids)  # else it looks for three separators in each text
-    if head == "question-answering":
-        return {**found, "start_positions": torch.tensor([1, 2]), "end_positions": torch.tensor([3, 4])}
-    if head == "multiple-choice":
-        return {**{name: value[:, None].repeat(1, 3, 1) for name, value in found.items()}, "labels": ids[:, 0] % 3}
-    if head == "pretraining":
-        order = {"bert": "next_sentence_label", "albert": "sentence_order_label"}[built.config.model_type]
-        return {**found, "labels": labels, order: torch.tensor([0, 1])}
-    if head == "entities":
-        places = torch.full((2, 2, 4), -1)
-        places[:, :, 0] = torch.tensor([2, 5])
-        entities = torch.tensor([[5, 6], [7, 8]])
-        named = {
-            "entity_ids": entities,
-            "entity_position_ids": places,
-            "entity_attention_mask": torch.ones(2, 2).long(),
-        }
-        return {**found, **named, "labels": labels, "entity_labels": entities}
-    return {**found, "labels": labels}
-
-
-def outputs(built: Any, given: dict[str, Tensor]) -> list[Tensor]:
-    """Every tensor of a pass without dropout, the loss the first."""
-    with torch.no_grad():
-        return [value for value in built.eval()(**given).values() if isinstance(value, Tensor)]
+from smolrecipes.architectures.heads import auto_class
 
 
 def gradients(built: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
