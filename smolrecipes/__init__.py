@@ -57,15 +57,20 @@ from smolrecipes.kinds import (
     Transform,
 )
 from smolrecipes.load import load_recipe
+from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.mlm import MLM
+from smolrecipes.objectives.multiple_choice import MultipleChoice
 from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.preference import PairLogps, PairwiseObjective
+from smolrecipes.objectives.question_answering import QuestionAnswering
+from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
+from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.recipe import Decoding, Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -161,4 +166,9 @@ __all__ = [
     "M2M100",
     "T5",
     "Transformer",
+    "Classification",
+    "MultipleChoice",
+    "QuestionAnswering",
+    "Regression",
+    "TokenClassification",
 ]

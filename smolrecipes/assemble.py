@@ -104,7 +104,7 @@ def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, ar
 def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     """Training rows and held-out rows as the objective reads them, with the sentences that say what was done."""
     from smolrecipes.data.rows import convert
-    from smolrecipes.data.split import split, split_last
+    from smolrecipes.data.split import split, split_last, split_phrases
 
     objective = recipe.objective
     sentences: list[str] = []
@@ -121,9 +121,9 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
         return rows, read(recipe.validation, "validation"), sentences
     if not recipe.validation:
         return rows, None, sentences
-    last = recipe.holdout == "last"
-    rows, held_out = split_last(rows, recipe.validation) if last else split(rows, recipe.validation, recipe.seed)
-    return rows, held_out, sentences
+    if recipe.holdout == "last":
+        return *split_last(rows, recipe.validation), sentences
+    return *(split if recipe.holdout == "random" else split_phrases)(rows, recipe.validation, recipe.seed), sentences
 
 
 def some_texts(rows: Dataset) -> list[str]:

@@ -43,14 +43,19 @@ from smolrecipes.data.mix import Mix
 from smolrecipes.data.toy import Toy
 from smolrecipes.hookspecs import hookimpl
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Objective, Tokenizer
+from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.mlm import MLM
+from smolrecipes.objectives.multiple_choice import MultipleChoice
 from smolrecipes.objectives.orpo import ORPO
+from smolrecipes.objectives.question_answering import QuestionAnswering
+from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.sft import SFT
+from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
 from smolrecipes.tokenizers.bytes import Bytes
 from smolrecipes.tokenizers.character import Characters
@@ -82,7 +87,10 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
-    return [CLM, DPO, GRPO, KTO, MLM, ORPO, Reward, SFT]
+    return [
+        *(CLM, DPO, GRPO, KTO, MLM, ORPO, Reward, SFT),
+        *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
+    ]
 
 
 @hookimpl

@@ -174,6 +174,8 @@ class Objective(Component, kind="objective"):
     """Whether its sequences may lie side by side in one row."""
     owns: ClassVar[tuple[str, ...]] = ()
     """Submodules that `complete` gives the model (`generator`): trained with it, and saved beside it, each by itself."""
+    metrics: ClassVar[tuple[str, ...]] = ()
+    """The held-out numbers that say how good it is; the first that there is stands in a run's last table."""
     prepare_reads: ClassVar[tuple[str, ...] | None] = None
     """The options that `prepare`, `arrange`, `precompute` and what they call read; changes of others leave the cached
     examples valid. None: all. Each class says it for itself, since it is not inherited."""

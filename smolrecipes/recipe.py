@@ -125,9 +125,9 @@ class Recipe(Component):
     """How long, how fast, in which precision."""
     validation: Data | Annotated[float, Ge(0)] | str = 0.02
     """Held-out rows: data, a share below 1, or a count."""
-    holdout: Literal["random", "last"] = "random"
-    """Which rows a share or count takes: drawn, equal prompts and texts on one side; or the last in order, text cut at
-    the character where a share begins."""
+    holdout: Literal["random", "phrases", "last"] = "random"
+    """Which rows a share or count takes: drawn, equal prompts and texts on one side; phrases: drawn so that none lies inside
+    a training text as well; or the last in order, text cut at the character where a share begins."""
     decoding: Decoding = option(factory=Decoding, affects_weights=False)
     """How samples and answers are generated."""
     callbacks: tuple[Callback, ...] = option(default=(), affects_weights=False)
@@ -143,8 +143,8 @@ class Recipe(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.holdout == "last" and isinstance(self.validation, (Data, str)):
-            raise RecipeError("Recipe: holdout=last takes a share or count of data, but validation is data of its own")
+        if self.holdout != "random" and isinstance(self.validation, (Data, str)):
+            raise RecipeError(f"Recipe: holdout={self.holdout} takes a share or count of data, but validation is data of its own")
         if self.adapter and self.training.optimizer == "muon":
             raise RecipeError(
                 "training.optimizer=muon is for whole matrices; the factors of an adapter learn better with adamw"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from smolrecipes.recipe import Decoding, Recipe
     from smolrecipes.run import Run
 
-ACCURACY = ("reward_accuracy", "rewards/accuracies", "accuracy")
-"""What our objectives and TRL's trainers call it."""
+CORRELATIONS = ("pearson", "spearman", "mcc")
+"""Numbers that are no shares."""
 
 
 def begin(this: Run, assembly: Assembly) -> None:
@@ -61,10 +61,10 @@ def summarise(this: Run) -> None:
     from rich.table import Table
 
     rows = [_cells(stage) for stage in chain(this)]
-    filled = [name for name in rows[0] if any(row[name] for row in rows)]
+    filled = [name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)]
     table = Table(*filled, box=box.SIMPLE, pad_edge=False)
     for row in rows:
-        table.add_row(*(row[name] for name in filled))
+        table.add_row(*(row.get(name, "") for name in filled))
     say("", table, "")
     for question, answer in this.results["samples"]:
         say(f"> {question}", f"  {answer}")
@@ -85,9 +85,17 @@ def _cells(stage: Run) -> dict[str, str]:
         "stage": stage.folder.name.rpartition("-")[0],
         "saw": f"{found['rows']:,} of {found['of']:,} rows" + (f"\n{_tokens(tokens)}" if tokens else ""),
         "trained": f"{share:.1%} of {found['parameters']:,}{size}",
-        "held-out loss": _change(found, ("loss",), "{:.3f}"),
-        "reward accuracy": _change(found, ACCURACY, "{:.1%}"),
+        "held-out loss": _change(found, "loss", "{:.3f}"),
+        **_metric(stage.recipe.objective.metrics, found),
     }
+
+
+def _metric(names: tuple[str, ...], found: dict[str, Any]) -> dict[str, str]:
+    """The first of an objective's metrics that there is, under the name that it has in our own objectives: the first."""
+    name = next((name for name in names if name in found["after"]), "")
+    if not name:
+        return {}
+    return {names[0].replace("_", " "): _change(found, name, "{:.3f}" if name in CORRELATIONS else "{:.1%}")}
 
 
 def chain(this: Run) -> Iterator[Run]:
@@ -152,9 +160,8 @@ def _shown(asked: Any) -> str:
     return " ".join(text.split())
 
 
-def _change(found: dict[str, Any], names: tuple[str, ...], form: str) -> str:
-    """`before → after` of the first of `names` that there is."""
-    name = next((name for name in names if name in found["after"]), "")
+def _change(found: dict[str, Any], name: str, form: str) -> str:
+    """`before → after`; nothing where there is none."""
     before, after = found["before"].get(name), found["after"].get(name)
     if after is None:
         return ""

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from smolrecipes import CLM, Decoding, Llama, Recipe, Run, Toy
+from smolrecipes import CLM, DPO, Regression, Decoding, Llama, Recipe, Run, Toy
 from smolrecipes.data.rows import make
 from smolrecipes.summary import prompt, samples, summarise
 from smolrecipes.tokenizers.templates import template
@@ -42,13 +42,13 @@ def asked(model, rows, **given):
     return samples(model, parts, Decoding(max_new_tokens=4, temperature=0.0))
 
 
-def finished(folder, **results):
+def finished(folder, objective=CLM(), **results):
     """A run that is finished, of a recipe that builds on none."""
     facts = {"rows": 5, "of": 8, "tokens": 1234, "trained_parameters": 1, "parameters": 2, "adapter_bytes": 0}
     folder.mkdir()
     every = {"before": {}, "after": {}, "samples": [], **facts, **results}
     (folder / "results.json").write_text(json.dumps(every), encoding="utf-8")
-    return Run(folder, Recipe(model=Llama(), data=Toy("stories"), objective=CLM()))
+    return Run(folder, Recipe(model=Llama(), data=Toy("stories"), objective=objective))
 
 
 def told(run, capsys):
@@ -61,8 +61,13 @@ def test_the_table_has_no_column_without_a_number(tmp_path, capsys):
     lines = told(finished(tmp_path / "kto-0a1b2c3d", after={"loss": 1.5}, before={"loss": 2}), capsys)
     assert lines[2].split() == ["stage", "saw", "trained", "held-out", "loss"]
     assert lines[4].endswith("2.000 → 1.500")
-    lines = told(finished(tmp_path / "dpo-0a1b2c3d", after={"loss": 1.5, "reward_accuracy": 0.75}), capsys)
-    assert lines[2].split()[-2:] == ["reward", "accuracy"] and lines[4].endswith("1.500           75.0%")
+    for name in ("reward_accuracy", "rewards/accuracies"):  # ours, and TRL's
+        done = finished(tmp_path / f"{name[:7]}-0a1b2c3d", DPO(), after={"loss": 1.5, name: 0.75})
+        lines = told(done, capsys)
+        assert lines[2].split()[-2:] == ["reward", "accuracy"] and lines[4].endswith("1.500           75.0%")
+    scores = {"loss": 1.5, "pearson": 0.75}
+    lines = told(finished(tmp_path / "similar-0a1b2c3d", Regression(), after=scores, before=scores), capsys)
+    assert lines[2].split()[-1] == "pearson" and lines[4].endswith("0.750 → 0.750")
 
 
 def test_small_amounts_are_whole_numbers(tmp_path, capsys):

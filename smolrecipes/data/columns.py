@@ -13,6 +13,7 @@ Row = dict[str, Any]
 CANONICAL = (
     *("text", "texts", "label", "source", "target", "prompt", "completion", "chosen", "rejected"),
     *("messages", "tools", "system", "user", "assistant"),
+    *("tokens", "tags", "choices", "question", "context", "answers"),
 )
 """What `columns` can map: `{"source": "question"}`, `{"text": "{{ title }}\\n{{ body }}"}`."""
 

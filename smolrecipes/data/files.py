@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Files(Data, name="files"):
-    """Rows from jsonl, json, csv, tsv, parquet, arrow or text files, also compressed; what they hold is recognised."""
+    """Rows from jsonl, json, csv, tsv, parquet, arrow, conll or text files, also compressed; what they hold is recognised."""
 
     paths: str | tuple[str, ...] = option(kw_only=False)
     """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them."""
@@ -28,7 +28,7 @@ class Files(Data, name="files"):
     """Where rows come from: a column, `{"source": "question"}`, or template, `{"text": "{{ head }}: {{ body }}"}`."""
     rows: Literal["passages", "lines", "files"] = "passages"
     """What a row of plain text is; passages are cut at empty lines and have about 4,000 characters."""
-    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "txt"] | None = None
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "conll", "txt"] | None = None
     """The format of files whose extension does not tell it."""
 
     def __post_init__(self) -> None:

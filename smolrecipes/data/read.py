@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from smolrecipes.data import delimited, passages
+from smolrecipes.data import conll, delimited, passages
 from smolrecipes.data.chat import is_conversation
 from smolrecipes.errors import RecipeError, nearest
 
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 FORMATS = {
     **{".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv"},
-    **{".parquet": "parquet", ".arrow": "arrow", ".txt": "txt", ".text": "txt", ".md": "txt"},
+    **{".conll": "conll", ".parquet": "parquet", ".arrow": "arrow", ".txt": "txt", ".text": "txt", ".md": "txt"},
 }
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
@@ -53,6 +53,8 @@ def records(path: Path, name: str, form: str, rows: str) -> Iterator[tuple[int, 
             yield from ((line, {"text": row}) for line, row in found)
         elif form == "json":
             yield from _json(text, name)
+        elif form == "conll":
+            yield from conll.rows(text, name)
         else:
             yield from delimited.rows(text, name, "\t" if form == "tsv" else None)
 

@@ -1,7 +1,7 @@
 """Own data is recognised by its columns and values: which row type it is, and how a row becomes a canonical one.
 
 Where more than one type fits, the first in this order is taken and the rest is named as ignored: preference, judged,
-messages, pair, labelled, text. The `columns` option decides otherwise: a type that does not read a mapped column does not count.
+question, choices, tagged, messages, pair, labelled, text. The `columns` option decides otherwise: a type that does not read a mapped column does not count.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 from smolrecipes.data.chat import conversation, is_conversation, is_message, shown, tools
@@ -38,6 +39,8 @@ TWO_TEXTS = (
     *(("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("text1", "text2")),
     *(("sentence_a", "sentence_b"), ("text_a", "text_b")),
 )
+SCORES = ("score", "similarity", "similarity_score", "relatedness_score")
+"""What labels of two texts may be called as well."""
 LABELS = ("label", "labels", "class", "category", "sentiment", "emotion", "intent", "topic")
 SAMPLE = 1000
 """Rows by which a file is recognised; every row is read by what they showed."""
@@ -77,8 +80,11 @@ def _after(mapped: Callable[[Row, str], Row], convert: Callable[[Row, str], Row]
 
 
 def _shapes(kinds: Kinds) -> Iterator[Shape]:
+    from smolrecipes.data import tasks
+
     yield from _preferences(kinds)
     yield from _judged(kinds)
+    yield from tasks.shapes(kinds)
     yield from _conversations(kinds)
     yield from _pairs(kinds)
     yield from _labelled(kinds)
@@ -162,11 +168,13 @@ def _exchange(source: str, more: str | None, target: str, extra: tuple[str, ...]
 
 
 def _labelled(kinds: Kinds) -> Iterator[Shape]:
-    for label in (name for name in LABELS if kinds.get(name) in ("int", "bool", "text")):
+    for label in (name for name in (*LABELS, *SCORES) if kinds.get(name) in ("int", "float", "bool", "text")):
         for one, other in (pair for pair in TWO_TEXTS if kinds.get(pair[0]) == kinds.get(pair[1]) == "text"):
             used = (one, other, label)
             said = f"{_list(used)}, read as labelled pairs of texts"
             yield Shape("labelled", used, said, _label_of(label, one, other))
+        if label in SCORES:
+            continue
         if kinds.get("texts") == "texts":
             said = f"texts and {label}, read as labelled texts"
             yield Shape("labelled", ("texts", label), said, _label_of(label, "texts"))
@@ -260,12 +268,11 @@ def _asked(row: Row, source: str, more: str | None, where: str) -> str:
     return f"{text}\n\n{_text(row, more, where)}" if more and row.get(more) else text
 
 
-def _label(row: Row, column: str, where: str) -> int | str:
+def _label(row: Row, column: str, where: str) -> int | float | str:
     value = _given(row, column, where)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, (int, str)) or (isinstance(value, int) and abs(value) >= 2**63):
-        raise RecipeError(f"{where}: {column} should be a class (a whole number or a word), not {shown(value)}")
+    finite = not isinstance(value, float) or isfinite(value)
+    if not isinstance(value, (int, float, str)) or not finite or (isinstance(value, int) and abs(value) >= 2**63):
+        raise RecipeError(f"{where}: {column} should be a class or a number, not {shown(value)}")
     return int(value) if isinstance(value, bool) else value
 
 

@@ -1,8 +1,10 @@
-"""The six row types: their columns, how rows become a dataset, and how one type is read as another.
+"""The nine row types: their columns, how rows become a dataset, and how one type is read as another.
 
 text: `text` | pair: `source`, `target` | labelled: `text` or `texts`, and `label` | messages: `messages`, `tools` |
 preference: `prompt`, `chosen`, `rejected` (lists of messages), `tools` | judged: `prompt`, `completion` (lists of
-messages), `label` (whether it is good), `tools`. Every row also has `origin`, "prefs.jsonl:17".
+messages), `label` (whether it is good), `tools` | tagged: `tokens`, `tags` (lists, one tag a token) | choices: `text`,
+`choices`, `label` (which, from 0) | question: `question`, `context`, `answers` (SQuAD's: lists `text` and
+`answer_start`, empty where there is none). Every row also has `origin`, "prefs.jsonl:17".
 """
 
 from __future__ import annotations
@@ -27,11 +29,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "messages": ("messages", "tools"),
     "preference": ("prompt", "chosen", "rejected", "tools"),
     "judged": ("prompt", "completion", "label", "tools"),
+    "tagged": ("tokens", "tags"),
+    "choices": ("text", "choices", "label"),
+    "question": ("question", "context", "answers"),
 }
 """The columns of each row type, besides `origin`; a labelled row may have `texts`, a list, in place of `text`."""
 
 _TELLING = {
     **{"chosen": "preference", "completion": "judged", "messages": "messages", "source": "pair"},
+    **{"tags": "tagged", "choices": "choices", "context": "question"},
     **{"label": "labelled", "text": "text"},
 }
 _NEEDS = {
@@ -44,6 +50,9 @@ _NEEDS = {
         "prompt, completion and a true or false label",
         '{"prompt": "...", "completion": "...", "label": "..."}',
     ),
+    "tagged": ("tokens and tags", '{"tokens": "...", "tags": "..."}'),
+    "choices": ("text, choices and label", '{"text": "...", "choices": "...", "label": "..."}'),
+    "question": ("question, context and answers", '{"question": "...", "context": "...", "answers": "..."}'),
 }
 
 
@@ -61,7 +70,8 @@ def features(kind: str, *, texts: bool = False, label: str = "int64") -> Feature
     from datasets import Features, Json, List, Value
 
     label = "bool" if kind == "judged" else label
-    plain = {"text": Value("string"), "source": Value("string"), "target": Value("string"), "label": Value(label)}
+    plain: dict[str, Any] = dict.fromkeys(("text", "source", "target", "question", "context"), Value("string"))
+    plain |= {**dict.fromkeys(("tokens", "tags", "choices"), List(Value("string"))), "label": Value(label)}
     found = {column: plain.get(column) or Json() for column in COLUMNS[kind]}
     if texts:
         found = {"texts": List(Value("string")), "label": found["label"]}
@@ -86,6 +96,9 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
             return turned, "each pair is read as a question and the assistant's answer"
         if have == "labelled" and kind == "text" and "text" in rows.column_names:
             return rows.select_columns(["text", "origin"]), "labelled rows are read as text; the labels are not used"
+        if have in ("labelled", "tagged", "choices", "question") and kind == "text":
+            read = make(kind, ({"text": " ".join(texts(row)), "origin": row["origin"]} for row in each(rows)))
+            return read, f"{have} rows are read as text; what is to be learned of them is not used"
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"
     needs = ", or ".join(_NEEDS[kind][0] for kind in wanted)
     read = f" (it was read so: {rows.info.description})" if rows.info.description else ""
@@ -132,6 +145,10 @@ def prompt_key(row: Mapping[str, Any]) -> str:
         asked = [m for m in row["prompt"] if m["role"] == "user"] or row["prompt"] or answer
     elif kind == "labelled" and "texts" in row:  # the same two sentences in either order
         return "\n".join(sorted(map(normal, row["texts"])))
+    elif kind == "tagged":
+        return normal(" ".join(row["tokens"]))
+    elif kind == "question":  # all that is asked of one text
+        return normal(row["context"])
     else:
         return normal(row["source"] if kind == "pair" else row["text"])
     return "\n".join(normal(_content(message)) for message in asked)
@@ -144,8 +161,9 @@ def normal(text: str) -> str:
 
 def texts(row: Mapping[str, Any]) -> list[str]:
     """Every string of a row that a tokenizer should know, tool calls and tools as JSON."""
-    plain = [row[column] for column in ("text", "source", "target") if row.get(column)]
-    plain += row.get("texts") or []
+    plain = [row[c] for c in ("text", "source", "target", "context", "question") if row.get(c)]
+    plain += [*(row.get("texts") or []), *(row.get("choices") or [])]
+    plain += [" ".join(row["tokens"])] if row.get("tokens") else []
     columns = ("messages", "prompt", "chosen", "rejected", "completion")
     turns = [turn for column in columns for turn in row.get(column) or []]
     for turn in turns:

@@ -1,4 +1,4 @@
-"""The held-out split: drawn, with rows that ask the same on one side, or the last in order."""
+"""The held-out split: drawn, with rows that ask the same on one side, also without phrases of training texts; or the last."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from smolrecipes.data.rows import Row, each, make, prompt_key, row_type
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from datasets import Dataset
 
 
@@ -19,7 +21,41 @@ def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dat
     """
     if share_or_count == 0:
         return rows, rows.select([])
-    target = _target(len(rows), share_or_count)
+    return _sides(rows, _held(_groups(rows), _target(len(rows), share_or_count), seed))
+
+
+def split_phrases(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dataset]:
+    """As `split`, and no held-out text lies inside a training text.
+
+    Texts that lie inside no other are drawn. What lies inside one is held out with it, unless a training text holds it too.
+    """
+    from smolrecipes.data.phrases import inside
+
+    groups, target = _groups(rows), _target(len(rows), share_or_count)
+    within = inside(list(groups))
+    held: list[int] = []
+    left = {part: len(wholes) for part, wholes in within.items()}
+    parts: dict[str, list[str]] = {}
+    for part, wholes in within.items():
+        for whole in wholes:
+            parts.setdefault(whole, []).append(part)
+    for key in _drawn([key for key in groups if key not in within], seed):
+        with_it = [key, *(part for part in parts.get(key, ()) if left[part] == 1)]
+        found = [index for one in with_it for index in groups[one]]
+        if len(held) + len(found) > min(target, len(rows) - 1):
+            continue
+        held += found
+        for part in parts.get(key, ()):
+            left[part] -= 1
+        if len(held) == target:
+            break
+    if not held:
+        raise RecipeError("validation: every text lies inside another or holds too many of them; hold out more rows")
+    return _sides(rows, held)
+
+
+def _groups(rows: Dataset) -> dict[str, list[int]]:
+    """The rows that ask the same, by what they ask."""
     groups: dict[str, list[int]] = {}
     for index, row in enumerate(each(rows)):
         groups.setdefault(prompt_key(row), []).append(index)
@@ -28,8 +64,12 @@ def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dat
             f"validation: every row ({len(rows)} in all) has the same prompt or text, so none can be held out; "
             "give validation data of its own, or validation=0"
         )
-    held = set(_held(groups, target, seed))
-    return rows.select([i for i in range(len(rows)) if i not in held]), rows.select(sorted(held))
+    return groups
+
+
+def _sides(rows: Dataset, held: list[int]) -> tuple[Dataset, Dataset]:
+    out = set(held)
+    return rows.select([i for i in range(len(rows)) if i not in out]), rows.select(sorted(out))
 
 
 def split_last(rows: Dataset, share_or_count: float) -> tuple[Dataset, Dataset]:
@@ -69,7 +109,7 @@ def _target(size: int, share_or_count: float) -> int:
 
 def _held(groups: dict[str, list[int]], target: int, seed: int) -> list[int]:
     """Rows of whole groups, in an order drawn by hashing, up to the target; of the smallest group where none fits."""
-    drawn = sorted(groups, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest())
+    drawn = _drawn(groups, seed)
     held: list[int] = []
     left = sum(map(len, groups.values()))
     for key in drawn:
@@ -78,3 +118,8 @@ def _held(groups: dict[str, list[int]], target: int, seed: int) -> list[int]:
         if len(held) == target:
             break
     return held or groups[min(drawn, key=lambda key: len(groups[key]))]
+
+
+def _drawn(keys: Iterable[str], seed: int) -> list[str]:
+    """In an order that follows from the seed and each key alone."""
+    return sorted(keys, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest())

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 BATCH = 10_000
+LISTS = ("texts", "tokens", "tags", "choices")
+"""Columns that hold lists of texts."""
 
 
 def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> Dataset:
@@ -33,8 +35,8 @@ def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> D
         tables.append(_table(batch, {name: field for name, field in fields.items() if name != "label"}))
     if kind == "labelled":
         labels = _labels(labels)
-        words = bool(labels) and isinstance(labels[0], str)
-        fields = features(kind, texts="texts" in fields, label="string" if words else "int64")
+        types = {str: "string", float: "float64"}
+        fields = features(kind, texts="texts" in fields, label=types.get(type(labels[0]) if labels else int, "int64"))
     schema = fields.arrow_schema
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     if "label" in fields and tables:
@@ -56,7 +58,7 @@ def _table(batch: list[Mapping[str, Any]], fields: dict[str, Any]) -> Any:
     columns = {}
     for name, field in fields.items():
         values = [row.get(name) for row in batch]
-        kind = pa.list_(pa.string()) if name == "texts" else pa.string()
+        kind = pa.list_(pa.string()) if name in LISTS else pa.string()
         if isinstance(field, Json):
             values = [
                 None if v is None else _encode(v, str(row["origin"]), name)
@@ -127,9 +129,12 @@ def _spellings(number: float) -> Iterator[str]:
 
 
 def _labels(labels: list[Any]) -> list[Any]:
-    """All whole numbers (also where a table spelt them as text), or all text."""
-    if all(isinstance(label, int) for label in labels):
-        return labels
-    if not all(isinstance(label, str) for label in labels):
+    """All numbers (also where a table spelt them as text), whole ones where all are; or all text."""
+    words = [label for label in labels if isinstance(label, str)]
+    if words and len(words) < len(labels):
         raise RecipeError("label: some labels are numbers and some are text; write them alike")
-    return [int(label) for label in labels] if all(re.fullmatch(r"-?\d{1,18}", label) for label in labels) else labels
+    if words and not all(re.fullmatch(r"-?\d{1,18}(\.\d+)?", label) for label in words):
+        return labels
+    numbers = [float(label) if "." in label else int(label) for label in words] or labels
+    whole = all(float(number).is_integer() for number in numbers)
+    return [int(number) if whole else float(number) for number in numbers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 READ = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "langs", "decoder_input_ids")
 """What of a batch a model reads."""
+SOME = ("token_type_ids", "global_attention_mask")
+"""What of a batch a model with the head of a task reads if it has them at all."""
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
@@ -36,6 +38,31 @@ def token_logps(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor
 def token_nll(model: nn.Module, batch: dict[str, Any]) -> Tensor:
     """The negative log-likelihood of a `Layout`'s labels, summed: for objectives in which every label counts the same."""
     return _labelled(model, batch, label_nll)
+
+
+def answered(model: nn.Module, batch: dict[str, Any], of: Literal["token", "text", "choice"] = "token") -> Any:
+    """What a model with the head of a task answers: `logits`, or `start_logits` and `end_logits`.
+
+    of: token, it answers at each; text, it answers for the whole, from one of its tokens; choice, the same, and it wants
+    (rows, choices, tokens), which it gets with one choice a row.
+    """
+    inner = unwrap(model)
+    takes = _parameters(inner.__class__)
+    inputs = _inputs({name: value for name, value in batch.items() if name not in SOME})
+    inputs |= {name: batch[name] for name in SOME if name in batch and name in takes}
+    if of != "token" and getattr(inner.config, "summary_type", "") == "last" and "attention_mask" in inputs:
+        inputs = _padded_left(inputs)
+    if of == "choice":
+        inputs = {name: value[:, None] for name, value in inputs.items()}
+    return model(**inputs, **_no_cache(inner.__class__))
+
+
+def _padded_left(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The padding moved before the texts: XLNet reads a text's class at the last position, and counts distances alone."""
+    seen = inputs["attention_mask"]
+    size = seen.shape[1]
+    places = (torch.arange(size, device=seen.device) - (size - seen.sum(1))[:, None]) % size
+    return {name: value.gather(1, places) for name, value in inputs.items()}
 
 
 def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Tensor]) -> Tensor:
@@ -94,7 +121,13 @@ def backbone(inner: Any) -> nn.Module:
 @cache
 def _no_cache(model: type[nn.Module]) -> dict[str, bool]:
     """Models that write take it; the others need not all."""
-    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    return {"use_cache": False} if "use_cache" in _parameters(model) else {}
+
+
+@cache
+def _parameters(model: type[nn.Module]) -> frozenset[str]:
+    """The names of what it takes."""
+    return frozenset(inspect.signature(model.forward).parameters)
 
 
 def _inputs(batch: dict[str, Any]) -> dict[str, Any]:

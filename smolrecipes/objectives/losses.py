@@ -17,6 +17,17 @@ def sequence_sums(logps: Tensor, rows: Tensor, count: int) -> Tensor:
     return logps.new_zeros(count).index_add(0, rows, logps)
 
 
+def log_softmax_within(scores: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Log-probabilities of each row's scores among themselves. scores: (n,); rows: (n,) int64, the row of each of `count`.
+
+    Returns (n,) in float32.
+    """
+    scores = _precise(scores)
+    highest = scores.new_full((count,), -torch.inf).scatter_reduce(0, rows, scores.detach(), "amax")
+    shifted = scores - highest[rows]
+    return shifted - sequence_sums(shifted.exp(), rows, count).log()[rows]
+
+
 def log1mexp(x: Tensor) -> Tensor:
     """log(1 - exp(x)) for x <= 0, of any shape, to full precision (Mächler 2012), in float32 at least.
 

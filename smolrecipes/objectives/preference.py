@@ -43,6 +43,7 @@ class PairwiseObjective(Objective):
     """An objective on pairs of answers to one prompt. Subclasses write `loss`, from `self.logps(model, batch)`."""
 
     rows: ClassVar[tuple[str, ...]] = ("preference",)
+    metrics: ClassVar[tuple[str, ...]] = ("reward_accuracy", "rewards/accuracies", "accuracy")  # ours, and TRL's
     learn_prompt: ClassVar[bool] = False
 
     def prepare(

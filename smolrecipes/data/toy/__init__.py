@@ -23,18 +23,30 @@ COLUMNS = {
     "functions": ("messages", "tools"),
     "reviews": ("text", "label"),
     "translations": ("source", "target"),
+    "entailment": ("texts", "label"),
+    "similarity": ("texts", "label"),
+    "names": ("tokens", "tags"),
+    "reading": ("question", "context", "answers"),
+    "endings": ("text", "choices", "label"),
 }
 ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000,
-        "translations": 10_000}  # fmt: skip
+        "translations": 10_000, "entailment": 12_000, "similarity": 8_000, "names": 4_000, "reading": 12_000,
+        "endings": 8_000}  # fmt: skip
 """How many there are when `rows` is not given."""
+LABELS = {"similarity": "float64", "endings": "int64"}
+"""What their labels are, where they are no words."""
 LANGUAGES = {"en": "English", "it": "Italian"}
 
 
 class Toy(Data, name="toy"):
     """Rows made on the spot, offline and seeded, in English and Italian: small tasks that a tiny model can learn."""
 
-    task: Literal["stories", "chat", "preferences", "functions", "reviews", "translations"] = option(kw_only=False)
-    """stories (text), chat and functions (messages), preferences, reviews (labelled) or translations (pairs)."""
+    task: Literal[
+        "stories", "chat", "preferences", "functions", "reviews", "translations",
+        "entailment", "similarity", "names", "reading", "endings",
+    ] = option(kw_only=False)
+    """stories (text), chat and functions (messages), preferences, reviews (labelled), translations (pairs), entailment
+    (labelled pairs of texts), similarity (the same with numbers), names (tagged), reading (questions) or endings (choices)."""
     rows: Annotated[int, Gt(0)] | None = None
     """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""
     seed: int = 0
@@ -79,7 +91,9 @@ class Toy(Data, name="toy"):
 
 
 def _features(task: str) -> Features:
-    from datasets import Features, Json, Value
+    from datasets import Features, Json, List, Value
 
-    nested = {"messages", "prompt", "chosen", "rejected", "tools"}
-    return Features({name: Json() if name in nested else Value("string") for name in (*COLUMNS[task], "origin")})
+    nested = {"messages", "prompt", "chosen", "rejected", "tools", "answers"}
+    known: dict[str, Any] = dict.fromkeys(("texts", "tokens", "tags", "choices"), List(Value("string")))
+    known |= {**dict.fromkeys(nested, Json()), "label": Value(LABELS.get(task, "string"))}
+    return Features({name: known.get(name, Value("string")) for name in (*COLUMNS[task], "origin")})
