@@ -105,5 +105,8 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 
 @hookimpl
 def smolrecipes_register_recipes() -> Iterable[str]:
-    names = ("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora")
+    names = (
+        *("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora"),
+        *("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"),
+    )
     return [f"smolrecipes.recipes.{name}" for name in names]

@@ -144,7 +144,9 @@ class Recipe(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.holdout != "random" and isinstance(self.validation, (Data, str)):
-            raise RecipeError(f"Recipe: holdout={self.holdout} takes a share or count of data, but validation is data of its own")
+            raise RecipeError(
+                f"Recipe: holdout={self.holdout} takes a share or count of data, but validation is data of its own"
+            )
         if self.adapter and self.training.optimizer == "muon":
             raise RecipeError(
                 "training.optimizer=muon is for whole matrices; the factors of an adapter learn better with adamw"

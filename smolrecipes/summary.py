@@ -61,7 +61,9 @@ def summarise(this: Run) -> None:
     from rich.table import Table
 
     rows = [_cells(stage) for stage in chain(this)]
-    filled = [name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)]
+    filled = [
+        name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)
+    ]
     table = Table(*filled, box=box.SIMPLE, pad_edge=False)
     for row in rows:
         table.add_row(*(row.get(name, "") for name in filled))

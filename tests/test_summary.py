@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from smolrecipes import CLM, DPO, Regression, Decoding, Llama, Recipe, Run, Toy
+from smolrecipes import CLM, DPO, Decoding, Llama, Recipe, Regression, Run, Toy
 from smolrecipes.data.rows import make
 from smolrecipes.summary import prompt, samples, summarise
 from smolrecipes.tokenizers.templates import template
@@ -42,13 +42,13 @@ def asked(model, rows, **given):
     return samples(model, parts, Decoding(max_new_tokens=4, temperature=0.0))
 
 
-def finished(folder, objective=CLM(), **results):
+def finished(folder, objective=None, **results):
     """A run that is finished, of a recipe that builds on none."""
     facts = {"rows": 5, "of": 8, "tokens": 1234, "trained_parameters": 1, "parameters": 2, "adapter_bytes": 0}
     folder.mkdir()
     every = {"before": {}, "after": {}, "samples": [], **facts, **results}
     (folder / "results.json").write_text(json.dumps(every), encoding="utf-8")
-    return Run(folder, Recipe(model=Llama(), data=Toy("stories"), objective=objective))
+    return Run(folder, Recipe(model=Llama(), data=Toy("stories"), objective=objective or CLM()))
 
 
 def told(run, capsys):

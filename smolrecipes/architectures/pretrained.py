@@ -59,9 +59,11 @@ class Pretrained(Architecture):
         with hub.sentences(self.path, self.revision):
             model, report = auto_class(head).from_pretrained(
                 name, revision=commit, dtype=getattr(torch, self.dtype), trust_remote_code=False,
-                attn_implementation=None if self.attention == "auto" else self.attention, output_loading_info=True, **given,
+                attn_implementation=None if self.attention == "auto" else self.attention, output_loading_info=True,
+                ignore_mismatched_sizes=head in TASKS, **given,
             )  # fmt: skip
-        _check_weights(self.path, model, head, sorted(report["missing_keys"]))
+        other = {key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]}  # of another task's head
+        _check_weights(self.path, model, head, sorted({*report["missing_keys"], *other}))
         widen(model, tokenizer)
         built: PreTrainedModel = model
         return built

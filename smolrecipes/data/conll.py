@@ -18,7 +18,9 @@ def rows(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         columns = line.split()
         if columns and columns[0] != DOCUMENT:
             if len(columns) == 1:
-                raise RecipeError(f"{name}:{number}: a word and its tag should stand on a line, not {columns[0]!r} alone")
+                raise RecipeError(
+                    f"{name}:{number}: a word and its tag should stand on a line, not {columns[0]!r} alone"
+                )
             start = start if words else number
             words.append(columns)
         elif words:

@@ -83,7 +83,9 @@ def _words(tokens: str, tags: str) -> Callable[[Row, str], Row]:
     def convert(row: Row, where: str) -> Row:
         words, found = _texts(row, tokens, where), _given(row, tags, where)
         if not isinstance(found, list) or len(found) != len(words):
-            raise RecipeError(f"{where}: {tags} should be one for each of the {len(words)} {tokens}, not {shown(found)}")
+            raise RecipeError(
+                f"{where}: {tags} should be one for each of the {len(words)} {tokens}, not {shown(found)}"
+            )
         return {"tokens": words, "tags": [str(tag) for tag in found]}
 
     return convert

@@ -26,7 +26,8 @@ def confusion(said: NDArray[Any], right: NDArray[Any], classes: int) -> NDArray[
 def f1(table: NDArray[np.int64]) -> NDArray[np.float64]:
     """(classes,): 2 hits / (said + right) of each class, from a confusion table; 0 where there is nothing to hit."""
     both = table.sum(0) + table.sum(1)
-    return 2 * table.diagonal() / np.maximum(both, 1)
+    found: NDArray[np.float64] = 2 * table.diagonal() / np.maximum(both, 1)
+    return found
 
 
 def mcc(table: NDArray[np.int64]) -> float:

@@ -19,7 +19,11 @@ def found(labels: Iterable[Any], who: str) -> tuple[str, ...]:
         )
     names = tuple(str(label) for label in sorted(different))
     if len(names) < 2:
-        raise RecipeError(f"{who}: every label is {names[0]!r}; there is nothing to tell apart" if names else f"{who}: there are no labels")
+        raise RecipeError(
+            f"{who}: every label is {names[0]!r}; there is nothing to tell apart"
+            if names
+            else f"{who}: there are no labels"
+        )
     return names
 
 

@@ -47,7 +47,7 @@ def answered(model: nn.Module, batch: dict[str, Any], of: Literal["token", "text
     (rows, choices, tokens), which it gets with one choice a row.
     """
     inner = unwrap(model)
-    takes = _parameters(inner.__class__)
+    takes = _parameters(inner.__class__.forward)
     inputs = _inputs({name: value for name, value in batch.items() if name not in SOME})
     inputs |= {name: batch[name] for name in SOME if name in batch and name in takes}
     if of != "token" and getattr(inner.config, "summary_type", "") == "last" and "attention_mask" in inputs:
@@ -121,13 +121,13 @@ def backbone(inner: Any) -> nn.Module:
 @cache
 def _no_cache(model: type[nn.Module]) -> dict[str, bool]:
     """Models that write take it; the others need not all."""
-    return {"use_cache": False} if "use_cache" in _parameters(model) else {}
+    return {"use_cache": False} if "use_cache" in _parameters(model.forward) else {}
 
 
 @cache
-def _parameters(model: type[nn.Module]) -> frozenset[str]:
-    """The names of what it takes."""
-    return frozenset(inspect.signature(model.forward).parameters)
+def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
+    """The names of what a forward pass takes."""
+    return frozenset(inspect.signature(forward).parameters)
 
 
 def _inputs(batch: dict[str, Any]) -> dict[str, Any]:

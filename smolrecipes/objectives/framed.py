@@ -30,13 +30,13 @@ class Frame(NamedTuple):
 
     def around(self, texts: Sequence[Ids]) -> dict[str, Any]:
         """The texts within: `input_ids`, `token_type_ids` where there are types, and where each text begins."""
-        ids, types, starts = [*self.control[0]], [], []
+        ids, types, starts = [*self.control[0]], Ids(), Ids()
         for text, control in zip(texts, self.control[1:], strict=True):
             starts.append(len(ids))
             ids += [*text, *control]
         if self.types is None:
             return {"input_ids": ids, "starts": starts}
-        for text, kinds in zip((*texts, ()), self.types):
+        for text, kinds in zip((*texts, []), self.types):
             types += [*kinds[:-1], *kinds[-1:] * len(text)] if len(kinds) else []
         return {"input_ids": ids, "token_type_ids": types, "starts": starts}
 
@@ -103,7 +103,9 @@ def with_offsets(text: str, tokenizer: PreTrainedTokenizerBase) -> tuple[Ids, An
     import numpy as np
 
     if not getattr(tokenizer, "is_fast", False):
-        raise RecipeError(f"tokenizer: {type(tokenizer).__name__} does not tell where its tokens lie in a text; take another")
+        raise RecipeError(
+            f"tokenizer: {type(tokenizer).__name__} does not tell where its tokens lie in a text; take another"
+        )
     found = tokenizer(
         text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
     )

@@ -45,7 +45,10 @@ class QuestionAnswering(Objective, name="question_answering"):
         answers = row["answers"]["text"]
         if not answers and not self.unanswerable:
             raise RecipeError("this question has no answer; objective.unanswerable=true learns those as well")
-        (question,), (context, starts, ends) = encode([row["question"]], tokenizer), with_offsets(row["context"], tokenizer)
+        (question,), (context, starts, ends) = (
+            encode([row["question"]], tokenizer),
+            with_offsets(row["context"], tokenizer),
+        )
         room = max_length - frame(tokenizer, 2).size - len(question)
         if room <= self.overlap and len(context) > room:
             raise RecipeError(
@@ -57,7 +60,11 @@ class QuestionAnswering(Objective, name="question_answering"):
         first = row["answers"]["answer_start"][0] if answers else -1
         return {
             **{"input_ids": question, "context": context, "starts": starts.tolist(), "ends": ends.tolist()},
-            **{"text": row["context"], "answers": answers, "answer": [first, first + len(answers[0]) if answers else -1]},
+            **{
+                "text": row["context"],
+                "answers": answers,
+                "answer": [first, first + len(answers[0]) if answers else -1],
+            },
         }
 
     def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:
@@ -88,7 +95,9 @@ class QuestionAnswering(Objective, name="question_answering"):
         sequences = [(e["input_ids"], e["labels"], (0, 0), e.get("token_type_ids")) for e in examples]
         batch = layout(sequences, causal=False)
         keep = ("none_first", "starts", "ends", "text", "answers")
-        facts: dict[str, Any] = {"windows": np.array([{name: e[name] for name in keep} for e in examples], dtype=object)}
+        facts: dict[str, Any] = {
+            "windows": np.array([{name: e[name] for name in keep} for e in examples], dtype=object)
+        }
         if "spans" not in batch:
             asked = [e["first"] for e in examples]
             facts["global_attention_mask"] = between(batch["input_ids"].shape[1], [0] * len(asked), asked)
@@ -111,7 +120,7 @@ class QuestionAnswering(Objective, name="question_answering"):
             for side, bit in zip(scores, (BEGINS, ENDS), strict=True)
         ]
         terms = {"nll": Mean((sums[0] + sums[1]) / 2, "windows")}
-        answers = {} if model.training else best(*scores, batch, self.longest)
+        answers = {} if model.training else best(scores, batch, self.longest)
         return Loss(terms, answers={**answers, "row": batch["row"]} if answers else {})
 
     def measure(self, answers: dict[str, NDArray[Any]]) -> dict[str, float]:

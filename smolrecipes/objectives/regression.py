@@ -39,7 +39,7 @@ class Regression(WholeText, name="regression"):
         low, high = self.scale or (0.0, 1.0)
         if self.scale and not low <= label <= high:
             raise RecipeError(f"the label {label:g} is not between {low:g} and {high:g}, as objective.scale says")
-        return (label - low) / (high - low)
+        return float((label - low) / (high - low))
 
     def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
         """Writes the scale into the config: who uses the model needs it."""

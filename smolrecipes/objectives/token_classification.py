@@ -67,9 +67,7 @@ class TokenClassification(Objective, name="token_classification"):
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """The texts with their labels."""
-        return layout(
-            [(e["input_ids"], e["labels"], (0, 0), e.get("token_type_ids")) for e in examples], causal=False
-        )
+        return layout([(e["input_ids"], e["labels"], (0, 0), e.get("token_type_ids")) for e in examples], causal=False)
 
     def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`words`: those with a label."""

@@ -9,7 +9,7 @@ import numpy as np
 from smolrecipes.objectives.losses import IGNORE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -20,7 +20,9 @@ MAY, BEGINS, ENDS = 1, 2, 4
 """What a token's label is made of: it may begin or end an answer; the right one begins there; it ends there."""
 
 
-def windows(example: dict[str, Any], around: Frame, size: int, overlap: int, cls: int | None) -> Iterator[dict[str, Any]]:
+def windows(
+    example: dict[str, Any], around: Frame, size: int, overlap: int, cls: int | None
+) -> Iterator[dict[str, Any]]:
     """The example's context in pieces of which two have `overlap` tokens in common, each after the question.
 
     Of a window: `input_ids`, `labels`, `first` (the context's first token), where its tokens lie in the text (`starts`,
@@ -54,13 +56,16 @@ def _places(starts: NDArray[Any], ends: NDArray[Any], begin: int, end: int) -> t
     return int(own[0]), int(own[-1])
 
 
-def best(start_scores: Tensor, end_scores: Tensor, batch: dict[str, Any], longest: int) -> dict[str, Tensor]:
-    """Of each window: the score of its likeliest answer, how good that is, and the score of there being none here."""
+def best(scores: Sequence[Tensor], batch: dict[str, Any], longest: int) -> dict[str, Tensor]:
+    """Of each window: the score of its likeliest answer, how good that is, and the score of there being none here.
+
+    scores: of the first and of the last token, (labelled,) each.
+    """
     from smolrecipes.objectives.answers import exact_match, overlap
 
     made: dict[str, list[float]] = {name: [] for name in ("score", "exact", "f1", "none", "empty")}
     rows = batch["rows"].cpu().numpy()
-    sides = [scores.cpu().double().numpy() for scores in (start_scores, end_scores)]
+    sides = [side.cpu().double().numpy() for side in scores]
     for index, window in enumerate(batch["windows"]):
         own = np.flatnonzero(rows == index)
         inside, none = (own[1:], own[:1]) if window["none_first"] else (own[:-1], own[-1:])
@@ -71,7 +76,7 @@ def best(start_scores: Tensor, end_scores: Tensor, batch: dict[str, Any], longes
         made["f1"].append(overlap(said, window["answers"]))
         made["none"].append(float(sides[0][none].sum() + sides[1][none].sum()))
         made["empty"].append(float(not window["answers"]))
-    return {name: start_scores.new_tensor(values) for name, values in made.items()}
+    return {name: scores[0].new_tensor(values) for name, values in made.items()}
 
 
 def _likeliest(starts: NDArray[Any], ends: NDArray[Any], longest: int) -> tuple[int, int, float]:

@@ -42,8 +42,17 @@ class Toy(Data, name="toy"):
     """Rows made on the spot, offline and seeded, in English and Italian: small tasks that a tiny model can learn."""
 
     task: Literal[
-        "stories", "chat", "preferences", "functions", "reviews", "translations",
-        "entailment", "similarity", "names", "reading", "endings",
+        "stories",
+        "chat",
+        "preferences",
+        "functions",
+        "reviews",
+        "translations",
+        "entailment",
+        "similarity",
+        "names",
+        "reading",
+        "endings",
     ] = option(kw_only=False)
     """stories (text), chat and functions (messages), preferences, reviews (labelled), translations (pairs), entailment
     (labelled pairs of texts), similarity (the same with numbers), names (tagged), reading (questions) or endings (choices)."""

@@ -1,4 +1,4 @@
-"""Pairs of texts: whether the second follows from the first, contradicts it, or has nothing to do with it."""
+"""Pairs of sentences: whether the second follows from the first, contradicts it, or tells of something else."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ from typing import Any
 
 from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.lexicon import Language
-from smolrecipes.data.toy.scenes import scene
+from smolrecipes.data.toy.similarity import FEW, Event, event, said
 
 
 def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
-    """One or two facts, and a sentence about one of them, or about another."""
+    """Who found what, where, when; then a part of it in other words, changed or not."""
     label = rng.choice(("entailment", "contradiction", "neutral"))
-    *told, untold = scene(rng, language, rng.randint(2, 3))
-    asked = rng.choice((untold if label == "neutral" else rng.choice(told)).questions)
-    said = asked.wrong if label == "contradiction" or (label == "neutral" and rng.random() < 0.5) else asked.full
-    return {"texts": [" ".join(fact.text for fact in told), said], "label": label}
+    true, other = event(rng), event(rng)
+    told = dict(true)
+    where = rng.choice(("place", "day"))
+    if label == "contradiction":
+        told[where] = _another(rng, true, where)
+    if label == "neutral":
+        changed = rng.choice(("name", "thing"))
+        told = {**other, changed: _another(rng, true, changed)}
+    left_out = "day" if where == "place" else "place"
+    return {"texts": [said(rng, language, true), said(rng, language, told, without=left_out)], "label": label}
+
+
+def _another(rng: Dice, true: Event, kind: str) -> Any:
+    return rng.choice([each for each in FEW[kind] if each is not true[kind]])

@@ -7,7 +7,8 @@ from typing import Any
 from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.lexicon import DAYS, NAMES, THINGS, Language
 
-ONSETS = tuple("b c d f g l m n p r s t v z br cr dr fl gr pl st tr".split())
+ONSETS = ("b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "cr", "dr", "fl", "gr", "pl", "st",
+          "tr")  # fmt: skip
 VOWELS = tuple("aeiou")
 TITLES: dict[Language, tuple[str, ...]] = {"en": ("Doctor", "Aunt", "Captain"), "it": ("dottor", "zia", "capitan")}
 LANDS: dict[Language, tuple[str, ...]] = {"en": ("Mount", "Port", "Lake"), "it": ("Monte", "Porto", "Lago")}
@@ -51,7 +52,9 @@ def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
         for part in rng.choice(FORMS[language]).split():
             kind = part.strip("{}")
             words = [part] if kind == part else _filled(rng, kind, language)
-            marked = [f"{'I' if at else 'B'}-{kind}" if kind.isupper() and kind != part else "O" for at in range(len(words))]
+            marked = [
+                f"{'I' if at else 'B'}-{kind}" if kind.isupper() and kind != part else "O" for at in range(len(words))
+            ]
             tokens += words
             tags += marked
     return {"tokens": tokens, "tags": tags}

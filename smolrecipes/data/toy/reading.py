@@ -20,4 +20,8 @@ def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
         if found:
             start = sum(len(before.text) + 1 for before in facts[: facts.index(fact)]) + found.start()
             context = " ".join(each.text for each in facts)
-            return {"question": asked.text, "context": context, "answers": {"text": [found[0]], "answer_start": [start]}}
+            return {
+                "question": asked.text,
+                "context": context,
+                "answers": {"text": [found[0]], "answer_start": [start]},
+            }

@@ -6,23 +6,36 @@ from typing import Any
 
 from smolrecipes.data.toy.dice import Dice
 from smolrecipes.data.toy.grammar import a, capital
-from smolrecipes.data.toy.lexicon import DAYS, Language
-from smolrecipes.data.toy.scenes import Cast, cast
+from smolrecipes.data.toy.lexicon import DAYS, NAMES, PLACES, THINGS, Language
+
+Event = dict[str, Any]
+"""Who found what, where, and when."""
+FEW: dict[str, tuple[Any, ...]] = {"name": NAMES[:8], "thing": THINGS[:8], "place": PLACES[:8], "day": tuple(range(7))}
+"""Few words, so that a small model soon knows them; of all that can be said with them a run sees next to nothing."""
 
 
 def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
-    """Who had what, where, when; each in one of two ways of saying it."""
-    who = cast(rng, 2)
-    days = rng.pick(DAYS[language], 2)
-    same = [rng.random() < 0.5 for _ in range(4)]
-    texts = [_sentence(rng, language, who, days, kept) for kept in ([True] * 4, same)]
-    return {"texts": texts, "label": float(sum(same))}
+    """Two events that have some of the four in common, each in one of two ways of saying it."""
+    one, other = event(rng), event(rng)
+    second = {kind: value if rng.random() < 0.5 else other[kind] for kind, value in one.items()}
+    texts = [said(rng, language, one), said(rng, language, second)]
+    return {"texts": texts, "label": float(sum(second[kind] is value for kind, value in one.items()))}
 
 
-def _sentence(rng: Dice, language: Language, who: Cast, days: list[str], first: list[bool]) -> str:
-    """With the first or the second of each kind."""
-    name, day = who.names[not first[0]], days[not first[3]]
-    thing, place = a(who.things[not first[1]], language), who.places[not first[2]].at[language]
+def event(rng: Dice) -> Event:
+    """One of each kind."""
+    return {kind: rng.choice(words) for kind, words in FEW.items()}
+
+
+def said(rng: Dice, language: Language, what: Event, without: str = "") -> str:
+    """The event in a sentence, without its place or its day where one of them is left out."""
+    name, thing = what["name"], a(what["thing"], language)
+    place = "" if without == "place" else what["place"].at[language]
+    day = "" if without == "day" else DAYS[language][what["day"]]
+    first = rng.random() < 0.5
     if language == "en":
-        return rng.choice((f"On {day} {name} found {thing} {place}.", f"{name} lost {thing} {place} on {day}."))
-    return rng.choice((f"{capital(day)} {name} ha trovato {thing} {place}.", f"{name} ha perso {thing} {place} {day}."))
+        day = f"on {day}" if day else ""
+        parts = (day, name, "found", thing, place) if first else (name, "came across", thing, place, day)
+    else:
+        parts = (day, name, "ha trovato", thing, place) if first else (name, "ha visto", thing, place, day)
+    return capital(" ".join(filter(None, parts))) + "."
