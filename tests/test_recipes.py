@@ -23,6 +23,18 @@ TINY = {
         ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "model.max_length=256"),
     ),
     "sft_chat": ("data.rows=40",),
+    **dict.fromkeys(
+        ("read_reviews", "read_pairs", "read_names", "read_texts"),
+        (
+            "data.rows=60",
+            "model.hidden=32",
+            "model.heads=2",
+            "model.layers=1",
+            "model.max_length=256",
+            "tokenizer.vocab_size=300",
+        ),
+    ),
+    **dict.fromkeys(("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"), ("data.rows=24",)),
     "orpo_lora": ("data.rows=24", "adapter.r=2"),
     "dpo_lora": ("data.rows=24", "adapter.r=2"),
 }

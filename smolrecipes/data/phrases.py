@@ -42,7 +42,7 @@ def _numbers(texts: Sequence[str]) -> tuple[Any, Any]:
     split = [text.split() for text in texts]
     ids = np.array([words.setdefault(word, len(words)) for text in split for word in text], dtype=np.int64)
     numbers = np.random.default_rng(0).integers(2**64, size=max(1, len(words)), dtype=np.uint64)
-    return np.array([len(text) for text in split]), numbers[ids]
+    return np.array([len(text) for text in split], dtype=np.int64), numbers[ids]
 
 
 def _pairs(keys: Any, names: Any, runs: Any, owners: Any) -> tuple[Any, Any]:

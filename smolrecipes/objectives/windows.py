@@ -65,7 +65,7 @@ def best(scores: Sequence[Tensor], batch: dict[str, Any], longest: int) -> dict[
 
     made: dict[str, list[float]] = {name: [] for name in ("score", "exact", "f1", "none", "empty")}
     rows = batch["rows"].cpu().numpy()
-    sides = [side.cpu().double().numpy() for side in scores]
+    sides = [side.detach().cpu().double().numpy() for side in scores]
     for index, window in enumerate(batch["windows"]):
         own = np.flatnonzero(rows == index)
         inside, none = (own[1:], own[:1]) if window["none_first"] else (own[:-1], own[-1:])

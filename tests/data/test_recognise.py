@@ -239,7 +239,7 @@ GOOD = {"messages": [USER, YES]}
         ({"text": "a"}, {"other": "a"}, "x.jsonl:3: text is missing"),
         ({"text": "a"}, {"text": "\ud800"}, "x.jsonl:3: text holds a lone surrogate"),
         ({"question": "a", "answer": "b"}, {"question": "a"}, "x.jsonl:3: answer is missing"),
-        ({"text": "a", "label": 1}, {"text": "a", "label": 0.5}, "x.jsonl:3: label should be a class"),
+        ({"text": "a", "label": 1}, {"text": "a", "label": [1]}, "x.jsonl:3: label should be a class"),
         ({"text": "a", "label": 1}, {"text": "a", "label": "good"}, "some are text"),
         (
             {"prompt": "a", "completion": "b", "label": True},

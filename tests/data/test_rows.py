@@ -78,7 +78,11 @@ def test_answers_judged_singly_are_for_kto():
     [
         (("preference",), "take data=toy:preferences, or data of your own"),
         (("messages",), "take data=toy:chat or data=toy:functions, or data of your own"),
-        (("pair", "labelled"), "take data=toy:translations or data=toy:reviews, or data of your own"),
+        (
+            ("pair", "labelled"),
+            "take data=toy:translations or data=toy:reviews or data=toy:entailment or data=toy:similarity, or data of your own",
+        ),
+        (("tagged", "question"), "take data=toy:names or data=toy:reading, or data of your own"),
     ],
 )
 def test_a_toy_that_does_not_fit_names_those_that_do(wanted, mend):

@@ -16,13 +16,13 @@ FORMS: dict[Language, tuple[str, ...]] = {
     "en": (
         "{PER} lives in {LOC} .", "On {day} {PER} met {PER} near {LOC} .", "{ORG} sells every {thing} in {LOC} .",
         "{PER} works for {ORG} .", "The road to {LOC} is long , said {PER} .", "{PER} bought a {thing} from {ORG} .",
-        "In {LOC} , {PER} opened {ORG} .", "The {thing} is not here .", "Ask {PER} about the {thing} on {day} .",
+        "In {LOC} , {PER} opened {ORG} .", "The {thing} of {PER} is not here .", "Ask {PER} about the {thing} on {day} .",
         "{ORG} is looking for {PER} .",
     ),
     "it": (
         "{PER} abita a {LOC} .", "{day} {PER} ha visto {PER} vicino a {LOC} .", "{ORG} vende di tutto a {LOC} .",
         "{PER} lavora per {ORG} .", "La strada per {LOC} è lunga , disse {PER} .", "{PER} compra tutto da {ORG} .",
-        "A {LOC} , {PER} ha aperto {ORG} .", "Non c' è nessuna traccia .", "Chiedi a {PER} che cosa è successo {day} .",
+        "A {LOC} , {PER} ha aperto {ORG} .", "Non c' è traccia di {PER} .", "Chiedi a {PER} che cosa è successo {day} .",
         "{ORG} cerca {PER} .",
     ),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from smolrecipes.data.toy import COLUMNS, Toy
 from smolrecipes.errors import RecipeError
 
 TASKS = tuple(COLUMNS)
-NESTED = {"messages", "prompt", "chosen", "rejected"}
+NESTED = {"messages", "prompt", "chosen", "rejected", "answers"}
 
 
 def rows(task: str, count: int = 1000, **options: Any) -> list[dict[str, Any]]:

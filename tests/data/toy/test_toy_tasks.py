@@ -152,3 +152,49 @@ def test_translations_alternate_and_are_consistent() -> None:
 def test_the_dictionary_is_a_function(language: str) -> None:
     words = [entry[language] for entry in DICTIONARY]  # type: ignore[index]
     assert len(words) == len(set(words))
+
+
+def test_an_answer_stands_in_its_text_once_as_a_word() -> None:
+    for row in Toy("reading", rows=2000):
+        [answer], [start] = row["answers"]["text"], row["answers"]["answer_start"]
+        assert row["context"][start : start + len(answer)] == answer
+        around = f" {row['context']} "[start : start + len(answer) + 2]
+        assert not around[0].isalpha() and not around[-1].isalpha(), row
+
+
+def test_most_names_are_new_to_whoever_learns_them() -> None:
+    rows = list(Toy("names", rows=2000))
+    names = [{t for t, tag in zip(row["tokens"], row["tags"]) if tag != "O"} for row in rows]
+    known = set().union(*names[:1800])
+    later = [name for some in names[1800:] for name in some]
+    assert sum(name not in known for name in later) / len(later) > 0.6
+    for row in rows:
+        assert len(row["tokens"]) == len(row["tags"])
+        assert not any(tag.startswith("I-") and before == "O" for before, tag in zip(["O", *row["tags"]], row["tags"]))
+
+
+def test_pairs_are_balanced_and_the_second_text_alone_tells_nothing() -> None:
+    rows = list(Toy("entailment", rows=3000, languages=("en",)))
+    counts = Counter(row["label"] for row in rows)
+    assert set(counts) == {"entailment", "contradiction", "neutral"} and max(counts.values()) < 0.37 * len(rows)
+    by_second: dict[str, Counter[str]] = {}
+    for row in rows[:2000]:
+        by_second.setdefault(row["texts"][1], Counter())[row["label"]] += 1
+    told = [by_second[row["texts"][1]].most_common(1)[0][0] == row["label"] for row in rows[2000:]
+            if row["texts"][1] in by_second]  # fmt: skip
+    assert len(told) > 300 and sum(told) / len(told) < 0.45
+
+
+def test_similarity_counts_what_two_sentences_share() -> None:
+    rows = list(Toy("similarity", rows=2000))
+    assert {row["label"] for row in rows} == {0.0, 1.0, 2.0, 3.0, 4.0}
+    for row in rows:
+        first, second = ({word.strip(".").lower() for word in text.split()} for text in row["texts"])
+        if row["label"] == 4:  # but for the words that say that something was found, and where a day stands
+            assert len(first ^ second) <= 4, row
+
+
+def test_one_ending_of_four_is_true() -> None:
+    rows = list(Toy("endings", rows=1000))
+    assert all(len(row["choices"]) == 4 for row in rows)
+    assert max(Counter(row["label"] for row in rows).values()) < 0.3 * len(rows)
