@@ -62,7 +62,7 @@ def fine_tuning(data: str, model: Any, **training: Any) -> Recipe:
         validation=HELD_OUT,
         holdout="phrases",
         objective=Classification(),
-        training=Training(global_batch_size=32, max_length=64, **training),
+        training=Training(global_batch_size=32, micro_batch_size=8, max_length=64, **training),
         title="sst2",
     )
 

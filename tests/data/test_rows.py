@@ -80,7 +80,7 @@ def test_answers_judged_singly_are_for_kto():
         (("messages",), "take data=toy:chat or data=toy:functions, or data of your own"),
         (
             ("pair", "labelled"),
-            "take data=toy:translations or data=toy:reviews or data=toy:entailment or data=toy:similarity, or data of your own",
+            "take data=toy:translations or data=toy:reviews or data=toy:paraphrases or data=toy:similarity, or data of your own",
         ),
         (("tagged", "question"), "take data=toy:names or data=toy:reading, or data of your own"),
     ],

@@ -85,7 +85,7 @@ def test_questions_on_a_text():
 
 
 def test_every_task_can_be_read_as_text_and_is_split_by_what_it_tells():
-    for task in ("entailment", "names", "reading", "endings"):
+    for task in ("paraphrases", "names", "reading", "endings"):
         rows = Toy(task, rows=20).load()
         as_text, said = convert(rows, ("text",), "MLM")
         assert "read as text" in said and as_text[3]["text"] == " ".join(texts(rows[3])) and as_text[3]["origin"]

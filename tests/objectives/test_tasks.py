@@ -83,7 +83,7 @@ def total(kind, objective, task, some=None, packing=True):
 
 
 ALONE = [
-    *((kind, Classification(), "entailment") for kind in READERS),
+    *((kind, Classification(), "paraphrases") for kind in READERS),
     *((kind, Regression(scale=(0, 4)), "similarity") for kind in (BERT, XLNet, Llama, T5)),
     *((kind, TokenClassification(), "names") for kind in (BERT, XLNet, Llama, T5)),
     *((kind, QuestionAnswering(), "reading") for kind in (BERT, XLNet, Llama, BART, Longformer)),
@@ -109,7 +109,7 @@ def test_packing_changes_nothing(kind, objective, task):
 
 
 OVERFIT = [
-    (BERT, Classification(), "entailment", "accuracy"),
+    (BERT, Classification(), "paraphrases", "accuracy"),
     (Llama, Classification(), "reviews", "accuracy"),
     (BART, Classification(), "reviews", "accuracy"),
     (ModernBERT, TokenClassification(), "names", "f1"),
@@ -202,9 +202,7 @@ def test_classes_come_from_the_training_rows_and_unknown_ones_are_refused():
 
 
 def test_names_and_scales_are_saved_with_the_model():
-    assert parts(BERT, Classification(), "entailment")[0].config.id2label == {
-        0: "contradiction", 1: "entailment", 2: "neutral",
-    }  # fmt: skip
+    assert parts(BERT, Classification(), "paraphrases")[0].config.id2label == {0: "different", 1: "same"}
     assert parts(BERT, Regression(scale=(0, 4)), "similarity")[0].config.label_scale == [0, 4]
 
 

@@ -23,14 +23,14 @@ COLUMNS = {
     "functions": ("messages", "tools"),
     "reviews": ("text", "label"),
     "translations": ("source", "target"),
-    "entailment": ("texts", "label"),
+    "paraphrases": ("texts", "label"),
     "similarity": ("texts", "label"),
     "names": ("tokens", "tags"),
     "reading": ("question", "context", "answers"),
     "endings": ("text", "choices", "label"),
 }
 ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000,
-        "translations": 10_000, "entailment": 12_000, "similarity": 8_000, "names": 4_000, "reading": 12_000,
+        "translations": 10_000, "paraphrases": 12_000, "similarity": 8_000, "names": 4_000, "reading": 12_000,
         "endings": 8_000}  # fmt: skip
 """How many there are when `rows` is not given."""
 LABELS = {"similarity": "float64", "endings": "int64"}
@@ -42,19 +42,10 @@ class Toy(Data, name="toy"):
     """Rows made on the spot, offline and seeded, in English and Italian: small tasks that a tiny model can learn."""
 
     task: Literal[
-        "stories",
-        "chat",
-        "preferences",
-        "functions",
-        "reviews",
-        "translations",
-        "entailment",
-        "similarity",
-        "names",
-        "reading",
-        "endings",
-    ] = option(kw_only=False)
-    """stories (text), chat and functions (messages), preferences, reviews (labelled), translations (pairs), entailment
+        "stories", "chat", "preferences", "functions", "reviews", "translations",
+        "paraphrases", "similarity", "names", "reading", "endings",
+    ] = option(kw_only=False)  # fmt: skip
+    """stories (text), chat and functions (messages), preferences, reviews (labelled), translations (pairs), paraphrases
     (labelled pairs of texts), similarity (the same with numbers), names (tagged), reading (questions) or endings (choices)."""
     rows: Annotated[int, Gt(0)] | None = None
     """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""

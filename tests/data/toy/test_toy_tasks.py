@@ -174,15 +174,14 @@ def test_most_names_are_new_to_whoever_learns_them() -> None:
 
 
 def test_pairs_are_balanced_and_the_second_text_alone_tells_nothing() -> None:
-    rows = list(Toy("entailment", rows=3000, languages=("en",)))
-    counts = Counter(row["label"] for row in rows)
-    assert set(counts) == {"entailment", "contradiction", "neutral"} and max(counts.values()) < 0.37 * len(rows)
+    rows = list(Toy("paraphrases", rows=6000, languages=("en",)))
+    assert 0.48 < sum(row["label"] == "same" for row in rows) / len(rows) < 0.52
     by_second: dict[str, Counter[str]] = {}
-    for row in rows[:2000]:
+    for row in rows[:5000]:
         by_second.setdefault(row["texts"][1], Counter())[row["label"]] += 1
-    told = [by_second[row["texts"][1]].most_common(1)[0][0] == row["label"] for row in rows[2000:]
+    told = [by_second[row["texts"][1]].most_common(1)[0][0] == row["label"] for row in rows[5000:]
             if row["texts"][1] in by_second]  # fmt: skip
-    assert len(told) > 300 and sum(told) / len(told) < 0.45
+    assert len(told) > 500 and sum(told) / len(told) < 0.58
 
 
 def test_similarity_counts_what_two_sentences_share() -> None:
