@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+TASKS = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice")
+"""How transformers' classes are called whose head is learned in fine-tuning; some have more before it."""
+
+
 class LoRA(Adapter):
     """Trains a low-rank update of each chosen linear layer, and nothing else (arXiv:2106.09685)."""
 
@@ -31,7 +35,8 @@ class LoRA(Adapter):
     """Train each layer's magnitude apart from its direction (arXiv:2402.09353)."""
 
     def apply(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:
-        """The model with the update; embeddings of tokens that `Pretrained` added are trained too."""
+        """The model with the update; embeddings of tokens that `Pretrained` added are trained too, and the head of a task,
+        which starts at random."""
         from peft import LoraConfig, get_peft_model
 
         targets = self._targets(model)
@@ -42,6 +47,7 @@ class LoRA(Adapter):
             # GPT-2's Conv1D holds its weight transposed.
             fan_in_fan_out=all(type(layer).__name__ == "Conv1D" for layer in targets.values()),
             task_type=_task(model),
+            modules_to_save=task_head(model) or None,
             trainable_token_indices=dict.fromkeys(_token_tables(model), new_tokens) if new_tokens else None,
         )  # fmt: skip
         return get_peft_model(model, config)
@@ -79,6 +85,18 @@ def linear_layers(model: PreTrainedModel) -> Iterator[tuple[str, Module]]:
             yield name, layer
 
 
+def task_head(model: PreTrainedModel) -> list[str]:
+    """The names of the modules beside the body that answer for a task: classes, spans, choices; none where words are
+    predicted."""
+    if not any(task in type(model).__name__ for task in TASKS):
+        return []
+    return [
+        name
+        for name, part in model.named_children()
+        if name != model.base_model_prefix and next(part.parameters(), None) is not None
+    ]
+
+
 def _token_tables(model: PreTrainedModel) -> list[str]:
     """The names of the modules that hold a row for each token: the embedding, and the head when it has its own."""
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
@@ -93,6 +111,8 @@ def _task(model: PreTrainedModel) -> str | None:
         return "SEQ_CLS"
     if name.endswith("ForTokenClassification"):
         return "TOKEN_CLS"
+    if any(task in name for task in TASKS):
+        return None
     if model.config.is_encoder_decoder:
         return "SEQ_2_SEQ_LM"
     return "CAUSAL_LM" if model.can_generate() else None

@@ -20,6 +20,7 @@ from smolrecipes import (
     Layout,
     Llama,
     Longformer,
+    LoRA,
     ModernBERT,
     MultipleChoice,
     QuestionAnswering,
@@ -300,3 +301,24 @@ def test_held_out_numbers_do_not_depend_on_the_batch(tmp_path):
         return {name: found[f"eval_{name}"] for name in ("loss", "accuracy", "f1", "precision", "majority")}
 
     assert scores(micro_batch_size=2) == pytest.approx(scores(micro_batch_size=13), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [BERT, DeBERTaV3, ModernBERT, XLNet])
+@pytest.mark.parametrize(
+    ("objective", "task"),
+    [(Classification(), "reviews"), (QuestionAnswering(), "reading"), (MultipleChoice(), "endings")],
+)
+def test_a_lora_trains_the_whole_head(kind, objective, task):
+    import copy
+
+    model, made, layout, fitted = parts(kind, objective, task, packing=False)
+    adapted = LoRA(r=2).apply(copy.deepcopy(model), tokenizer(kind.specials))
+    found = fitted.loss(adapted, fitted.collate(made[:4], layout))
+    torch.stack([mean.sum for mean in found.terms.values()]).sum().backward()
+    body = f"base_model.model.{model.base_model_prefix}."
+    head = {
+        name: one for name, one in adapted.named_parameters() if "original" not in name and not name.startswith(body)
+    }
+    assert head and all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in head.values()), (
+        head.keys()
+    )
