@@ -69,6 +69,7 @@ from smolrecipes.objectives.preference import PairLogps, PairwiseObjective
 from smolrecipes.objectives.question_answering import QuestionAnswering
 from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
+from smolrecipes.objectives.rtd import RTD
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.recipe import Decoding, Recipe, Training
@@ -121,6 +122,7 @@ __all__ = [
     "PretrainedTokenizer",
     "Progress",
     "QLoRA",
+    "RTD",
     "Recipe",
     "RecipeError",
     "Reward",

@@ -54,6 +54,7 @@ from smolrecipes.objectives.orpo import ORPO
 from smolrecipes.objectives.question_answering import QuestionAnswering
 from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
+from smolrecipes.objectives.rtd import RTD
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -88,7 +89,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 @hookimpl
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
     return [
-        *(CLM, DPO, GRPO, KTO, MLM, ORPO, Reward, SFT),
+        *(CLM, DPO, GRPO, KTO, MLM, ORPO, RTD, Reward, SFT),
         *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
     ]
 
@@ -107,6 +108,8 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 def smolrecipes_register_recipes() -> Iterable[str]:
     names = (
         *("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora"),
+        *("pretrain_rtd_electra", "pretrain_plm_xlnet", "pretrain_span_t5", "pretrain_denoise_bart"),
+        *("translate_transformer", "translate_m2m100"),
         *("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"),
     )
     return [f"smolrecipes.recipes.{name}" for name in names]

@@ -51,6 +51,16 @@ def spearman(x: NDArray[Any], y: NDArray[Any]) -> float:
     return pearson(ranks(x), ranks(y))
 
 
+def auc(scores: NDArray[Any], right: NDArray[Any]) -> float:
+    """How often one of class 1 has a higher score than one of class 0, ties counting half: the area under the ROC curve
+    (Hanley and McNeil 1982); 0.5 where there is only one class."""
+    yes = right == 1
+    hits, misses = int(yes.sum()), int((~yes).sum())
+    if not hits or not misses:
+        return 0.5
+    return float((ranks(scores)[yes].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
 def ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     """From 1 on, by size; equal values share the mean of theirs."""
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -67,21 +67,27 @@ def _padded_left(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Tensor]) -> Tensor:
     """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
-    at, labels, inputs, inner = batch["at"], batch["labels"], _inputs(batch), unwrap(model)
+    at, labels, inner = batch["at"], batch["labels"], unwrap(model)
     if not head_is_plain(inner):
-        logps = _all_logits(model(**inputs, **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels)
+        logps = _all_logits(model(**_inputs(batch), **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels)
         return logps if project is label_logps else -logps.sum()
-    with _before_head(inner, at) as reached:
-        model(**inputs, **_no_cache(inner.__class__))
-    head, hidden = inner.get_output_embeddings(), reached[0][0]
+    hidden, head = before_head(model, batch)
     if type(head) is nn.Linear:
         return project(hidden, head.weight, labels, head.bias)
     logps = _adapted_head(head, hidden, labels)
     return logps if project is label_logps else -logps.sum()
 
 
+def before_head(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, nn.Module]:
+    """What reaches the output head at the labelled positions, (labelled, size), and the head."""
+    inner = unwrap(model)
+    with _caught(inner, batch["at"]) as reached:
+        model(**_inputs(batch), **_no_cache(inner.__class__))
+    return reached[0][0], inner.get_output_embeddings()
+
+
 @contextmanager
-def _before_head(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
+def _caught(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
     """What reaches the output head, (1, labelled, size), of a forward pass within.
 
     Behind the backbone the positions without a label are left out, so that what stands before the head (BERT's dense
