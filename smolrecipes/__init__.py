@@ -65,6 +65,7 @@ from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.mlm import MLM
 from smolrecipes.objectives.multiple_choice import MultipleChoice
 from smolrecipes.objectives.orpo import ORPO
+from smolrecipes.objectives.plm import PLM
 from smolrecipes.objectives.preference import PairLogps, PairwiseObjective
 from smolrecipes.objectives.question_answering import QuestionAnswering
 from smolrecipes.objectives.regression import Regression
@@ -92,6 +93,7 @@ __all__ = [
     "KTO",
     "MLM",
     "ORPO",
+    "PLM",
     "SFT",
     "Adapter",
     "Architecture",

@@ -51,6 +51,7 @@ from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.mlm import MLM
 from smolrecipes.objectives.multiple_choice import MultipleChoice
 from smolrecipes.objectives.orpo import ORPO
+from smolrecipes.objectives.plm import PLM
 from smolrecipes.objectives.question_answering import QuestionAnswering
 from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
@@ -89,7 +90,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 @hookimpl
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
     return [
-        *(CLM, DPO, GRPO, KTO, MLM, ORPO, RTD, Reward, SFT),
+        *(CLM, DPO, GRPO, KTO, MLM, ORPO, PLM, RTD, Reward, SFT),
         *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
     ]
 

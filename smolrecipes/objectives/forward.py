@@ -19,7 +19,10 @@ from smolrecipes.objectives.vocabulary import label_logps, label_nll
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-READ = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "langs", "decoder_input_ids")
+READ = (
+    *("input_ids", "attention_mask", "position_ids", "token_type_ids", "langs", "decoder_input_ids"),
+    *("perm_mask", "target_mapping"),
+)
 """What of a batch a model reads."""
 SOME = ("token_type_ids", "global_attention_mask")
 """What of a batch a model with the head of a task reads if it has them at all."""

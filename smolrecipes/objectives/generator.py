@@ -32,7 +32,7 @@ def attach(
     model._tied_weights_keys = {f"generator.{name}": name for name in tables}  # so that checkpoints hold each once
 
 
-def narrowed(architecture: Any, share: float) -> Architecture:
+def narrowed(architecture: Any, share: float) -> Any:
     """The same family with fewer heads of the same size, and as wide a table of embeddings."""
     if "path" in architecture.options():
         return architecture.replace(path=f"{architecture.path}/generator")
@@ -62,7 +62,7 @@ def choose(hidden: Tensor, head: nn.Linear, chances: Tensor) -> Tensor:
     """
     rows = max(1, CHUNK.get(hidden.device.type, 1 << 26) // head.out_features)
     found = []
-    for some, chance in zip(hidden.split(rows), chances.split(rows), strict=True):
+    for some, chance in zip(torch.split(hidden, rows), torch.split(chances, rows), strict=True):
         reached = head(some).float().softmax(-1).cumsum(-1)
         found.append(torch.searchsorted(reached, chance[:, None].to(reached.dtype) * reached[:, -1:]))
     return torch.cat(found)[:, 0].clamp(max=head.out_features - 1)

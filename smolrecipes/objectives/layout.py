@@ -47,8 +47,8 @@ def lay_out(given: Several[tuple[Any, ...]], layout: Layout, causal: bool) -> di
 def lay_out_pairs(sources: Several[Any], targets: Several[Any], layout: Layout) -> dict[str, Any]:
     """Sources for the encoder and targets for the decoder, both padded; see `kinds.Layout`, which calls it."""
     sizes = [len(target) for target in targets]
-    inputs = _padded(sources, layout.pad_id)
-    decoded = _padded([[layout.start_id, *target[:-1]] for target in targets], layout.pad_id)
+    inputs = padded(sources, layout.pad_id)
+    decoded = padded([[layout.start_id, *target[:-1]] for target in targets], layout.pad_id)
     seen = torch.arange(inputs.shape[1]) < torch.tensor([len(source) for source in sources])[:, None]
     labels = [np.asarray(target, dtype=np.int64) for target in targets]
     learned = _learned(labels, sizes, np.arange(len(sizes)) * decoded.shape[1], [(0, 0)] * len(sizes))
@@ -57,7 +57,7 @@ def lay_out_pairs(sources: Several[Any], targets: Several[Any], layout: Layout) 
     return {**batch, "decoder_input_ids": torch.from_numpy(decoded), **learned, **facts}
 
 
-def _padded(rows: Several[Any], value: int) -> NDArray[np.int64]:
+def padded(rows: Several[Any], value: int) -> NDArray[np.int64]:
     """(rows, longest): each row and then `value`."""
     made = np.full((len(rows), max(map(len, rows))), value, dtype=np.int64)
     for row, ids in enumerate(rows):
@@ -66,11 +66,11 @@ def _padded(rows: Several[Any], value: int) -> NDArray[np.int64]:
 
 
 def _pad(sequences: list[Sequence], sizes: list[int], pad_id: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
-    inputs = _padded([sequence.ids[:size] for sequence, size in zip(sequences, sizes)], pad_id)
+    inputs = padded([sequence.ids[:size] for sequence, size in zip(sequences, sizes)], pad_id)
     longest = inputs.shape[1]
     batch = {"input_ids": torch.from_numpy(inputs)}
     if sequences[0].types is not None:
-        types = _padded([sequence.types[:size] for sequence, size in zip(sequences, sizes) if sequence.types], 0)
+        types = padded([sequence.types[:size] for sequence, size in zip(sequences, sizes) if sequence.types], 0)
         batch["token_type_ids"] = torch.from_numpy(types)
     if min(sizes) < longest:
         batch["attention_mask"] = (torch.arange(longest) < torch.tensor(sizes)[:, None]).long()

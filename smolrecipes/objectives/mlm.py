@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Loss, Mean, Objective
+from smolrecipes.kinds import Loss, Mean
 from smolrecipes.limits import Ge, Gt, Le, Lt
+from smolrecipes.objectives.documents import Documents
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from numpy.random import Generator
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from smolrecipes.kinds import Layout
 
 
-class MLM(Objective, name="mlm"):
+class MLM(Documents, name="mlm"):
     """Masked language modelling (arXiv:1810.04805), its masks drawn anew in each epoch (arXiv:1907.11692)."""
 
-    rows: ClassVar[tuple[str, ...]] = ("text",)
     families: ClassVar[tuple[str, ...]] = ("encoder",)
     head: ClassVar[str] = "masked"
     likelihood: ClassVar[bool] = True
@@ -32,37 +31,11 @@ class MLM(Objective, name="mlm"):
     """Share of those that are replaced by the mask token."""
     random: Annotated[float, Ge(0), Le(1)] = 0.1
     """And by a random token; the rest stay as they are, and are predicted all the same."""
-    documents: Literal["joined", "separate"] = "joined"
-    """joined: one stream with a separator after each, cut into blocks, as RoBERTa's. separate: each by itself."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.masked + self.random > 1:
             raise RecipeError(f"MLM: masked={self.masked:g} and random={self.random:g} are more than all together")
-
-    def prepare(
-        self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
-    ) -> dict[str, Any] | None:
-        """The document's tokens; joined documents end with a separator. None for an empty document."""
-        return self.prepare_many([row], tokenizer, max_length)[0]
-
-    def prepare_many(
-        self, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
-    ) -> list[dict[str, Any] | None]:
-        """As `prepare`, many documents at a time."""
-        from smolrecipes.objectives.text import encode_many
-
-        end = tokenizer.sep_token_id if self.documents == "joined" else None
-        found = encode_many([row["text"] for row in rows], tokenizer, end)
-        return [{"input_ids": ids} if len(ids) > (end is not None) else None for ids in found]
-
-    def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:
-        """Blocks, or pieces of documents, with room for the tokens that the model expects around a text."""
-        from smolrecipes.objectives.blocks import apart, joined
-        from smolrecipes.objectives.text import around
-
-        before, after = around(tokenizer)
-        return (joined if self.documents == "joined" else apart)(examples, max_length - len(before) - len(after))
 
     def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """Hides tokens: `input_ids` as the model reads them, `labels` with what was there."""

@@ -50,6 +50,15 @@ def wrapped(ids: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
     return np.concatenate([before, ids, after]).astype(np.int64)
 
 
+def types_around(size: int, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The token types of a text of `size` tokens, those around it included, (size,) int64; zeros where there are none."""
+    found = np.zeros(size, np.int64)
+    given, (before, after) = tokenizer("a").get("token_type_ids"), around(tokenizer)
+    if given and after:
+        found[-len(after) :] = given[-len(after) :]
+    return found
+
+
 def plain(tokenizer: PreTrainedTokenizerBase) -> Any:
     """The tokenizer's Rust side, set to cut and to pad nothing, as each plain call sets it."""
     backend = tokenizer.backend_tokenizer
