@@ -60,7 +60,9 @@ from smolrecipes.load import load_recipe
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.fim import FIM
 from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.infilling import Infilling
 from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.mlm import MLM
 from smolrecipes.objectives.multiple_choice import MultipleChoice
@@ -72,7 +74,9 @@ from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.rtd import RTD
 from smolrecipes.objectives.sft import SFT
+from smolrecipes.objectives.span_corruption import SpanCorruption
 from smolrecipes.objectives.token_classification import TokenClassification
+from smolrecipes.objectives.translation import Translation
 from smolrecipes.recipe import Decoding, Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -88,6 +92,10 @@ __version__ = "0.1.0"
 __all__ = [
     "CLM",
     "DPO",
+    "FIM",
+    "Infilling",
+    "SpanCorruption",
+    "Translation",
     "GPT2",
     "GRPO",
     "KTO",

@@ -46,7 +46,9 @@ from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Objective, 
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.fim import FIM
 from smolrecipes.objectives.grpo import GRPO
+from smolrecipes.objectives.infilling import Infilling
 from smolrecipes.objectives.kto import KTO
 from smolrecipes.objectives.mlm import MLM
 from smolrecipes.objectives.multiple_choice import MultipleChoice
@@ -57,7 +59,9 @@ from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.rtd import RTD
 from smolrecipes.objectives.sft import SFT
+from smolrecipes.objectives.span_corruption import SpanCorruption
 from smolrecipes.objectives.token_classification import TokenClassification
+from smolrecipes.objectives.translation import Translation
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
 from smolrecipes.tokenizers.bytes import Bytes
 from smolrecipes.tokenizers.character import Characters
@@ -90,7 +94,8 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 @hookimpl
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
     return [
-        *(CLM, DPO, GRPO, KTO, MLM, ORPO, PLM, RTD, Reward, SFT),
+        *(CLM, FIM, MLM, PLM, RTD, SpanCorruption, Infilling, Translation),
+        *(DPO, GRPO, KTO, ORPO, Reward, SFT),
         *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
     ]
 

@@ -43,6 +43,22 @@ def token_nll(model: nn.Module, batch: dict[str, Any]) -> Tensor:
     return _labelled(model, batch, label_nll)
 
 
+def token_smooth(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """`token_nll`, and what it would be if every token of the vocabulary were the label by the same share; summed each.
+
+    The mean of all logits is the hidden state times the mean row of the head, so no logit more is computed.
+    """
+    labels, inner = batch["labels"], unwrap(model)
+    hidden, head = before_head(model, batch)
+    if type(head) is not nn.Linear or not head_is_plain(inner):
+        raise NotImplementedError(f"{type(inner).__name__}'s labels cannot be smoothed: its logits are not its head's")
+    logps = label_logps(hidden, head.weight, labels, head.bias)
+    bias = head.weight.new_zeros(1) if head.bias is None else head.bias
+    own = (hidden * head.weight[labels]).sum(1) + (bias[labels] if head.bias is not None else 0)
+    even = hidden @ head.weight.mean(0) + bias.mean()
+    return -logps.sum(), (own - logps - even).sum()
+
+
 def answered(model: nn.Module, batch: dict[str, Any], of: Literal["token", "text", "choice"] = "token") -> Any:
     """What a model with the head of a task answers: `logits`, or `start_logits` and `end_logits`.
 

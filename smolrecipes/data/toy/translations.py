@@ -153,5 +153,8 @@ FORMS: tuple[Callable[[Dice], Both], ...] = (action, action, action, mood, lying
 
 def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
     """English to Italian in the even rows, Italian to English in the odd ones."""
-    pair = rng.choice(FORMS)(rng)
-    return {"source": pair.en, "target": pair.it} if index % 2 == 0 else {"source": pair.it, "target": pair.en}
+    pair, source, target = rng.choice(FORMS)(rng), "en", "it"
+    if index % 2:
+        source, target = target, source
+    texts = {"source": getattr(pair, source), "target": getattr(pair, target)}
+    return {**texts, "source_language": source, "target_language": target}
