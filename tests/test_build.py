@@ -82,10 +82,14 @@ def test_an_objective_of_another_family_is_refused_before_anything_is_loaded(
     untouched(monkeypatch)
     wrong = recipe(BERT(**SIZES))
     for start in (wrong.trainer, partial(run, wrong)):
-        with pytest.raises(RecipeError, match="model: clm fits decoder models such as Llama, not encoder models such as BERT"):
+        with pytest.raises(
+            RecipeError, match="model: clm fits decoder models such as Llama, not encoder models such as BERT"
+        ):
             start(runs=tmp_path)
     on_top = recipe(Trained(wrong))
-    with pytest.raises(RecipeError, match="model: clm fits decoder models such as Llama, not encoder models such as BERT"):
+    with pytest.raises(
+        RecipeError, match="model: clm fits decoder models such as Llama, not encoder models such as BERT"
+    ):
         on_top.trainer(tmp_path)
     assert not list(tmp_path.glob("*"))
     assert type(build_model(recipe(BERT(**SIZES), Masked()), words())).__name__ == "BertForMaskedLM"

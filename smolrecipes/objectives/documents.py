@@ -41,7 +41,9 @@ class Documents(Objective):
         """The token after each of joined documents."""
         found = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
         if found is None:
-            raise RecipeError(f"{type(self).__name__}: the tokenizer has no sep and no eos token to put between documents")
+            raise RecipeError(
+                f"{type(self).__name__}: the tokenizer has no sep and no eos token to put between documents"
+            )
         return int(found)
 
     def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:
@@ -52,5 +54,7 @@ class Documents(Objective):
         before, after = around(tokenizer)
         room = max_length - len(before) - len(after)
         if room < 1:
-            raise RecipeError(f"training.max_length={max_length}: {len(before) + len(after)} tokens stand around a text")
+            raise RecipeError(
+                f"training.max_length={max_length}: {len(before) + len(after)} tokens stand around a text"
+            )
         return (joined if self.documents == "joined" else apart)(examples, room)

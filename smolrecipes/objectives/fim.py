@@ -58,9 +58,7 @@ class FIM(Objective, name="fim"):
             raise RecipeError(f"training.max_length={max_length}: fim puts four control tokens into a text")
         return apart(examples, max_length - 3)
 
-    def draw(
-        self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase
-    ) -> dict[str, Any]:
+    def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """The document, cut or not."""
         ids, (prefix, suffix, middle) = list(example["input_ids"]), marks(tokenizer)
         made = ids
@@ -92,6 +90,8 @@ def marks(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
     """The ids of the three marks: before the beginning, before the end, before the middle."""
     known = tokenizer.get_vocab()
     if missing := [mark for mark in MARKS if mark not in known]:
-        raise RecipeError(f"fim needs {' and '.join(missing)} in the tokenizer; train one with tokenizer.extra={list(MARKS)}")
+        raise RecipeError(
+            f"fim needs {' and '.join(missing)} in the tokenizer; train one with tokenizer.extra={list(MARKS)}"
+        )
     prefix, suffix, middle = (known[mark] for mark in MARKS)
     return prefix, suffix, middle

@@ -32,9 +32,7 @@ class Infilling(Documents, name="infilling"):
     permute: bool = True
     """Whether sentences are read in another order."""
 
-    def draw(
-        self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase
-    ) -> dict[str, Any]:
+    def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """The damaged text, and the text as `target_ids`."""
         import numpy as np
 

@@ -32,9 +32,7 @@ class PLM(Documents, name="plm"):
     one_in: Annotated[int, Ge(1)] = 6
     """One token in so many is predicted: the paper's K."""
 
-    def draw(
-        self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase
-    ) -> dict[str, Any]:
+    def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """The places of the predicted tokens in the order in which they are, `order`."""
         from smolrecipes.objectives.masking import some_tokens
         from smolrecipes.objectives.text import types_around, wrapped

@@ -46,9 +46,7 @@ class SpanCorruption(Documents, name="span_corruption"):
             )
         return super().arrange(examples, max_length, tokenizer)
 
-    def draw(
-        self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase
-    ) -> dict[str, Any]:
+    def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """The text with holes, and what was in them, each with an end."""
         from smolrecipes.objectives.spans import corrupt, sentinels
 

@@ -50,12 +50,16 @@ def test_holes_have_the_length_asked_for() -> None:
     rng, lengths = np.random.default_rng(0), []
     for _ in range(300):
         _, target = corrupt(list(range(500)), rng, MARK, 0.15, 3.0)
-        lengths += [len(part.split()) for part in re.split("M", " ".join("M" if t in MARK else "x" for t in target))[1:]]
+        lengths += [
+            len(part.split()) for part in re.split("M", " ".join("M" if t in MARK else "x" for t in target))[1:]
+        ]
     assert np.mean(lengths) == pytest.approx(75 / 25) and min(lengths) == 1 and max(lengths) > 10
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(1, 999), min_size=1, max_size=60), st.floats(0.05, 0.9), st.floats(0.5, 8), st.integers(0, 9))
+@given(
+    st.lists(st.integers(1, 999), min_size=1, max_size=60), st.floats(0.05, 0.9), st.floats(0.5, 8), st.integers(0, 9)
+)
 def test_what_is_left_of_an_infilled_text_is_in_order(ids: list[int], share: float, span: float, seed: int) -> None:
     made = infill(ids, np.random.default_rng(seed), 0, share, span)
     left = [one for one in made if one]
@@ -121,7 +125,9 @@ def test_shares_of_the_cut_documents() -> None:
     made = [FIM(rate=0.6, suffix_first=0.25).draw({"input_ids": [20] * 400}, rng, tokenizer) for _ in range(2000)]
     cut = [one["input_ids"] for one in made if known[MARKS[0]] in one["input_ids"]]
     assert len(cut) / 2000 == pytest.approx(0.6, abs=0.03)
-    assert np.mean([one[1] == known[MARKS[1]] and one[0] == known[MARKS[0]] for one in cut]) == pytest.approx(0.25, abs=0.04)
+    assert np.mean([one[1] == known[MARKS[1]] and one[0] == known[MARKS[0]] for one in cut]) == pytest.approx(
+        0.25, abs=0.04
+    )
 
 
 _FILLED: list[Any] = []

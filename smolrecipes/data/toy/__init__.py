@@ -22,13 +22,8 @@ COLUMNS = {
     "preferences": ("prompt", "chosen", "rejected", "tools"),
     "functions": ("messages", "tools"),
     "reviews": ("text", "label"),
-<<<<<<< HEAD
-    "translations": ("source", "target"),
-    "paraphrases": ("texts", "label"),
-=======
     "translations": ("source", "target", "source_language", "target_language"),
-    "entailment": ("texts", "label"),
->>>>>>> c540d5c (Encoder-decoders from scratch: span corruption, infilling, translation with smoothed labels; fill in the middle)
+    "paraphrases": ("texts", "label"),
     "similarity": ("texts", "label"),
     "names": ("tokens", "tags"),
     "reading": ("question", "context", "answers"),
