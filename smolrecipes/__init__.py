@@ -73,8 +73,10 @@ from smolrecipes.objectives.question_answering import QuestionAnswering
 from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.rtd import RTD
+from smolrecipes.objectives.sentences import MLMNSP, MLMSOP
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.objectives.span_corruption import SpanCorruption
+from smolrecipes.objectives.tlm import TLM
 from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.objectives.translation import Translation
 from smolrecipes.recipe import Decoding, Recipe, Training
@@ -100,6 +102,9 @@ __all__ = [
     "GRPO",
     "KTO",
     "MLM",
+    "MLMNSP",
+    "MLMSOP",
+    "TLM",
     "ORPO",
     "PLM",
     "SFT",

@@ -72,6 +72,9 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     if classes:
         model.config.id2label = dict(enumerate(classes))
         model.config.label2id = {name: index for index, name in enumerate(classes)}
+    if objective.types and model.config.model_type not in objective.types:
+        fits = " and ".join(objective.types)
+        raise RecipeError(f"model: {objective.name} fits {fits} models, not those of type {model.config.model_type}")
     objective.complete(model, recipe.model, tokenizer)
     stop_at_turn_end(model, tokenizer)
     check_positions(model, recipe.training.max_length)

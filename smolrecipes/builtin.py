@@ -58,8 +58,10 @@ from smolrecipes.objectives.question_answering import QuestionAnswering
 from smolrecipes.objectives.regression import Regression
 from smolrecipes.objectives.reward import Reward
 from smolrecipes.objectives.rtd import RTD
+from smolrecipes.objectives.sentences import MLMNSP, MLMSOP
 from smolrecipes.objectives.sft import SFT
 from smolrecipes.objectives.span_corruption import SpanCorruption
+from smolrecipes.objectives.tlm import TLM
 from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.objectives.translation import Translation
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -94,7 +96,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 @hookimpl
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
     return [
-        *(CLM, FIM, MLM, PLM, RTD, SpanCorruption, Infilling, Translation),
+        *(CLM, FIM, MLM, MLMNSP, MLMSOP, TLM, PLM, RTD, SpanCorruption, Infilling, Translation),
         *(DPO, GRPO, KTO, ORPO, Reward, SFT),
         *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
     ]

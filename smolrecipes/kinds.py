@@ -168,6 +168,8 @@ class Objective(Component, kind="objective"):
     """The row types it reads, the best first."""
     families: ClassVar[tuple[str, ...]] = ("decoder",)
     head: ClassVar[str] = "causal"
+    types: ClassVar[tuple[str, ...]] = ()
+    """The model types it fits, where it does not fit all that have the head."""
     likelihood: ClassVar[bool] = False
     """Whether every label counts the same, so that `token_nll` computes the loss; a run says which kernel does."""
     packs: ClassVar[bool] = True

@@ -36,7 +36,8 @@ class Pair(NamedTuple):
 def fits(objective: type[Objective], model: Scratch) -> bool:
     """As both say of themselves."""
     kind = model.config(TOKENIZER).model_type
-    return model.family in objective.families and objective.head in offered(kind, model.family)
+    known = not objective.types or kind in objective.types
+    return known and model.family in objective.families and objective.head in offered(kind, model.family)
 
 
 OBJECTIVES = [one for one in smolrecipes_register_objectives() if not issubclass(one, TRLObjective)]

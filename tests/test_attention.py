@@ -110,7 +110,7 @@ def test_packed_equals_alone_both_ways(kind: str, checkpointing: bool) -> None:
     assert first == (3 if kind == "roberta" else 0)
 
     def hidden(layout: Layout, some: list[Sequence]) -> torch.Tensor:
-        return ours(**_inputs(layout(some))).last_hidden_state[0]
+        return ours(**_inputs(layout(some), ours)).last_hidden_state[0]
 
     alone = torch.cat([hidden(Layout(2), [one]) for one in texts])
     weights = torch.randn(alone.shape)

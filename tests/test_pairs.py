@@ -9,7 +9,7 @@ from pairs import OBJECTIVES, PAIRS, Pair, check_trains_and_reloads, fits, recip
 from tiny import ALL, TOKENIZER
 
 from smolrecipes import Objective, RecipeError
-from smolrecipes.build import check_fit
+from smolrecipes.build import build_model, check_fit
 
 HOW = ("full", "lora", "checkpointing")
 FIRST = [next(pair for pair in PAIRS if pair.objective is objective) for objective in OBJECTIVES]
@@ -23,7 +23,11 @@ def test_trains_and_reloads(pair: Pair, how: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: str(objective.name))
 def test_what_does_not_fit_is_refused_in_a_sentence(objective: type[Objective]) -> None:
     for model in (model for model in ALL if not fits(objective, model)):
-        if model.family in objective.families:
+        if objective.types and model.family in objective.families:
+            asked = recipe(Pair(objective, model), "full")
+            with pytest.raises(RecipeError, match="has no head|fits (bert|albert) models, not those of type"):
+                build_model(asked, TOKENIZER)
+        elif model.family in objective.families:
             with pytest.raises(RecipeError, match="has no head"):
                 model.build(TOKENIZER, objective.head, 2)
         else:

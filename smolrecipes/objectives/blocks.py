@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smolrecipes.errors import RecipeError
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -42,6 +44,26 @@ def apart(examples: Dataset, size: int) -> Dataset:
         columns[name] = pa.LargeListArray.from_arrays(pa.array(starts), pa.array(_stream(examples, name)))
         columns[name] = columns[name].cast(pa.list_(columns[name].type.value_type))
     return _dataset(examples, columns, ends.searchsorted(first, side="right"))
+
+
+def with_others(examples: Dataset, who: str) -> Dataset:
+    """Pieces of two tokens at least, each with the columns of a piece of another document (`other_...`)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = examples.data.table if hasattr(examples.data, "table") else examples.data
+    table = table.filter(pc.greater_equal(pc.list_value_length(table.column("input_ids")), 2))
+    owners = np.array(table.column("origin").to_pylist())
+    if len(set(owners.tolist())) < 2:
+        raise RecipeError(
+            f"{who}: it compares two documents, and the rows hold {len(set(owners.tolist()))} that it can use"
+        )
+    beside = np.random.default_rng(0).permutation(len(owners))
+    while (same := owners[beside] == owners).any():
+        beside = np.where(same, (beside + 1) % len(owners), beside)
+    columns = {name: table.column(name) for name in table.column_names}
+    others = {f"other_{name}": table.column(name).take(pa.array(beside)) for name in _lists(examples)}
+    return _dataset(examples, {**columns, **others}, None)
 
 
 def packed(examples: Dataset, size: int) -> Dataset:
@@ -87,10 +109,11 @@ def _blocks(stream: Any, size: int, overlap: int) -> Any:
 
 
 def _dataset(examples: Dataset, columns: dict[str, Any], rows: Any) -> Dataset:
-    """Blocks, with where the rows came from that they begin in."""
+    """Blocks, with where the rows came from that they begin in, unless the columns say it."""
     import pyarrow as pa
     from datasets import Dataset
     from datasets.fingerprint import generate_random_fingerprint
 
-    made = pa.table({**columns, "origin": examples.data.column("origin").take(pa.array(rows))})
+    origins = {} if rows is None else {"origin": examples.data.column("origin").take(pa.array(rows))}
+    made = pa.table({**columns, **origins})
     return Dataset(made, fingerprint=generate_random_fingerprint())  # else it would hash all of them

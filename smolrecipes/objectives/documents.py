@@ -31,11 +31,19 @@ class Documents(Objective):
         self, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> list[dict[str, Any] | None]:
         """As `prepare`, many documents at a time."""
-        from smolrecipes.objectives.text import encode_many
+        from smolrecipes.objectives.text import encode_many, encode_words
 
         end = self.separator(tokenizer) if self.documents == "joined" else None
-        found = encode_many([row["text"] for row in rows], tokenizer, end)
-        return [{"input_ids": ids} if len(ids) > (end is not None) else None for ids in found]
+        texts, least = [row["text"] for row in rows], 1 + (end is not None)
+        if self.whole_words:
+            words = encode_words(texts, tokenizer, end)
+            return [{"input_ids": ids, "begins": begins} if len(ids) >= least else None for ids, begins in words]
+        return [{"input_ids": ids} if len(ids) >= least else None for ids in encode_many(texts, tokenizer, end)]
+
+    @property
+    def whole_words(self) -> bool:
+        """Whether `draw` wants to know where words begin: `begins`, 1 for a token that does."""
+        return False
 
     def separator(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """The token after each of joined documents."""

@@ -19,13 +19,10 @@ from smolrecipes.objectives.vocabulary import label_logps, label_nll
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-READ = (
-    *("input_ids", "attention_mask", "position_ids", "token_type_ids", "langs", "decoder_input_ids"),
-    *("perm_mask", "target_mapping"),
-)
+READ = ("input_ids", "attention_mask", "position_ids", "decoder_input_ids")
 """What of a batch a model reads."""
-SOME = ("token_type_ids", "global_attention_mask")
-"""What of a batch a model with the head of a task reads if it has them at all."""
+SOME = ("token_type_ids", "langs", "global_attention_mask", "perm_mask", "target_mapping")
+"""What of a batch it reads if it has them at all."""
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
@@ -49,7 +46,7 @@ def token_smooth(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tenso
     The mean of all logits is the hidden state times the mean row of the head, so no logit more is computed.
     """
     labels, inner = batch["labels"], unwrap(model)
-    hidden, head = before_head(model, batch)
+    hidden, head, _ = before_head(model, batch)
     if type(head) is not nn.Linear or not head_is_plain(inner):
         raise NotImplementedError(f"{type(inner).__name__}'s labels cannot be smoothed: its logits are not its head's")
     logps = label_logps(hidden, head.weight, labels, head.bias)
@@ -66,9 +63,7 @@ def answered(model: nn.Module, batch: dict[str, Any], of: Literal["token", "text
     (rows, choices, tokens), which it gets with one choice a row.
     """
     inner = unwrap(model)
-    takes = _parameters(inner.__class__.forward)
-    inputs = _inputs({name: value for name, value in batch.items() if name not in SOME})
-    inputs |= {name: batch[name] for name in SOME if name in batch and name in takes}
+    inputs = _inputs(batch, inner)
     if of != "token" and getattr(inner.config, "summary_type", "") == "last" and "attention_mask" in inputs:
         inputs = _padded_left(inputs)
     if of == "choice":
@@ -88,21 +83,23 @@ def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Te
     """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
     at, labels, inner = batch["at"], batch["labels"], unwrap(model)
     if not head_is_plain(inner):
-        logps = _all_logits(model(**_inputs(batch), **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels)
+        logps = _all_logits(
+            model(**_inputs(batch, inner), **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels
+        )
         return logps if project is label_logps else -logps.sum()
-    hidden, head = before_head(model, batch)
+    hidden, head, _ = before_head(model, batch)
     if type(head) is nn.Linear:
         return project(hidden, head.weight, labels, head.bias)
     logps = _adapted_head(head, hidden, labels)
     return logps if project is label_logps else -logps.sum()
 
 
-def before_head(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, nn.Module]:
-    """What reaches the output head at the labelled positions, (labelled, size), and the head."""
+def before_head(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Any, Any]:
+    """What reaches the output head at the labelled positions, (labelled, size); the head; and the model's output."""
     inner = unwrap(model)
     with _caught(inner, batch["at"]) as reached:
-        model(**_inputs(batch), **_no_cache(inner.__class__))
-    return reached[0][0], inner.get_output_embeddings()
+        output = model(**_inputs(batch, inner), **_no_cache(inner.__class__))
+    return reached[0][0], inner.get_output_embeddings(), output
 
 
 @contextmanager
@@ -155,10 +152,12 @@ def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(forward).parameters)
 
 
-def _inputs(batch: dict[str, Any]) -> dict[str, Any]:
+def _inputs(batch: dict[str, Any], inner: Any) -> dict[str, Any]:
     """What of a batch the model reads. Packed rows come with a mask that has four dimensions, which models hand on as
     it is instead of building one of the whole row; the attention that reads `spans` needs none."""
+    takes = _parameters(inner.__class__)
     found: dict[str, Any] = {name: batch[name] for name in READ if name in batch}
+    found |= {name: batch[name] for name in SOME if name in batch and name in takes}
     if "spans" in batch:
         ids = found["input_ids"]
         found |= {"spans": batch["spans"].to(ids.device), "attention_mask": ids.new_empty((1, 1, 1, 1))}

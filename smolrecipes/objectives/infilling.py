@@ -44,8 +44,8 @@ class Infilling(Documents, name="infilling"):
             raise RecipeError("infilling needs a tokenizer with a mask token, as tokenizer.specials=bart gives")
         ids = np.asarray(example["input_ids"])
         damaged = permute(ids, rng, tokenizer) if self.permute else ids
-        damaged = infill(damaged, rng, marks[0], self.share, self.span)
-        return {**example, "input_ids": wrapped(damaged, tokenizer), "target_ids": wrapped(ids, tokenizer)}
+        seen = infill(damaged.tolist(), rng, marks[0], self.share, self.span)
+        return {**example, "input_ids": wrapped(seen, tokenizer), "target_ids": wrapped(ids, tokenizer)}
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """Sources and targets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Loss, Mean
@@ -10,11 +10,13 @@ from smolrecipes.limits import Ge, Gt, Le, Lt
 from smolrecipes.objectives.documents import Documents
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.random import Generator
+    from numpy.typing import NDArray
     from torch.nn import Module
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Layout
+    from smolrecipes.kinds import Architecture, Layout
 
 
 class MLM(Documents, name="mlm"):
@@ -23,7 +25,7 @@ class MLM(Documents, name="mlm"):
     families: ClassVar[tuple[str, ...]] = ("encoder",)
     head: ClassVar[str] = "masked"
     likelihood: ClassVar[bool] = True
-    prepare_reads: ClassVar[tuple[str, ...]] = ("documents",)
+    prepare_reads: ClassVar[tuple[str, ...] | None] = ("documents", "unit")
 
     rate: Annotated[float, Gt(0), Lt(1)] = 0.15
     """Share of tokens that are predicted."""
@@ -32,20 +34,62 @@ class MLM(Documents, name="mlm"):
     random: Annotated[float, Ge(0), Le(1)] = 0.1
     """And by a random token; the rest stay as they are, and are predicted all the same."""
 
+    unit: Literal["token", "word", "span"] = "token"
+    """What is hidden at once: tokens; whole words, as the tokenizer splits a text; spans of up to ten words, which are
+    masked, replaced or left together (SpanBERT, arXiv:1907.10529)."""
+    static: bool = False
+    """Draw the masks once, as BERT's, and not anew in each epoch."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.masked + self.random > 1:
-            raise RecipeError(f"MLM: masked={self.masked:g} and random={self.random:g} are more than all together")
+            raise RecipeError(
+                f"{type(self).__name__}: masked={self.masked:g} and random={self.random:g} are more than all together"
+            )
+
+    @property
+    def redraws(self) -> bool:
+        return not self.static
+
+    @property
+    def whole_words(self) -> bool:
+        return self.unit != "token"
+
+    def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Checks that there is a mask."""
+        if tokenizer.mask_token_id is None:
+            raise RecipeError(
+                f"tokenizer: it has no mask token, which {self.name} puts in the place of others; train one with "
+                "tokenizer.specials=bert"
+            )
 
     def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """Hides tokens: `input_ids` as the model reads them, `labels` with what was there."""
-        from smolrecipes.objectives.masking import hide, some_tokens
-        from smolrecipes.objectives.text import wrapped
+        import numpy as np
 
-        ids = wrapped(example["input_ids"], tokenizer)
-        chosen = some_tokens(ids, self.rate, rng, tokenizer)
-        seen, labels = hide(ids, chosen, rng, tokenizer, self.masked, self.random)
-        return {**example, "input_ids": seen, "labels": labels}
+        from smolrecipes.objectives.text import around, wrapped
+
+        before, after = around(tokenizer)
+        begins = example.get("begins")
+        if begins is not None:
+            begins = np.concatenate([np.ones(len(before)), begins, np.ones(len(after))])
+        return {**example, **self.hidden(wrapped(example["input_ids"], tokenizer), begins, rng, tokenizer)}
+
+    def hidden(
+        self, ids: Any, begins: Any, rng: Generator, tokenizer: PreTrainedTokenizerBase
+    ) -> dict[str, NDArray[np.int64]]:
+        """`input_ids` and `labels` of a text with some of its tokens hidden. begins: 1 where a word does, unless tokens are."""
+        from smolrecipes.objectives.masking import hide, some_tokens, some_words
+
+        together = None
+        if self.unit == "token":
+            chosen = some_tokens(ids, self.rate, rng, tokenizer)
+        else:
+            longest = 10 if self.unit == "span" else 1
+            chosen, together = some_words(ids, begins, self.rate, rng, tokenizer, longest)
+        spans = together if self.unit == "span" else None
+        seen, labels = hide(ids, chosen, rng, tokenizer, self.masked, self.random, spans)
+        return {"input_ids": seen, "labels": labels}
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """The texts with their hidden tokens."""

@@ -27,7 +27,7 @@ class RTD(MLM, name="rtd"):
     owns: ClassVar[tuple[str, ...]] = ("generator",)
     likelihood: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ("auc",)
-    prepare_reads: ClassVar[tuple[str, ...]] = MLM.prepare_reads
+    prepare_reads: ClassVar[tuple[str, ...] | None] = MLM.prepare_reads
 
     masked: Annotated[float, Ge(0), Le(1)] = 1.0
     """Share of the hidden tokens that the generator sees as the mask token."""
@@ -40,6 +40,7 @@ class RTD(MLM, name="rtd"):
 
     def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
         """Adds the generator."""
+        super().complete(model, architecture, tokenizer)
         from smolrecipes.objectives.generator import attach
 
         attach(model, architecture, tokenizer, self.generator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -71,21 +71,25 @@ def infill(ids: Sequence[int], rng: Generator, mask: int, share: float, span: fl
     kept = len(ids) - cut
     rest, lengths = lengths[kept + 1 :], lengths[: kept + 1]  # there are no more places for holes that do not touch
     lengths[:1] = [sum(rest, *lengths[:1])]
-    places = np.sort(rng.choice(kept + 1, len(lengths), replace=False)) if lengths else []
+    places = sorted(rng.choice(kept + 1, len(lengths), replace=False).tolist())
     made: list[int] = []
     at = passed = 0
     for place, length in zip(places, lengths):
-        made += [*ids[at : at + int(place) - passed], mask]
-        at += int(place) - passed + length
-        passed = int(place)
+        made += [*ids[at : at + place - passed], mask]
+        at += place - passed + length
+        passed = place
     return [int(one) for one in (*made, *ids[at:])]
 
 
 def permute(ids: NDArray[np.int64], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> NDArray[np.int64]:
     """The sentences of a text in another order."""
-    (ends,) = np.nonzero(_ends_sentence(tokenizer)[ids])
-    sentences = [part for part in np.split(ids, ends + 1) if len(part)]
+    sentences = [part for part in np.split(ids, sentence_ends(ids, tokenizer) + 1) if len(part)]
     return np.concatenate([sentences[i] for i in rng.permutation(len(sentences))])
+
+
+def sentence_ends(ids: NDArray[np.int64], tokenizer: PreTrainedTokenizerBase) -> NDArray[np.int64]:
+    """Places of the tokens that end a sentence."""
+    return np.flatnonzero(_ends_sentence(tokenizer)[ids])
 
 
 @lru_cache(maxsize=8)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smolrecipes.errors import RecipeError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from transformers import PreTrainedTokenizerBase
 
@@ -20,19 +22,45 @@ SOME = 250
 def encode_many(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: int | None = None) -> list[Any]:
     """The ids of each text, as `tokenizer(text, add_special_tokens=False)` gives them, and `end`; int32, on all cores."""
     last = [] if end is None else [end]
-    from transformers import PreTrainedTokenizerFast
-
-    if getattr(type(tokenizer), "_encode_plus", None) is not PreTrainedTokenizerFast._encode_plus:
+    if not _is_rust(tokenizer):
         ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return [np.array([*each, *last], np.int32) for each in ids]
+    return _encoded(texts, tokenizer, lambda encoding: np.array([*encoding.ids, *last], np.int32))
+
+
+def encode_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: int | None = None) -> list[Any]:
+    """As `encode_many`, with a second array for each text, int8: 1 where a token begins a word.
+
+    Words are those of the tokenizer's own splitting, so that a token that goes on is told for every kind of tokenizer.
+    """
+    if not _is_rust(tokenizer):
+        raise RecipeError(f"tokenizer: {type(tokenizer).__name__} does not tell where words begin; hide single tokens")
+    last = [] if end is None else [end]
+
+    def both(encoding: Any) -> tuple[Any, Any]:
+        words = np.array([-1 if word is None else word for word in encoding.word_ids], np.int64)
+        begins = np.diff(words, prepend=-2) != 0
+        return np.array([*encoding.ids, *last], np.int32), np.array([*begins, *(1 for _ in last)], np.int8)
+
+    return _encoded(texts, tokenizer, both)
+
+
+def _is_rust(tokenizer: PreTrainedTokenizerBase) -> bool:
+    from transformers import PreTrainedTokenizerFast
+
+    return getattr(type(tokenizer), "_encode_plus", None) is PreTrainedTokenizerFast._encode_plus
+
+
+def _encoded(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, read: Callable[[Any], Any]) -> list[Any]:
+    """What `read` makes of each text's encoding."""
     backend: Any = plain(tokenizer)
 
     def some(start: int) -> list[Any]:
         found = backend.encode_batch_fast(texts[start : start + SOME], add_special_tokens=False)
-        return [np.array([*encoding.ids, *last], np.int32) for encoding in found]
+        return [read(encoding) for encoding in found]
 
     with ThreadPoolExecutor(3) as pool:  # Python reads out the ids of some while others are encoded
-        return [ids for found in pool.map(some, range(0, len(texts), SOME)) for ids in found]
+        return [one for found in pool.map(some, range(0, len(texts), SOME)) for one in found]
 
 
 @lru_cache(maxsize=8)
@@ -53,7 +81,7 @@ def wrapped(ids: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
 def types_around(size: int, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The token types of a text of `size` tokens, those around it included, (size,) int64; zeros where there are none."""
     found = np.zeros(size, np.int64)
-    given, (before, after) = tokenizer("a").get("token_type_ids"), around(tokenizer)
+    given, (_, after) = tokenizer("a").get("token_type_ids"), around(tokenizer)
     if given and after:
         found[-len(after) :] = given[-len(after) :]
     return found

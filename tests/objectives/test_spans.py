@@ -11,7 +11,7 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolrecipes import FIM, Infilling, RecipeError, SpanCorruption, Words, WordPiece
+from smolrecipes import FIM, Infilling, RecipeError, SpanCorruption, WordPiece, Words
 from smolrecipes.objectives.fim import MARKS
 from smolrecipes.objectives.spans import corrupt, holes, infill, permute, sentinels
 
