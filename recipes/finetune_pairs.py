@@ -9,5 +9,5 @@ recipe = Recipe(
     data=Toy("paraphrases", rows=6000),
     validation=300,
     objective=Classification(),
-    training=Training(epochs=2, global_batch_size=16, optimizer="muon", learning_rate=5e-3, max_length=128),
+    training=Training(epochs=2, global_batch_size=16, optimizer="muon", learning_rate=2e-3, max_length=128),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from smolrecipes import Recipe, Run, Trained, load_recipe, run
 from smolrecipes.registry import registry
+from smolrecipes.run import place
 from smolrecipes.serialize import dumps, loads
 
 FILES = sorted(path for path in (Path(__file__).parents[1] / "recipes").glob("*.py") if path.stem != "__init__")
@@ -134,7 +135,9 @@ def test_a_recipe_trains_to_its_end(name: str, trained: dict[str, Run]) -> None:
 
 def test_shared_stages_are_trained_once(trained: dict[str, Run], runs: Path) -> None:
     folders = [path.name for path in runs.iterdir() if (path / "recipe.json").is_file() and path.name != "last"]
-    assert sorted(folders) == sorted(done.folder.name for done in trained.values())
+    every = [stage for name in NAMES for _, stage in stages(load_recipe(name, overrides(name)))]
+    assert sorted(folders) == sorted({place(stage, runs).folder.name for stage in every})
+    assert {done.folder.name for done in trained.values()} <= set(folders)
 
 
 def test_the_command_line_finds_the_same_runs(trained: dict[str, Run], runs: Path, python: Python) -> None:

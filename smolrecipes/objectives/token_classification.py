@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-
 from smolrecipes.kinds import Loss, Mean, Objective
 
 if TYPE_CHECKING:
@@ -47,6 +45,8 @@ class TokenClassification(Objective, name="token_classification"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """The words as a text, and a label at one token of each. Words beyond the length, or without a token, are not learned."""
+        import numpy as np
+
         from smolrecipes.objectives.classes import number
         from smolrecipes.objectives.framed import frame, with_offsets
         from smolrecipes.objectives.losses import IGNORE
@@ -88,6 +88,8 @@ class TokenClassification(Objective, name="token_classification"):
 
     def measure(self, answers: dict[str, NDArray[Any]]) -> dict[str, float]:
         """`f1`, `precision` and `recall` of entities where the tags mark some, else the mean F1 of the tags; `majority`."""
+        import numpy as np
+
         from smolrecipes.objectives.answers import confusion, f1, is_bio, span_scores
 
         said, right = answers["said"].astype(int), answers["right"].astype(int)
