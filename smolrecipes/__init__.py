@@ -59,6 +59,7 @@ from smolrecipes.kinds import (
 from smolrecipes.load import load_recipe
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.distillation import Distillation, MLMDistillation
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.fim import FIM
 from smolrecipes.objectives.grpo import GRPO
@@ -102,6 +103,8 @@ __all__ = [
     "GRPO",
     "KTO",
     "MLM",
+    "Distillation",
+    "MLMDistillation",
     "MLMNSP",
     "MLMSOP",
     "TLM",

@@ -44,7 +44,7 @@ def check_fit(recipe: Recipe) -> None:
 def build_tokenizer(recipe: Recipe, rows: Dataset) -> PreTrainedTokenizerBase:
     """The recipe's tokenizer, or the one that comes with the model."""
     assert isinstance(recipe.model, Architecture)
-    chosen = recipe.tokenizer or recipe.model.tokenizer()
+    chosen = recipe.tokenizer or recipe.model.tokenizer() or recipe.objective.tokenizer()
     if chosen is None:
         raise RecipeError(
             f"tokenizer: {type(recipe.model).__name__} is built from scratch and brings none; "

@@ -45,6 +45,7 @@ from smolrecipes.hookspecs import hookimpl
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Objective, Tokenizer
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
+from smolrecipes.objectives.distillation import Distillation, MLMDistillation
 from smolrecipes.objectives.dpo import DPO
 from smolrecipes.objectives.fim import FIM
 from smolrecipes.objectives.grpo import GRPO
@@ -97,6 +98,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
     return [
         *(CLM, FIM, MLM, MLMNSP, MLMSOP, TLM, PLM, RTD, SpanCorruption, Infilling, Translation),
+        *(Distillation, MLMDistillation),
         *(DPO, GRPO, KTO, ORPO, Reward, SFT),
         *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
     ]

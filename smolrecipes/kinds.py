@@ -210,6 +210,10 @@ class Objective(Component, kind="objective"):
         """The names of the classes, where its head tells classes apart."""
         return ()
 
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer that it brings where neither the recipe nor the model has one: a teacher's."""
+        return None
+
     def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
         """Gives a new model what the objective needs beside it: the submodules that it `owns`, or a frozen teacher."""
 

@@ -11,7 +11,21 @@ import torch
 from tiny import ALL, TOKENIZER, batch, outputs
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from smolrecipes import ByteBPE, Callback, LoRA, Objective, Recipe, RecipeError, Scratch, Toy, Training, run
+from smolrecipes import (
+    CLM,
+    MLM,
+    ByteBPE,
+    Callback,
+    LoRA,
+    Objective,
+    Recipe,
+    RecipeError,
+    Scratch,
+    Toy,
+    Trained,
+    Training,
+    run,
+)
 from smolrecipes.architectures.heads import auto_class, offered
 from smolrecipes.builtin import smolrecipes_register_objectives
 from smolrecipes.data.rows import row_type
@@ -59,12 +73,21 @@ def toy(objective: type[Objective]) -> Toy:
 def recipe(pair: Pair, how: str) -> Recipe:
     """Two steps of it."""
     model = pair.model.replace(max_length=128)
+    own = OWN.get(pair.objective.name, {})
+    tokenizer: ByteBPE | None = ByteBPE(vocab_size=480, **TOKENS).replace(specials=model.specials)
+    if "teacher" in pair.objective.options():
+        learned = CLM() if model.family == "decoder" else MLM()
+        steps = Training(steps=1, global_batch_size=4, max_length=96)
+        teacher = Recipe(
+            model=model, tokenizer=tokenizer, data=Toy("stories", rows=24), objective=learned, training=steps
+        )
+        own, tokenizer = {**own, "teacher": Trained(teacher), "start": True}, None
     return Recipe(
         model=model,
-        tokenizer=ByteBPE(vocab_size=480, **TOKENS).replace(specials=model.specials),
+        tokenizer=tokenizer,
         data=toy(pair.objective),
         validation=4,
-        objective=pair.objective(**OWN.get(pair.objective.name, {})),
+        objective=pair.objective(**own),
         callbacks=(Keep(),),
         adapter=LoRA(r=2) if how == "lora" else None,
         training=Training(

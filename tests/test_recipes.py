@@ -17,34 +17,12 @@ from smolrecipes.serialize import dumps, loads
 
 FILES = sorted(path for path in (Path(__file__).parents[1] / "recipes").glob("*.py") if path.stem != "__init__")
 NAMES = [path.stem for path in FILES]
-TINY = {
-    "pretrain_clm": ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "tokenizer.vocab_size=300"),
-    **dict.fromkeys(
-        ("char_gpt", "char_llama", "compare_positions"),
-        ("data.rows=60", "model.hidden=32", "model.heads=2", "model.layers=1", "model.max_length=256"),
-    ),
-    "sft_chat": ("data.rows=40",),
-    **dict.fromkeys(
-        ("read_reviews", "read_pairs", "read_names", "read_texts"),
-        (
-            "data.rows=60",
-            "model.hidden=32",
-            "model.heads=2",
-            "model.layers=1",
-            "model.max_length=256",
-            "tokenizer.vocab_size=300",
-        ),
-    ),
-    **dict.fromkeys(("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"), ("data.rows=24",)),
-    "orpo_lora": ("data.rows=24", "adapter.r=2"),
-    "dpo_lora": ("data.rows=24", "adapter.r=2"),
-}
-"""What makes each recipe's own stage small."""
+TINY = {"hidden": 32, "heads": 2, "layers": 1}
+"""What makes a new model small."""
 SHORT = (
     "validation=4",
     "training.steps=2",
     "training.global_batch_size=2",
-    "training.max_length=256",
     "decoding.max_new_tokens=4",
 )
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -58,10 +36,21 @@ def stages(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, Recipe]]:
         yield from stages(recipe.model.recipe, f"{prefix}model.recipe.")
 
 
+def small(recipe: Recipe) -> Iterator[str]:
+    """What makes a recipe's own stage small."""
+    fresh = not isinstance(recipe.model, Trained)
+    yield f"data.rows={60 if fresh else 24}"
+    yield from (f"model.{name}={size}" for name, size in TINY.items() if fresh and hasattr(recipe.model, name))
+    if hasattr(recipe.tokenizer, "vocab_size"):
+        yield "tokenizer.vocab_size=300"
+    if recipe.adapter is not None:
+        yield "adapter.r=2"
+
+
 def overrides(name: str) -> list[str]:
     """What makes a whole chain small, as on the command line."""
     found = stages(load_recipe(name))
-    return [f"{prefix}{change}" for prefix, stage in found for change in (*TINY[stage.title], *SHORT)]
+    return [f"{prefix}{change}" for prefix, stage in found for change in (*small(stage), *SHORT)]
 
 
 def code(path: Path) -> list[str]:
@@ -128,7 +117,7 @@ def test_a_recipe_trains_to_its_end(name: str, trained: dict[str, Run]) -> None:
     assert found["after"]["loss"] > 0 and found["before"]["loss"] != found["after"]["loss"]
     assert (done.model / "model.safetensors").is_file() and (done.model / "tokenizer_config.json").is_file()
     adapted = load_recipe(name).adapter is not None
-    assert done.adapter.exists() is adapted and (found["trained_parameters"] < found["parameters"]) is adapted
+    assert done.adapter.exists() is adapted and (found["trained_parameters"] < found["parameters"] / 2) is adapted
     for file in ("recipe.json", "lineage.json", "metrics.jsonl"):
         assert (done.folder / file).stat().st_size, file
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -46,7 +46,7 @@ def token_smooth(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tenso
     The mean of all logits is the hidden state times the mean row of the head, so no logit more is computed.
     """
     labels, inner = batch["labels"], unwrap(model)
-    hidden, head, _ = before_head(model, batch)
+    _, hidden, head, _ = before_head(model, batch)
     if type(head) is not nn.Linear or not head_is_plain(inner):
         raise NotImplementedError(f"{type(inner).__name__}'s labels cannot be smoothed: its logits are not its head's")
     logps = label_logps(hidden, head.weight, labels, head.bias)
@@ -87,24 +87,36 @@ def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Te
             model(**_inputs(batch, inner), **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels
         )
         return logps if project is label_logps else -logps.sum()
-    hidden, head, _ = before_head(model, batch)
+    _, hidden, head, _ = before_head(model, batch)
     if type(head) is nn.Linear:
         return project(hidden, head.weight, labels, head.bias)
     logps = _adapted_head(head, hidden, labels)
     return logps if project is label_logps else -logps.sum()
 
 
-def before_head(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Any, Any]:
-    """What reaches the output head at the labelled positions, (labelled, size); the head; and the model's output."""
+class Reached(NamedTuple):
+    """What a forward pass makes of the labelled positions."""
+
+    states: Tensor
+    """(labelled, size): behind the backbone."""
+    hidden: Tensor
+    """(labelled, size): before the output head."""
+    head: Any
+    output: Any
+    """The model's, with logits of one position only."""
+
+
+def before_head(model: nn.Module, batch: dict[str, Any]) -> Reached:
+    """A forward pass up to the output head, which computes no more than one position."""
     inner = unwrap(model)
     with _caught(inner, batch["at"]) as reached:
         output = model(**_inputs(batch, inner), **_no_cache(inner.__class__))
-    return reached[0][0], inner.get_output_embeddings(), output
+    return Reached(reached[0][0], reached[1][0], inner.get_output_embeddings(), output)
 
 
 @contextmanager
 def _caught(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
-    """What reaches the output head, (1, labelled, size), of a forward pass within.
+    """What leaves the backbone and what reaches the output head, (1, labelled, size) each, of a forward pass within.
 
     Behind the backbone the positions without a label are left out, so that what stands before the head (BERT's dense
     layer, say) computes no more than is needed; the head itself gets one position.
@@ -113,6 +125,7 @@ def _caught(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
 
     def select(module: nn.Module, args: Any, output: Any) -> Any:
         kept = output[0].flatten(0, 1)[at][None]
+        reached.append(kept)
         if isinstance(output, tuple):
             return (kept, *output[1:])
         output["last_hidden_state"] = kept

@@ -48,7 +48,7 @@ def fill(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     It runs beside the wrapped model, whose one forward pass is the detection's.
     """
     generator: Any = unwrap(model).generator
-    hidden, head, _ = before_head(generator, batch)
+    _, hidden, head, _ = before_head(generator, batch)
     nll = label_nll(hidden, head.weight, batch["labels"], head.bias)
     with torch.no_grad():
         return nll, choose(hidden.detach(), head, batch["chances"])

@@ -82,5 +82,28 @@ def dpo_loss(
     raise ValueError(f"dpo_loss has no kind '{kind}'")
 
 
+def divergence(
+    student: Tensor, teacher: Tensor, temperature: float, kind: Literal["forward", "reverse", "jsd"] = "forward"
+) -> Tensor:
+    """How far a student's distribution is from its teacher's, both softened. student, teacher: (n, v), logits. Returns (n,).
+
+    forward: KL(teacher || student) (arXiv:1503.02531). reverse: KL(student || teacher) (arXiv:2306.08543). jsd: the mean of
+    both against their mixture (arXiv:2306.13649). Times temperature squared, so that gradients keep their size.
+    """
+    own, theirs = ((_precise(x) / temperature).log_softmax(-1) for x in (student, teacher))
+    if kind == "forward":
+        found = _kl(theirs, own)
+    elif kind == "reverse":
+        found = _kl(own, theirs)
+    else:
+        mixed = torch.logaddexp(own, theirs) - 0.6931471805599453
+        found = (_kl(own, mixed) + _kl(theirs, mixed)) / 2
+    return found * temperature**2
+
+
+def _kl(p: Tensor, q: Tensor) -> Tensor:
+    return (p.exp() * (p - q)).sum(-1)
+
+
 def _precise(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()

@@ -82,7 +82,7 @@ class TwoParts(MLM):
         from smolrecipes.objectives.forward import before_head
         from smolrecipes.objectives.vocabulary import label_nll
 
-        hidden, head, output = before_head(model, batch)
+        _, hidden, head, output = before_head(model, batch)
         nll = label_nll(hidden, head.weight, batch["labels"], head.bias)
         scores, right = (
             (output.seq_relationship_logits if self.task == "nsp" else output.sop_logits).float(),

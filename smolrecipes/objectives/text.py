@@ -25,7 +25,7 @@ def encode_many(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: i
     if not _is_rust(tokenizer):
         ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return [np.array([*each, *last], np.int32) for each in ids]
-    return _encoded(texts, tokenizer, lambda encoding: np.array([*encoding.ids, *last], np.int32))
+    return _encoded(texts, tokenizer, "encode_batch_fast", lambda encoding: np.array([*encoding.ids, *last], np.int32))
 
 
 def encode_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: int | None = None) -> list[Any]:
@@ -42,7 +42,7 @@ def encode_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: 
         begins = np.diff(words, prepend=-2) != 0
         return np.array([*encoding.ids, *last], np.int32), np.array([*begins, *(1 for _ in last)], np.int8)
 
-    return _encoded(texts, tokenizer, both)
+    return _encoded(texts, tokenizer, "encode_batch", both)  # the fast one does not tell words
 
 
 def _is_rust(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -51,12 +51,14 @@ def _is_rust(tokenizer: PreTrainedTokenizerBase) -> bool:
     return getattr(type(tokenizer), "_encode_plus", None) is PreTrainedTokenizerFast._encode_plus
 
 
-def _encoded(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, read: Callable[[Any], Any]) -> list[Any]:
+def _encoded(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, how: str, read: Callable[[Any], Any]
+) -> list[Any]:
     """What `read` makes of each text's encoding."""
-    backend: Any = plain(tokenizer)
+    encode = getattr(plain(tokenizer), how)
 
     def some(start: int) -> list[Any]:
-        found = backend.encode_batch_fast(texts[start : start + SOME], add_special_tokens=False)
+        found = encode(texts[start : start + SOME], add_special_tokens=False)
         return [read(encoding) for encoding in found]
 
     with ThreadPoolExecutor(3) as pool:  # Python reads out the ids of some while others are encoded
