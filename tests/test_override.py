@@ -170,7 +170,9 @@ def test_what_another_source_was_is_not_missed() -> None:
 def test_a_value_that_the_new_class_does_not_take_is_reset_and_said(install: Any) -> None:
     text = "from smolrecipes.hookspecs import hookimpl\nfrom smolrecipes.kinds import Adapter\nclass Tiny(Adapter):\n"
     text += "    r: bool = False\n    def apply(self, m, t):\n        return m\n"
-    install("tiny", "1", "tiny", f"{text}@hookimpl\ndef smolrecipes_register_adapters():\n    return [Tiny]\n")
+    install(
+        "small", "1", "small_adapter", f"{text}@hookimpl\ndef smolrecipes_register_adapters():\n    return [Tiny]\n"
+    )
     changed = change(RECIPE, ["adapter=tiny"])
     assert changed.recipe.adapter is not None and changed.recipe.adapter.changed() == {}
     assert changed.notes == ("adapter is now Tiny: r is False, no longer 8",)

@@ -47,7 +47,9 @@ def test_builtins_are_found_by_kind_and_name() -> None:
 
 
 def test_an_unknown_name_suggests_the_nearest_and_lists_what_is_installed() -> None:
-    with pytest.raises(RecipeError, match=r"no objective named 'orpp'; did you mean 'orpo'\? \(installed: clm, dpo,"):
+    with pytest.raises(
+        RecipeError, match=r"no objective named 'orpp'; did you mean 'orpo'\? \(installed: classification, clm,"
+    ):
         registry().find("objective", "orpp")
 
 

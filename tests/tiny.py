@@ -77,7 +77,12 @@ def batch(built: Any, head: str) -> dict[str, Tensor]:
     found = {"input_ids": ids, "attention_mask": ids.ne(0).long()}
     labels = ids.masked_fill(ids == 0, -100)
     if head in ("sequence-classification", "regression"):
-        return {**found, "labels": torch.tensor([0.0, 1.0]) if head == "regression" else torch.tensor([0, 2])}
+        return {
+            **found,
+            "labels": torch.tensor([0.0, 1.0])
+            if head == "regression"
+            else torch.tensor([0, built.config.num_labels - 1]),
+        }
     if head in ("token-classification", "discriminator"):
         return {**found, "labels": (ids % 2).float() if head == "discriminator" else ids % 2}
     if built.config.model_type == "longformer" and head in ("question-answering", "multiple-choice"):

@@ -168,7 +168,7 @@ def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
 def _inputs(batch: dict[str, Any], inner: Any) -> dict[str, Any]:
     """What of a batch the model reads. Packed rows come with a mask that has four dimensions, which models hand on as
     it is instead of building one of the whole row; the attention that reads `spans` needs none."""
-    takes = _parameters(inner.__class__)
+    takes = _parameters(inner.__class__.forward)
     found: dict[str, Any] = {name: batch[name] for name in READ if name in batch}
     found |= {name: batch[name] for name in SOME if name in batch and name in takes}
     if "spans" in batch:

@@ -319,6 +319,6 @@ def test_a_lora_trains_the_whole_head(kind, objective, task):
     head = {
         name: one for name, one in adapted.named_parameters() if "original" not in name and not name.startswith(body)
     }
-    assert head and all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in head.values()), (
-        head.keys()
-    )
+    assert head and all(
+        weight.grad is not None and (weight.dim() == 1 or weight.grad.any()) for weight in head.values()
+    ), head.keys()

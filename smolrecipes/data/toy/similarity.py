@@ -10,7 +10,7 @@ from smolrecipes.data.toy.lexicon import DAYS, NAMES, PLACES, THINGS, Language
 
 Event = dict[str, Any]
 """Who found what, where, and when."""
-FEW: dict[str, tuple[Any, ...]] = {"name": NAMES[:8], "thing": THINGS[:8], "place": PLACES[:8], "day": tuple(range(7))}
+FEW: dict[str, tuple[Any, ...]] = {"name": NAMES[:8], "thing": THINGS[:8], "place": PLACES[:10], "day": tuple(range(7))}
 """Few words, so that a small model soon knows them; of all that can be said with them a run sees next to nothing."""
 
 
