@@ -61,6 +61,7 @@ from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.distillation import Distillation, MLMDistillation
 from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.entities import EntityMLM
 from smolrecipes.objectives.fim import FIM
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.infilling import Infilling
@@ -95,6 +96,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CLM",
     "DPO",
+    "EntityMLM",
     "FIM",
     "Infilling",
     "SpanCorruption",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Architecture, Tokenizer
+from smolrecipes.kinds import Architecture, Objective, Tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -66,15 +66,17 @@ def doubtful(recipe: Recipe) -> str:
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The model with the objective's head and the recipe's adapter."""
+    from smolrecipes.architectures.scratch import Scratch
+
     assert isinstance(recipe.model, Architecture)
     objective, classes = recipe.objective, recipe.objective.classes
+    if isinstance(recipe.model, Scratch):
+        check_type(objective, recipe.model.config(tokenizer).model_type)
     model = recipe.model.build(tokenizer, objective.head, len(classes) or 1)
     if classes:
         model.config.id2label = dict(enumerate(classes))
         model.config.label2id = {name: index for index, name in enumerate(classes)}
-    if objective.types and model.config.model_type not in objective.types:
-        fits = " and ".join(objective.types)
-        raise RecipeError(f"model: {objective.name} fits {fits} models, not those of type {model.config.model_type}")
+    check_type(objective, model.config.model_type)
     objective.complete(model, recipe.model, tokenizer)
     stop_at_turn_end(model, tokenizer)
     check_positions(model, recipe.training.max_length)
@@ -82,6 +84,13 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     if recipe.training.compile:
         compile_blocks(model)
     return recipe.adapter.apply(model, tokenizer) if recipe.adapter else model
+
+
+def check_type(objective: Objective, model_type: str) -> None:
+    """That the objective fits the model's type, where it does not fit all of a family."""
+    if objective.types and model_type not in objective.types:
+        fits = " and ".join(objective.types)
+        raise RecipeError(f"model: {objective.name} fits {fits} models, not those of type {model_type}")
 
 
 def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:

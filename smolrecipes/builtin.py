@@ -47,6 +47,7 @@ from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.distillation import Distillation, MLMDistillation
 from smolrecipes.objectives.dpo import DPO
+from smolrecipes.objectives.entities import EntityMLM
 from smolrecipes.objectives.fim import FIM
 from smolrecipes.objectives.grpo import GRPO
 from smolrecipes.objectives.infilling import Infilling
@@ -99,7 +100,7 @@ def smolrecipes_register_objectives() -> Iterable[type[Objective]]:
     return [
         *(CLM, FIM, MLM, MLMNSP, MLMSOP, TLM, PLM, RTD, SpanCorruption, Infilling, Translation),
         *(Distillation, MLMDistillation),
-        *(DPO, GRPO, KTO, ORPO, Reward, SFT),
+        *(DPO, EntityMLM, GRPO, KTO, ORPO, Reward, SFT),
         *(Classification, MultipleChoice, QuestionAnswering, Regression, TokenClassification),
     ]
 

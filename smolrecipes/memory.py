@@ -75,6 +75,7 @@ def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
         loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
     with peak("backward"):
         loss.backward()  # type: ignore[no-untyped-call]
+    _expect_idle(trainer)
     with peak("optimizer step"):
         _idle_step(trainer)
     if trainer.eval_dataset is not None:
@@ -83,6 +84,13 @@ def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
     with peak("save"), tempfile.TemporaryDirectory(dir=Path(trainer.args.output_dir).parent) as folder:
         if trainer.args.process_index == 0:
             model.save_pretrained(folder)
+
+
+def _expect_idle(trainer: RecipeTrainer) -> None:
+    """Several processes that wait for a gradient that never comes, LUKE's pooler's, are told to look for such weights."""
+    idle = any(weight.requires_grad and weight.grad is None for weight in trainer.model.parameters())
+    anywhere = trainer.accelerator.reduce(torch.tensor(float(idle), device=trainer.args.device))
+    trainer.args.ddp_find_unused_parameters = bool(anywhere.item())
 
 
 def _idle_step(trainer: RecipeTrainer) -> None:

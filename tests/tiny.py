@@ -47,7 +47,7 @@ FAMILIES = [
 OWN: dict[Any, dict[str, Any]] = {
     Longformer: {"window": 4},
     ModernBERT: {"layers": 3, "window": 6},
-    LUKE: {"entities": 20},
+    LUKE: {"entities": 60},
     DeBERTaV3: {"buckets": 4},
     Gemma3: {"window": 4, "full_every": 2},
     GPT3: {"window": 4},

@@ -1,7 +1,7 @@
 """Own data is recognised by its columns and values: which row type it is, and how a row becomes a canonical one.
 
 Where more than one type fits, the first in this order is taken and the rest is named as ignored: preference, judged,
-question, choices, tagged, messages, pair, labelled, text. The `columns` option decides otherwise: a type that does not read a mapped column does not count.
+question, choices, tagged, mentions, messages, pair, labelled, text. The `columns` option decides otherwise: a type that does not read a mapped column does not count.
 """
 
 from __future__ import annotations
@@ -224,6 +224,8 @@ def _kind(value: Any) -> str:
         return "message"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return "texts"
+    if isinstance(value, list) and all(isinstance(item, dict) and {"start", "end"} <= item.keys() for item in value):
+        return "mentions"
     names = {str: "text", bool: "bool", int: "int", float: "float", list: "list", dict: "object"}
     return names.get(type(value), type(value).__name__)
 

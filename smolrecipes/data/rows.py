@@ -1,10 +1,11 @@
-"""The nine row types: their columns, how rows become a dataset, and how one type is read as another.
+"""The ten row types: their columns, how rows become a dataset, and how one type is read as another.
 
 text: `text` | pair: `source`, `target` | labelled: `text` or `texts`, and `label` | messages: `messages`, `tools` |
 preference: `prompt`, `chosen`, `rejected` (lists of messages), `tools` | judged: `prompt`, `completion` (lists of
 messages), `label` (whether it is good), `tools` | tagged: `tokens`, `tags` (lists, one tag a token) | choices: `text`,
 `choices`, `label` (which, from 0) | question: `question`, `context`, `answers` (SQuAD's: lists `text` and
-`answer_start`, empty where there is none). Every row also has `origin`, "prefs.jsonl:17".
+`answer_start`, empty where there is none) | mentions: `text`, `entities` (each the `start` and `end` of a mention in
+the text, and the `entity`). Every row also has `origin`, "prefs.jsonl:17".
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "tagged": ("tokens", "tags"),
     "choices": ("text", "choices", "label"),
     "question": ("question", "context", "answers"),
+    "mentions": ("text", "entities"),
 }
 """The columns of each row type, besides `origin`; a labelled row may have `texts`, a list, in place of `text`."""
 
 _TELLING = {
     **{"chosen": "preference", "completion": "judged", "messages": "messages", "source": "pair"},
-    **{"tags": "tagged", "choices": "choices", "context": "question"},
+    **{"tags": "tagged", "choices": "choices", "context": "question", "entities": "mentions"},
     **{"label": "labelled", "text": "text"},
 }
 _NEEDS = {
@@ -53,6 +55,7 @@ _NEEDS = {
     "tagged": ("tokens and tags", '{"tokens": "...", "tags": "..."}'),
     "choices": ("text, choices and label", '{"text": "...", "choices": "...", "label": "..."}'),
     "question": ("question, context and answers", '{"question": "...", "context": "...", "answers": "..."}'),
+    "mentions": ("text and entities", '{"text": "...", "entities": "..."}'),
 }
 
 
@@ -96,7 +99,7 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
             return turned, "each pair is read as a question and the assistant's answer"
         if have == "labelled" and kind == "text" and "text" in rows.column_names:
             return rows.select_columns(["text", "origin"]), "labelled rows are read as text; the labels are not used"
-        if have in ("labelled", "tagged", "choices", "question") and kind == "text":
+        if have in ("labelled", "tagged", "choices", "question", "mentions") and kind == "text":
             read = make(kind, ({"text": " ".join(texts(row)), "origin": row["origin"]} for row in each(rows)))
             return read, f"{have} rows are read as text; what is to be learned of them is not used"
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"

@@ -1,4 +1,4 @@
-"""How the rows of three tasks are recognised: questions on a text, multiple choice, tagged words."""
+"""How the rows of four tasks are recognised: questions on a text, multiple choice, tagged words, mentions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ WHICH = (*LABELS, "answer")
 
 
 def shapes(kinds: Kinds) -> Iterator[Shape]:
-    """What these columns may hold of the three, the most telling first."""
+    """What these columns may hold of the four, the most telling first."""
     yield from _questions(kinds)
     yield from _choices(kinds)
     yield from _tagged(kinds)
+    yield from _mentions(kinds)
 
 
 def _questions(kinds: Kinds) -> Iterator[Shape]:
@@ -89,6 +90,31 @@ def _words(tokens: str, tags: str) -> Callable[[Row, str], Row]:
         return {"tokens": words, "tags": [str(tag) for tag in found]}
 
     return convert
+
+
+def _mentions(kinds: Kinds) -> Iterator[Shape]:
+    text = next((name for name in TEXTS if kinds.get(name) == "text"), None)
+    if text and kinds.get("entities") == "mentions":
+
+        def convert(row: Row, where: str) -> Row:
+            found = _text(row, text, where)
+            return {"text": found, "entities": [_mention(one, found, where) for one in row.get("entities") or []]}
+
+        yield Shape("mentions", (text, "entities"), f"{text} and entities, read as texts with mentions", convert)
+
+
+def _mention(given: Any, text: str, where: str) -> Row:
+    """Where in the text an entity is mentioned, and which; its name is called entity, title, id or label."""
+    own = given if isinstance(given, dict) else {}
+    start, end = own.get("start"), own.get("end")
+    name = next((own[key] for key in ("entity", "title", "id", "label") if isinstance(own.get(key), (str, int))), None)
+    if not isinstance(start, int) or not isinstance(end, int) or name is None:
+        raise RecipeError(
+            f'{where}: entities: each should be as {{"start": 0, "end": 4, "entity": "Rome"}}, not {shown(given)}'
+        )
+    if not 0 <= start < end <= len(text):
+        raise RecipeError(f"{where}: entities: a text of {len(text)} characters has no mention from {start} to {end}")
+    return {"start": start, "end": end, "entity": str(name)}
 
 
 def _texts(row: Row, column: str, where: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one forward pass of the decoders: hidden states, and log-probabilities at labelled positions only."""
+"""The one forward pass of all families: hidden states, and log-probabilities at labelled positions only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 READ = ("input_ids", "attention_mask", "position_ids", "decoder_input_ids")
 """What of a batch a model reads."""
-SOME = ("token_type_ids", "langs", "global_attention_mask", "perm_mask", "target_mapping")
+SOME = (
+    *("token_type_ids", "langs", "global_attention_mask", "perm_mask", "target_mapping"),
+    *("entity_ids", "entity_attention_mask", "entity_position_ids"),
+)
 """What of a batch it reads if it has them at all."""
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 

@@ -28,10 +28,11 @@ COLUMNS = {
     "names": ("tokens", "tags"),
     "reading": ("question", "context", "answers"),
     "endings": ("text", "choices", "label"),
+    "atlas": ("text", "entities"),
 }
 ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000,
         "translations": 10_000, "paraphrases": 12_000, "similarity": 8_000, "names": 4_000, "reading": 12_000,
-        "endings": 8_000}  # fmt: skip
+        "endings": 8_000, "atlas": 6_000}  # fmt: skip
 """How many there are when `rows` is not given."""
 LABELS = {"similarity": "float64", "endings": "int64"}
 """What their labels are, where they are no words."""
@@ -43,10 +44,10 @@ class Toy(Data, name="toy"):
 
     task: Literal[
         "stories", "chat", "preferences", "functions", "reviews", "translations",
-        "paraphrases", "similarity", "names", "reading", "endings",
+        "paraphrases", "similarity", "names", "reading", "endings", "atlas",
     ] = option(kw_only=False)  # fmt: skip
     """stories (text), chat and functions (messages), preferences, reviews (labelled), translations (pairs), paraphrases
-    (labelled pairs of texts), similarity (the same with numbers), names (tagged), reading (questions) or endings (choices)."""
+    (labelled pairs of texts), similarity (the same with numbers), names (tagged), reading (questions), endings (choices) or atlas (mentions)."""
     rows: Annotated[int, Gt(0)] | None = None
     """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""
     seed: int = 0
@@ -93,7 +94,7 @@ class Toy(Data, name="toy"):
 def _features(task: str) -> Features:
     from datasets import Features, Json, List, Value
 
-    nested = {"messages", "prompt", "chosen", "rejected", "tools", "answers"}
+    nested = {"messages", "prompt", "chosen", "rejected", "tools", "answers", "entities"}
     known: dict[str, Any] = dict.fromkeys(("texts", "tokens", "tags", "choices"), List(Value("string")))
     known |= {**dict.fromkeys(nested, Json()), "label": Value(LABELS.get(task, "string"))}
     return Features({name: known.get(name, Value("string")) for name in (*COLUMNS[task], "origin")})
