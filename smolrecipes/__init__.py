@@ -39,6 +39,7 @@ from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
 from smolrecipes.data.toy import Toy
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError, TrainingStopped
 from smolrecipes.hookspecs import hookimpl
 from smolrecipes.kinds import (
@@ -81,7 +82,7 @@ from smolrecipes.objectives.span_corruption import SpanCorruption
 from smolrecipes.objectives.tlm import TLM
 from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.objectives.translation import Translation
-from smolrecipes.recipe import Decoding, Recipe, Training
+from smolrecipes.recipe import Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
 from smolrecipes.tokenizers.bytes import Bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from smolrecipes.conversation.cut import as_it_is, harmless
 from smolrecipes.conversation.tokens import opening, prompt_ids, turn_end
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
-from smolrecipes.recipe import Decoding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,20 +32,27 @@ def generate(
     system: str | None = None,
     tools: list[dict[str, Any]] | None = None,
     text: bool = False,
+    source: str = "",
+    target: str = "",
 ) -> list[str]:
     """The answer to each prompt: only the new text, without special tokens.
 
     A prompt is a list of messages, or a string: a user's message when the tokenizer has a chat template, otherwise
-    (or with `text`) a text to continue. Prompts are answered in batches; each answer is the one that the prompt would get alone.
+    (or with `text`) a text to continue; for an encoder-decoder the text that its encoder reads. source, target: their
+    languages, for a model that tells languages by tokens. Prompts are answered in batches; each answer is the one that the prompt would get alone.
     """
     decoding = decoding or Decoding()
-    encoded = [_encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
+    if model.config.is_encoder_decoder and not tokenizer.chat_template:
+        encoded = [source_ids(prompt, tokenizer, source) for prompt in prompts]
+    else:
+        encoded = [_encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
     answers: list[str] = []
     with untouched(model):
-        for batch in _batches(model, encoded, decoding.max_new_tokens):
-            settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+        helper = decoding.helper(model, tokenizer)
+        for batch in _batches(model, encoded, decoding):
+            settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens), target)
             ids, mask = _pad(batch, int(settings.pad_token_id), model)
-            written = model.generate(ids, attention_mask=mask, generation_config=settings)
+            written = model.generate(ids, attention_mask=mask, generation_config=settings, **helper)
             start = 0 if model.config.is_encoder_decoder else ids.shape[1]
             answers += tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
     return answers
@@ -61,10 +69,14 @@ def stream(
     from transformers import StoppingCriteriaList, TextIteratorStreamer
 
     decoding = decoding or Decoding()
+    if decoding.beams > 1:  # which are known at their end only
+        yield generate(model, tokenizer, [messages], decoding, tools=tools)[0]
+        return
     batch = [_encode(tokenizer, messages, None, tools)]
     settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
     ids, mask = _pad(batch, int(settings.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
+    helper = decoding.helper(model, tokenizer)
     given_up, failures = threading.Event(), list[BaseException]()
 
     def write() -> None:
@@ -72,7 +84,12 @@ def stream(
             with untouched(model):
                 stop = StoppingCriteriaList([lambda ids, scores, **_: _everywhere(ids, given_up.is_set())])
                 model.generate(
-                    ids, attention_mask=mask, generation_config=settings, streamer=pieces, stopping_criteria=stop
+                    ids,
+                    attention_mask=mask,
+                    generation_config=settings,
+                    streamer=pieces,
+                    stopping_criteria=stop,
+                    **helper,
                 )
         except BaseException as error:  # handed to the reader, who raises it
             failures.append(error)
@@ -131,6 +148,34 @@ def _encode(
     return prompt_ids(messages, tokenizer, tools)
 
 
+def source_ids(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, language: str = "") -> list[int]:
+    """What the encoder reads of a text, as it was trained: the language's token, the text, and its end."""
+    if not isinstance(prompt, str):
+        raise RecipeError("the tokenizer has no chat template, so this model reads texts; give it a plain string")
+    from smolrecipes.objectives.text import around
+
+    before, after = around(tokenizer)
+    known = [language_id(language, tokenizer)] if language else []
+    ids = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+    return [*before, *known, *ids, *(after or [tokenizer.eos_token_id])]
+
+
+def languages(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """The languages that a tokenizer has tokens for, and the tokens: `__en__`."""
+    added = tokenizer.added_tokens_decoder.items()
+    return {str(token)[2:-2]: i for i, token in added if re.fullmatch(r"__\w+__", str(token))}
+
+
+def language_id(language: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Its token."""
+    known = languages(tokenizer)
+    if language not in known:
+        raise RecipeError(
+            f"the tokenizer has no token for the language '{language}' (it has: {', '.join(known) or 'none'})"
+        )
+    return known[language]
+
+
 def _encode_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: Any, text: bool) -> list[int]:
     if not isinstance(prompt, str) or chat:
         raise RecipeError(
@@ -146,11 +191,11 @@ def _limit(model: PreTrainedModel) -> int | None:
     return None if model.config.is_encoder_decoder else readable(model.config)
 
 
-def _batches(model: PreTrainedModel, encoded: list[list[int]], new: int) -> Iterator[list[list[int]]]:
+def _batches(model: PreTrainedModel, encoded: list[list[int]], decoding: Decoding) -> Iterator[list[list[int]]]:
     """Batches in order; alone where the positions run out, so that a neighbour's length never shortens an answer."""
     limit = _limit(model)
-    full = limit and max(map(len, encoded), default=0) + new > limit
-    size = 1 if full or model.config.model_type in ALONE else BATCH
+    full = limit and max(map(len, encoded), default=0) + decoding.max_new_tokens > limit
+    size = 1 if full or decoding.guesses or model.config.model_type in ALONE else BATCH
     for start in range(0, len(encoded), size):
         yield encoded[start : start + size]
 
@@ -165,24 +210,21 @@ def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
 
 
 def _settings(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int, target: str = ""
 ) -> GenerationConfig:
     """Every setting that decoding has, explicitly; with `untouched` there is no other source of them."""
     from transformers import GenerationConfig
 
     stops = [token for token in (tokenizer.eos_token_id, turn_end(tokenizer)) if token is not None]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(stops), 0)
-    sampled = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": decoding.top_k}
     return GenerationConfig(
+        **decoding.settings(),
         max_new_tokens=new,
-        do_sample=decoding.temperature > 0,
-        repetition_penalty=decoding.repetition_penalty,
-        num_beams=1,
         use_cache=True,
         eos_token_id=list(dict.fromkeys(stops)) or None,
         pad_token_id=pad,
         decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
-        **(sampled if decoding.temperature > 0 else {}),
+        forced_bos_token_id=language_id(target, tokenizer) if target else None,
     )
 
 

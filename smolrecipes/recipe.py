@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.component import Component, option
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
 from smolrecipes.limits import Ge, Gt, Le, Lt, Positive
@@ -91,21 +92,6 @@ class Training(Component):
             )
         if self.optimizer != "adamw" and "optim" in self.hf:
             raise RecipeError(f"Training: give optimizer={self.optimizer} or hf's optim={self.hf['optim']}, not both")
-
-
-class Decoding(Component):
-    """How samples and answers are generated: greedy, unless a temperature is given."""
-
-    max_new_tokens: Positive = 64
-    """Tokens to generate at most."""
-    temperature: Annotated[float, Ge(0)] = 0.0
-    """0 takes the likeliest token; otherwise logits are divided by it and sampled."""
-    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
-    """Sample from the smallest set of tokens with at least this probability (arXiv:1904.09751)."""
-    top_k: Annotated[int, Ge(0)] = 0
-    """Sample from this many likeliest tokens; 0 from all."""
-    repetition_penalty: Annotated[float, Gt(0)] = 1.0
-    """Divides the logits of tokens that were seen (arXiv:1909.05858)."""
 
 
 class Recipe(Component):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from smolrecipes.assemble import Assembly
+    from smolrecipes.decoding import Decoding
     from smolrecipes.kinds import Parts
-    from smolrecipes.recipe import Decoding, Recipe
+    from smolrecipes.recipe import Recipe
     from smolrecipes.run import Run
 
 CORRELATIONS = ("pearson", "spearman", "mcc")

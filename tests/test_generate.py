@@ -19,9 +19,9 @@ from transformers import (
 )
 
 from smolrecipes.conversation.tokens import turn_end
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import generate, stream
-from smolrecipes.recipe import Decoding
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }} {{ m['content'] }}<|im_end|>{% endfor %}"

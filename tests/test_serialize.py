@@ -14,11 +14,12 @@ from smolrecipes.callbacks.samples import Samples
 from smolrecipes.data.files import Files
 from smolrecipes.data.mix import Mix
 from smolrecipes.data.toy import Toy
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.orpo import ORPO
-from smolrecipes.recipe import Decoding, Recipe, Training
+from smolrecipes.recipe import Recipe, Training
 from smolrecipes.registry import registry
 from smolrecipes.serialize import dumps, from_dict, loads, to_dict
 from smolrecipes.tokenizers.byte_bpe import ByteBPE

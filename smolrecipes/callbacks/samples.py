@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from smolrecipes.component import option
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Callback
 from smolrecipes.limits import Gt, MinLen
-from smolrecipes.recipe import Decoding
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments

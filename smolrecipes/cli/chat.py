@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from smolrecipes.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
     from smolrecipes.cli.conversation import Conversation
-    from smolrecipes.recipe import Decoding
+    from smolrecipes.decoding import Decoding
 
 HELP = "/quit ends, /reset forgets the conversation, /system TEXT sets the system message"
 
@@ -125,11 +125,13 @@ def _check_writes(folder: Path) -> None:
 
 def _decoding(folder: Path, temperature: float | None, max_new_tokens: int | None) -> Decoding:
     """The recipe's decoding where there is a recipe, with what the command line changes."""
-    from smolrecipes.recipe import Decoding
+    from smolrecipes.decoding import SAMPLED, Decoding
 
     stored = folder.parent / "recipe.json"
     found = _stored_decoding(stored) if stored.is_file() else Decoding()
-    changes = {"max_new_tokens": max_new_tokens or max(256, found.max_new_tokens)}
+    changes: dict[str, Any] = {"max_new_tokens": max_new_tokens or max(256, found.max_new_tokens)}
+    if temperature == 0:  # then the recipe's options of sampling have no meaning
+        changes |= {name: found.options()[name].default for name in SAMPLED}
     return found.replace(**changes) if temperature is None else found.replace(**changes, temperature=temperature)
 
 
@@ -137,6 +139,6 @@ def _stored_decoding(file: Path) -> Decoding:
     """Of recipe.json only this part: a model can be talked with when the plugins that trained it are gone."""
     import json
 
-    from smolrecipes.recipe import Decoding
+    from smolrecipes.decoding import Decoding
 
     return Decoding(**json.loads(file.read_text(encoding="utf-8"))["decoding"])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
-from smolrecipes.recipe import Decoding
 
 
 class Conversation:

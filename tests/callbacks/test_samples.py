@@ -9,8 +9,8 @@ import torch
 from transformers import Trainer
 
 from smolrecipes.callbacks.samples import Samples
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
-from smolrecipes.recipe import Decoding
 
 
 def lines(path):

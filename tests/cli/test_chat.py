@@ -11,7 +11,7 @@ import pytest
 
 from smolrecipes import generate
 from smolrecipes.cli.chat import _decoding, _printable
-from smolrecipes.recipe import Decoding
+from smolrecipes.decoding import Decoding
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     LlamaForCausalLM(LlamaConfig(vocab_size=len(letters), eos_token_id=0, pad_token_id=0, **sizes)).save_pretrained(
         folder
     )
-    (folder.parent / "recipe.json").write_text(json.dumps({"decoding": {"max_new_tokens": 300, "top_k": 5}}))
+    (folder.parent / "recipe.json").write_text(json.dumps({"decoding": {"max_new_tokens": 300, "repetition_penalty": 1.1}}))
     return folder
 
 
@@ -194,8 +194,11 @@ def test_a_model_cannot_steer_the_terminal() -> None:
 
 
 def test_the_run_s_own_decoding_is_taken(model: Path) -> None:
-    assert _decoding(model, None, None) == Decoding(max_new_tokens=300, top_k=5)
-    assert _decoding(model, 0.5, 9) == Decoding(max_new_tokens=9, top_k=5, temperature=0.5)
+    assert _decoding(model, None, None) == Decoding(max_new_tokens=300, repetition_penalty=1.1)
+    assert _decoding(model, 0.5, 9) == Decoding(max_new_tokens=9, repetition_penalty=1.1, temperature=0.5)
+    sampled = {"max_new_tokens": 300, "temperature": 1.0, "top_k": 5}
+    (model.parent / "recipe.json").write_text(json.dumps({"decoding": sampled}))
+    assert _decoding(model, 0, None) == Decoding(max_new_tokens=300)
     assert _decoding(model.parent, None, None).max_new_tokens == 256
 
 
