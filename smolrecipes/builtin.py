@@ -120,7 +120,7 @@ def smolrecipes_register_recipes() -> Iterable[str]:
     names = (
         *("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora"),
         *("pretrain_rtd_electra", "pretrain_plm_xlnet", "pretrain_span_t5", "pretrain_denoise_bart"),
-        *("translate_transformer", "translate_m2m100"),
+        *("translate_transformer", "translate_m2m100", "luke_entities"),
         *("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"),
     )
     return [f"smolrecipes.recipes.{name}" for name in names]

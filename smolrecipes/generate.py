@@ -34,12 +34,13 @@ def generate(
     text: bool = False,
     source: str = "",
     target: str = "",
+    special: bool = False,
 ) -> list[str]:
-    """The answer to each prompt: only the new text, without special tokens.
+    """The answer to each prompt: only the new text.
 
     A prompt is a list of messages, or a string: a user's message when the tokenizer has a chat template, otherwise
     (or with `text`) a text to continue; for an encoder-decoder the text that its encoder reads. source, target: their
-    languages, for a model that tells languages by tokens. Prompts are answered in batches; each answer is the one that the prompt would get alone.
+    languages, for a model that tells languages by tokens. special: control tokens are kept. Prompts are answered in batches; each answer is the one that the prompt would get alone.
     """
     decoding = decoding or Decoding()
     if model.config.is_encoder_decoder and not tokenizer.chat_template:
@@ -50,11 +51,11 @@ def generate(
     with untouched(model):
         helper = decoding.helper(model, tokenizer)
         for batch in _batches(model, encoded, decoding):
-            settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens), target)
-            ids, mask = _pad(batch, int(settings.pad_token_id), model)
-            written = model.generate(ids, attention_mask=mask, generation_config=settings, **helper)
+            how = settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens), target)
+            ids, mask = _pad(batch, int(how.pad_token_id), model)
+            written = model.generate(ids, attention_mask=mask, generation_config=how, **helper)
             start = 0 if model.config.is_encoder_decoder else ids.shape[1]
-            answers += tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
+            answers += tokenizer.batch_decode(written[:, start:], skip_special_tokens=not special)
     return answers
 
 
@@ -73,8 +74,8 @@ def stream(
         yield generate(model, tokenizer, [messages], decoding, tools=tools)[0]
         return
     batch = [_encode(tokenizer, messages, None, tools)]
-    settings = _settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
-    ids, mask = _pad(batch, int(settings.pad_token_id), model)
+    how = settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+    ids, mask = _pad(batch, int(how.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
     helper = decoding.helper(model, tokenizer)
     given_up, failures = threading.Event(), list[BaseException]()
@@ -86,7 +87,7 @@ def stream(
                 model.generate(
                     ids,
                     attention_mask=mask,
-                    generation_config=settings,
+                    generation_config=how,
                     streamer=pieces,
                     stopping_criteria=stop,
                     **helper,
@@ -209,7 +210,7 @@ def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
     return limit - longest
 
 
-def _settings(
+def settings(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: Decoding, new: int, target: str = ""
 ) -> GenerationConfig:
     """Every setting that decoding has, explicitly; with `untouched` there is no other source of them."""

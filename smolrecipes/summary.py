@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,8 +75,11 @@ def summarise(this: Run) -> None:
     say("", f"model     {this.model}")
     if this.adapter.exists():
         say(f"adapter   {this.adapter}")
-    if this.results["samples"]:
+    if this.recipe.objective.head == "causal":
         say(f"next      {_launcher()} chat {this.folder}")
+    elif this.results["samples"]:
+        texts = this.results["samples"][0][0].split(" | ")
+        say(f"next      {_launcher()} try {shlex.join([str(this.folder), *texts])}")
 
 
 def _cells(stage: Run) -> dict[str, str]:
@@ -122,16 +126,46 @@ def bases(part: Component) -> Iterator[Recipe]:
 
 
 def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> list[tuple[str, str]]:
-    """Held-out prompts and what the model makes of them; of one that it cannot be asked, why."""
+    """Held-out rows, what the model makes of them and what is right; of one that it cannot be asked, why."""
+    from smolrecipes.architectures.heads import head_of
+
+    rows = parts.validation_rows if parts.validation_rows is not None else parts.train_rows
+    if not model.config.architectures:  # so that its class tells the head, as it will when it is saved
+        model.config.architectures = [type(model).__name__]
+    head, rng = head_of(model.config), random.Random(parts.seed)
+    chosen = rng.sample(range(len(rows)), min(count, len(rows)))
+    if head == "causal":
+        return _continued(model, parts, decoding, rows, chosen)
+    return [pair for index in chosen for pair in _answered(model, parts, decoding, rows[index], head, rng)]
+
+
+def _answered(
+    model: Any, parts: Parts, decoding: Decoding, row: dict[str, Any], head: str, rng: random.Random
+) -> list[tuple[str, str]]:
+    """What the row asks a model with this head, and what it answers; nothing where it asks nothing."""
+    from smolrecipes.ask import ask
+    from smolrecipes.ask.rows import question
+
+    asked = question(row, head, parts.tokenizer, rng)
+    if asked is None:
+        return []
+    try:
+        said = ask(model, parts.tokenizer, asked.texts, decoding, 3, *asked.languages).text
+    except RecipeError as error:
+        said = f"(not asked: {error})"
+    return [
+        (" | ".join(_shown(text) for text in asked.texts), f"{', '.join(said.splitlines())}  [right: {asked.right}]")
+    ]
+
+
+def _continued(model: Any, parts: Parts, decoding: Decoding, rows: Dataset, chosen: list[int]) -> list[tuple[str, str]]:
+    """Held-out prompts, and how a decoder answers or goes on."""
     from jinja2 import TemplateError
 
     from smolrecipes.generate import generate
 
-    rows = parts.validation_rows if parts.validation_rows is not None else parts.train_rows
-    if not hasattr(model, "generate") or not model.can_generate():
-        return []
     found: list[tuple[str, str]] = []
-    for index in random.Random(parts.seed).sample(range(len(rows)), min(count, len(rows))):
+    for index in chosen:
         asked, tools = prompt(rows, index), rows[index].get("tools")
         said = asked
         if not parts.tokenizer.chat_template and not isinstance(asked, str):

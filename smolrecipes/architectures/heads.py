@@ -71,6 +71,25 @@ def offered(model_type: str, family: str) -> list[str]:
     ]
 
 
+def head_of(config: PreTrainedConfig) -> str:
+    """The head that a saved model has, by the class that its config names; RecipeError for a class that has none of ours."""
+    (saved,) = config.architectures or [""]
+    if config.model_type == "xlnet" and saved == class_name("xlnet", "causal"):
+        return "permutation"
+    if getattr(config, "problem_type", None) == "regression":
+        return "regression"
+    for name, head in HEADS.items():
+        if (
+            saved
+            and class_name(config.model_type, name) == saved
+            and config.model_type in (head.types or (config.model_type,))
+        ):
+            return name
+    raise RecipeError(
+        f"'{saved or config.model_type}' is no model with a head that can be asked (there are: {', '.join(HEADS)})"
+    )
+
+
 def reads_both_ways(config: PreTrainedConfig) -> bool:
     """Encoders and encoder-decoders whose causal class exists only for special uses: as it is built, a token sees later
     ones."""

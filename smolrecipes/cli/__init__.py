@@ -8,6 +8,7 @@ COMMANDS = {
     "list": "What is installed: components, recipes, plugins.",
     "new": "A recipe file to start from.",
     "plan": "Sizes for a new model by a budget of parameters, and why.",
+    "try": "Ask a trained model once: it fills, judges, tags, translates or continues.",
     "chat": "Talk with a trained model.",
     "tokens": "What a tokenizer makes of text, alone or beside another.",
 }

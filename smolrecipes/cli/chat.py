@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.cli.folder import decoding, model_folder, printable
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from smolrecipes.cli.conversation import Conversation
-    from smolrecipes.decoding import Decoding
 
 HELP = "/quit ends, /reset forgets the conversation, /system TEXT sets the system message"
 
@@ -30,13 +30,13 @@ def command(
     ] = None,
 ) -> None:
     """Talk with a trained model; answers are written as they come. Lines on standard input are answered one by one."""
-    folder = _model_folder(Path(model))
+    folder = model_folder(Path(model))
     _check_writes(folder)
-    decoding = _decoding(folder, temperature, max_new_tokens)
+    how = decoding(folder, 256, temperature=temperature, max_new_tokens=max_new_tokens)
     from smolrecipes.cli.conversation import Conversation
     from smolrecipes.console import say
 
-    talk = Conversation(folder, decoding, system)
+    talk = Conversation(folder, how, system)
     if not sys.stdin.isatty():
         for line in sys.stdin:
             if not _order(talk, line.strip()):
@@ -81,7 +81,7 @@ def _order(talk: Conversation, line: str) -> bool:
         print(f"there is no {word}; {HELP}")
     elif line:
         for piece in talk.answer(line):
-            print(_printable(piece), end="", flush=True)
+            print(printable(piece), end="", flush=True)
         print()
     return True
 
@@ -94,26 +94,6 @@ def _confirm(text: str) -> None:
         console().print(text, style="dim", markup=False)
 
 
-def _printable(text: str) -> str:
-    """Without what would steer the terminal: a barely trained model writes any byte."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
-
-
-def _model_folder(path: Path) -> Path:
-    """The folder with the model of a run, or the folder itself."""
-    from smolrecipes.named import run_at
-
-    for where in map(run_at, (path, Path("runs") / path)):
-        for folder in (where / "model", where):
-            if (folder / "config.json").is_file():
-                return folder
-        if where.is_dir():
-            raise RecipeError(f"{where}: there is no trained model in it; a finished run has a folder model/")
-    runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
-    hint = nearest(path.name, runs) or "; train one with 'smolrecipes run'"
-    raise RecipeError(f"{path}: there is no such run or folder{hint}")
-
-
 def _check_writes(folder: Path) -> None:
     """That the model writes text: transformers would give any other a head of random weights."""
     import json
@@ -121,24 +101,3 @@ def _check_writes(folder: Path) -> None:
     saved = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
     if saved[0].endswith("Classification"):
         raise RecipeError(f"{folder}: this model scores texts and writes none ({saved[0]}), so it does not chat")
-
-
-def _decoding(folder: Path, temperature: float | None, max_new_tokens: int | None) -> Decoding:
-    """The recipe's decoding where there is a recipe, with what the command line changes."""
-    from smolrecipes.decoding import SAMPLED, Decoding
-
-    stored = folder.parent / "recipe.json"
-    found = _stored_decoding(stored) if stored.is_file() else Decoding()
-    changes: dict[str, Any] = {"max_new_tokens": max_new_tokens or max(256, found.max_new_tokens)}
-    if temperature == 0:  # then the recipe's options of sampling have no meaning
-        changes |= {name: found.options()[name].default for name in SAMPLED}
-    return found.replace(**changes) if temperature is None else found.replace(**changes, temperature=temperature)
-
-
-def _stored_decoding(file: Path) -> Decoding:
-    """Of recipe.json only this part: a model can be talked with when the plugins that trained it are gone."""
-    import json
-
-    from smolrecipes.decoding import Decoding
-
-    return Decoding(**json.loads(file.read_text(encoding="utf-8"))["decoding"])

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
     from torch.nn import Module
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Self
 
-    from smolrecipes.kinds import Layout
+    from smolrecipes.kinds import Architecture, Layout
 
 
 class TokenClassification(Objective, name="token_classification"):
@@ -40,6 +40,10 @@ class TokenClassification(Objective, name="token_classification"):
     @property
     def classes(self) -> tuple[str, ...]:
         return self.labels or ()
+
+    def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Writes into the config which token of a word is asked: who uses the model needs it."""
+        model.config.tagged_at = self.at
 
     def prepare(
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int

@@ -57,20 +57,23 @@ def _places(starts: NDArray[Any], ends: NDArray[Any], begin: int, end: int) -> t
 
 
 def best(scores: Sequence[Tensor], batch: dict[str, Any], longest: int) -> dict[str, Tensor]:
-    """Of each window: the score of its likeliest answer, how good that is, and the score of there being none here.
+    """Of each window: the score of its likeliest answer, its characters, how good it is, and the score of none here.
 
     scores: of the first and of the last token, (labelled,) each.
     """
     from smolrecipes.objectives.answers import exact_match, overlap
 
-    made: dict[str, list[float]] = {name: [] for name in ("score", "exact", "f1", "none", "empty")}
+    made: dict[str, list[float]] = {name: [] for name in ("score", "exact", "f1", "none", "empty", "start", "stop")}
     rows = batch["rows"].cpu().numpy()
     sides = [side.detach().cpu().double().numpy() for side in scores]
     for index, window in enumerate(batch["windows"]):
         own = np.flatnonzero(rows == index)
         inside, none = (own[1:], own[:1]) if window["none_first"] else (own[:-1], own[-1:])
         begin, end, score = _likeliest(sides[0][inside], sides[1][inside], longest)
-        said = window["text"][window["starts"][begin] : window["ends"][end]]
+        start, stop = window["starts"][begin], window["ends"][end]
+        said = window["text"][start:stop]
+        made["start"].append(start)
+        made["stop"].append(stop)
         made["score"].append(score)
         made["exact"].append(exact_match(said, window["answers"]))
         made["f1"].append(overlap(said, window["answers"]))

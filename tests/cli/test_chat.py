@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smolrecipes import generate
-from smolrecipes.cli.chat import _decoding, _printable
+from smolrecipes.cli.folder import decoding, printable
 from smolrecipes.decoding import Decoding
 
 TEMPLATE = (
@@ -38,7 +38,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     LlamaForCausalLM(LlamaConfig(vocab_size=len(letters), eos_token_id=0, pad_token_id=0, **sizes)).save_pretrained(
         folder
     )
-    (folder.parent / "recipe.json").write_text(json.dumps({"decoding": {"max_new_tokens": 300, "repetition_penalty": 1.1}}))
+    (folder.parent / "recipe.json").write_text(
+        json.dumps({"decoding": {"max_new_tokens": 300, "repetition_penalty": 1.1}})
+    )
     return folder
 
 
@@ -73,7 +75,7 @@ def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pyt
         ["last"],
     ]
     assert asked[3][0] == {"role": "system", "content": "be brief"}
-    assert asked[1][1]["role"] == "assistant" and _printable(asked[1][1]["content"]) in done.out
+    assert asked[1][1]["role"] == "assistant" and printable(asked[1][1]["content"]) in done.out
 
 
 def test_an_unknown_order_is_not_sent_to_the_model(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
@@ -190,16 +192,18 @@ def test_a_model_that_scores_does_not_chat(cli: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_a_model_cannot_steer_the_terminal() -> None:
-    assert _printable("città\n\tè \x1b[2J\x05") == "città\n\tè \ufffd[2J\ufffd"
+    assert printable("città\n\tè \x1b[2J\x05") == "città\n\tè \ufffd[2J\ufffd"
 
 
 def test_the_run_s_own_decoding_is_taken(model: Path) -> None:
-    assert _decoding(model, None, None) == Decoding(max_new_tokens=300, repetition_penalty=1.1)
-    assert _decoding(model, 0.5, 9) == Decoding(max_new_tokens=9, repetition_penalty=1.1, temperature=0.5)
+    assert decoding(model, 256) == Decoding(max_new_tokens=300, repetition_penalty=1.1)
+    assert decoding(model, 256, temperature=0.5, max_new_tokens=9) == Decoding(
+        max_new_tokens=9, repetition_penalty=1.1, temperature=0.5
+    )
     sampled = {"max_new_tokens": 300, "temperature": 1.0, "top_k": 5}
     (model.parent / "recipe.json").write_text(json.dumps({"decoding": sampled}))
-    assert _decoding(model, 0, None) == Decoding(max_new_tokens=300)
-    assert _decoding(model.parent, None, None).max_new_tokens == 256
+    assert decoding(model, 256, temperature=0) == Decoding(max_new_tokens=300)
+    assert decoding(model.parent, 256).max_new_tokens == 256
 
 
 def test_runs_are_found_by_name_and_the_last_by_default(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:

@@ -1,0 +1,61 @@
+"""Models that write: they answer, continue, translate, or say what was in the holes of a text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.ask.ask import Answer
+from smolrecipes.errors import RecipeError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from smolrecipes.decoding import Decoding
+
+HOLE = re.compile(r"<extra_id_\d+>")
+
+
+def write(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    decoding: Decoding,
+    source: str = "",
+    target: str = "",
+) -> Answer:
+    """The answer of a chat model; a text that goes on; what an encoder-decoder makes of it, its holes filled."""
+    from smolrecipes.generate import generate
+
+    source, target = direction(model, tokenizer, source, target)
+    holes = HOLE.findall(text) if model.config.is_encoder_decoder else []
+    said = generate(model, tokenizer, [text], decoding, source=source, target=target, special=bool(holes))[0]
+    if holes:
+        said = _filled(text, said)
+    goes_on = not model.config.is_encoder_decoder and not tokenizer.chat_template
+    shown = text + said if goes_on else said.strip()
+    return Answer(shown, {"text": shown})
+
+
+def direction(model: Any, tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> tuple[str, str]:
+    """Both languages, of which, where there are two, one tells the other; RecipeError where one is missing, or useless."""
+    from smolrecipes.generate import languages
+
+    known = list(languages(tokenizer)) if model.config.is_encoder_decoder else []
+    if not known and (source or target):
+        raise RecipeError("this model knows no tokens of languages, so it has no use for --source and --target")
+    if not known:
+        return "", ""
+    if len(known) == 2 and bool(source) != bool(target):
+        other = next(one for one in known if one != (source or target))
+        return source or other, target or other
+    if not (source and target):
+        raise RecipeError(f"this model translates between {', '.join(known)}: say which with --source and --target")
+    return source, target
+
+
+def _filled(text: str, said: str) -> str:
+    """The text with each hole filled by what follows its sentinel; a hole that was not answered stays."""
+    sentinels, parts = HOLE.findall(said), HOLE.split(said)[1:]
+    answers = {one: part.partition("</s>")[0].strip() for one, part in zip(sentinels, parts)}
+    return HOLE.sub(lambda hole: answers.get(hole[0], hole[0]), text)
