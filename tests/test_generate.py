@@ -248,3 +248,81 @@ def test_what_forgets_its_padding_answers_alone():
     model, greedy = XLNetLMHeadModel(config).eval(), Decoding(temperature=0, max_new_tokens=6)
     together = generate(model, words(), PROMPTS, greedy)
     assert together == [generate(model, words(), [prompt], greedy)[0] for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("guess", [{"prompt_lookup": 3}, {"assistant": "small"}])
+def test_guessed_tokens_change_nothing(guess, tmp_path):
+    model, tokenizer = llama(), words()
+    if "assistant" in guess:
+        guess = {"assistant": str(tmp_path)}
+        llama(seed=1).save_pretrained(tmp_path)
+        tokenizer.save_pretrained(tmp_path)
+    plain = generate(model, tokenizer, PROMPTS, Decoding(max_new_tokens=12))
+    assert generate(model, tokenizer, PROMPTS, Decoding(max_new_tokens=12, **guess)) == plain
+    assert list(stream(model, tokenizer, PROMPTS[1], Decoding(max_new_tokens=12, **guess)))
+
+
+def test_an_assistant_with_other_tokens_is_refused(tmp_path):
+    other = words()
+    other.add_tokens(["another"])
+    other.save_pretrained(tmp_path)
+    llama(seed=1).save_pretrained(tmp_path)
+    with pytest.raises(RecipeError, match="the tokenizer of .* is not the model's"):
+        generate(llama(), words(), PROMPTS, Decoding(assistant=str(tmp_path)))
+
+
+def test_beams_find_likelier_texts_than_greed():
+    model, tokenizer = llama(), words()
+
+    def logp(prompt, answer):
+        ids = torch.tensor([tokenizer(f"{prompt} {answer}")["input_ids"]])
+        with torch.no_grad():
+            logps = model.eval()(ids).logits.log_softmax(-1)[0, :-1].gather(-1, ids[0, 1:, None]).squeeze(-1)
+        return float(logps[len(prompt.split()) - 1 :].sum())
+
+    greedy, wide = (
+        generate(model, tokenizer, PROMPTS, Decoding(max_new_tokens=6, beams=n, **more))
+        for n, more in ((1, {}), (8, {"length_penalty": 0.0}))
+    )
+    gains = [logp(p, b) - logp(p, a) for p, a, b in zip(PROMPTS, greedy, wide) if len(a.split()) == len(b.split()) == 6]
+    assert gains and min(gains) >= -1e-4 and max(gains) > 0.1
+    assert (
+        "".join(stream(model, tokenizer, PROMPTS[0], Decoding(max_new_tokens=6, beams=8, length_penalty=0.0)))
+        == wide[0]
+    )
+
+
+def test_no_run_of_tokens_is_written_twice():
+    (said,) = generate(llama(), words(), ["w1"], Decoding(max_new_tokens=25, no_repeat_ngram=2))
+    found = ["w1", *said.split()]
+    pairs = list(zip(found, found[1:]))
+    assert len(set(pairs)) == len(pairs) > 10
+
+
+@pytest.mark.parametrize(("options", "kept"), [({"top_k": 3}, 3), ({"min_p": 0.5}, None), ({"top_p": 0.3}, None), ({"typical_p": 0.3}, None)])  # fmt: skip
+def test_sampling_is_held_to_its_set(options, kept):
+    model, tokenizer = llama(), words()
+    with torch.no_grad():
+        shares = model.eval()(torch.tensor([tokenizer("w1")["input_ids"]])).logits[0, -1].softmax(-1)
+    seen = set()
+    original = tokenizer.batch_decode
+    tokenizer.batch_decode = lambda ids, **k: seen.update(ids.flatten().tolist()) or original(ids, **k)
+    generate(model, tokenizer, ["w1"] * 300, Decoding(temperature=1.0, max_new_tokens=1, **options))
+    expected = kept or int((shares >= 0.5 * shares.max()).sum()) if "min_p" in options or kept else None
+    assert len(seen) == expected if expected else 1 <= len(seen) < 35
+    assert len(seen) < int((shares > 1 / 300).sum())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"top_p": 0.9}, "top_p is for sampling, and temperature=0 does not"),
+        ({"min_p": 0.1}, "min_p is for sampling"),
+        ({"length_penalty": 2.0}, "length_penalty is for beam search"),
+        ({"beams": 2, "prompt_lookup": 2}, "give prompt_lookup or beams, not both"),
+        ({"assistant": "x", "prompt_lookup": 2}, "give prompt_lookup or assistant, not both"),
+    ],
+)
+def test_an_option_that_would_not_be_used_is_refused(options, said):
+    with pytest.raises(RecipeError, match=said):
+        Decoding(**options)

@@ -79,9 +79,11 @@ def head_of(config: PreTrainedConfig) -> str:
     if getattr(config, "problem_type", None) == "regression":
         return "regression"
     for name, head in HEADS.items():
+        if name == "causal" and reads_both_ways(config):  # XLM has one class for both
+            continue
         if (
             saved
-            and class_name(config.model_type, name) == saved
+            and saved == class_name(config.model_type, name)
             and config.model_type in (head.types or (config.model_type,))
         ):
             return name

@@ -51,11 +51,12 @@ def ask(
     top: int = 5,
     source: str = "",
     target: str = "",
+    plain: bool = False,
 ) -> Answer:
     """What the model answers, by its head.
 
     decoding: of a model that writes. top: how many words or classes are named. source, target: the languages of a model
-    that tells them by tokens. RecipeError where the texts are not what the head takes.
+    that tells them by tokens. plain: a text is continued, also where the tokenizer has a chat template. RecipeError where the texts are not what the head takes.
     """
     import torch
 
@@ -71,7 +72,7 @@ def ask(
     module, _, name = how.function.partition(".")
     function: Callable[..., Answer] = getattr(import_module(f"smolrecipes.ask.{module}"), name)
     if module == "write":
-        return function(model, tokenizer, texts[0], decoding or Decoding(), source, target)
+        return function(model, tokenizer, texts[0], decoding or Decoding(), source, target, plain)
     mode = model.training
     try:
         with torch.no_grad():

@@ -23,16 +23,19 @@ def write(
     decoding: Decoding,
     source: str = "",
     target: str = "",
+    plain: bool = False,
 ) -> Answer:
     """The answer of a chat model; a text that goes on; what an encoder-decoder makes of it, its holes filled."""
     from smolrecipes.generate import generate
 
     source, target = direction(model, tokenizer, source, target)
     holes = HOLE.findall(text) if model.config.is_encoder_decoder else []
-    said = generate(model, tokenizer, [text], decoding, source=source, target=target, special=bool(holes))[0]
+    said = generate(model, tokenizer, [text], decoding, source=source, target=target, special=bool(holes), text=plain)[
+        0
+    ]
     if holes:
         said = _filled(text, said)
-    goes_on = not model.config.is_encoder_decoder and not tokenizer.chat_template
+    goes_on = not model.config.is_encoder_decoder and (plain or not tokenizer.chat_template)
     shown = text + said if goes_on else said.strip()
     return Answer(shown, {"text": shown})
 

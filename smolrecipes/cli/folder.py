@@ -42,6 +42,21 @@ def decoding(folder: Path, least: int = 0, **asked: Any) -> Decoding:
     return found.replace(**changes)
 
 
+def learned_texts(folder: Path) -> bool:
+    """Whether a run's objective reads plain texts, so that its model continues them, whatever its tokenizer could do."""
+    import json
+
+    from smolrecipes.registry import registry
+
+    stored = folder.parent / "recipe.json"
+    if not stored.is_file():
+        return False
+    used = str(json.loads(stored.read_text(encoding="utf-8")).get("objective", {}).get("use", ""))
+    known = registry().names("objective")
+    objective: Any = registry().find("objective", name) if (name := used.removeprefix("objective:")) in known else None
+    return objective is not None and objective.rows[0] == "text"
+
+
 def _stored(file: Path) -> Decoding:
     """Of recipe.json only this part: a model can be asked when the plugins that trained it are gone."""
     import json

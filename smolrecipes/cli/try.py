@@ -31,22 +31,19 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="The answer, to be read by programs.")] = False,
 ) -> None:
     """Ask a trained model once: fill a [MASK], classify, tag, answer, choose, translate or continue, by its objective."""
-    from smolrecipes.cli.folder import decoding, model_folder
+    from smolrecipes.cli.folder import decoding, learned_texts, model_folder
 
-    if not texts and not neighbours:
-        raise RecipeError("try takes a text, or --neighbours WORD")
-    if attention and not texts:
-        raise RecipeError("--attention draws a text; give one")
-    if attention and Path(attention).suffix != ".svg":
-        raise RecipeError(f"--attention writes SVG, and '{attention}' does not end with .svg")
+    _check(texts or [], neighbours, attention)
     folder = model_folder(Path(model))
     writes = _changed(decoding(folder), options or [])
+    from smolrecipes.ask import ask
     from smolrecipes.ask.load import load
 
     found: dict[str, Any] = {}
     loaded = load(folder)
     if texts:
-        found |= _asked(loaded, texts, writes, top, source, target)
+        plain = learned_texts(folder)
+        found["answer"] = ask(*loaded, texts, writes, top, source=source, target=target, plain=plain)
     if neighbours:
         found |= _near(loaded, neighbours, max(top, 10))
     if attention:
@@ -54,12 +51,13 @@ def command(
     _print({name: value for name, (_, value) in found.items()}, [text for text, _ in found.values()], json)
 
 
-def _asked(
-    loaded: tuple[Any, Any], texts: list[str], writes: Decoding, top: int, source: str, target: str
-) -> dict[str, Any]:
-    from smolrecipes.ask import ask
-
-    return {"answer": ask(*loaded, texts, writes, top, source, target)}
+def _check(texts: list[str], neighbours: str, attention: str) -> None:
+    if not texts and not neighbours:
+        raise RecipeError("try takes a text, or --neighbours WORD")
+    if attention and not texts:
+        raise RecipeError("--attention draws a text; give one")
+    if attention and Path(attention).suffix != ".svg":
+        raise RecipeError(f"--attention writes SVG, and '{attention}' does not end with .svg")
 
 
 def _near(loaded: tuple[Any, Any], word: str, top: int) -> dict[str, Any]:
