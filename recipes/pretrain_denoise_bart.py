@@ -5,7 +5,7 @@ from smolrecipes import BART, Infilling, Recipe, Toy, Training, WordPiece
 recipe = Recipe(
     tokenizer=WordPiece(vocab_size=1000, specials="bart"),
     model=BART(layers=2, hidden=128, heads=4, max_length=64),
-    data=Toy("stories", rows=8000),
+    data=Toy("reviews"),
     objective=Infilling(documents="separate"),
-    training=Training(epochs=2, global_batch_size=32, learning_rate=2e-3, max_length=64),
+    training=Training(epochs=2, global_batch_size=32, optimizer="muon", learning_rate=5e-3, max_length=64),
 )

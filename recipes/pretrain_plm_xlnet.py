@@ -5,7 +5,7 @@ from smolrecipes import PLM, Recipe, Toy, Training, Unigram, XLNet
 recipe = Recipe(
     tokenizer=Unigram(vocab_size=1000, specials="xlnet"),
     model=XLNet(layers=3, hidden=128, heads=4, max_length=64),
-    data=Toy("stories", rows=6000),
-    objective=PLM(),
-    training=Training(steps=400, global_batch_size=16, learning_rate=3e-3, max_length=64),
+    data=Toy("reviews"),
+    objective=PLM(documents="separate"),
+    training=Training(steps=400, global_batch_size=16, optimizer="muon", learning_rate=5e-3, max_length=64),
 )

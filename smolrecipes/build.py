@@ -94,16 +94,20 @@ def check_type(objective: Objective, model_type: str) -> None:
 
 
 def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
-    """How batches are laid out; where the architecture packs, the model's attention is told to."""
+    """How batches are laid out; where the architecture packs, and a teacher's as well, their attention is told to."""
     from smolrecipes import attention
     from smolrecipes.architectures.sizes import first_position
     from smolrecipes.kinds import Layout
 
     assert isinstance(recipe.model, Architecture)
     plain = getattr(model, "get_base_model", lambda: model)()
-    packed = recipe.training.packing and recipe.objective.packs and recipe.model.packs(plain)
-    if packed:
-        plain.set_attn_implementation(attention.NAME)
+    read: dict[Any, Architecture] = {plain: recipe.model}
+    if taught_by := plain.__dict__.get("teacher"):
+        read[taught_by] = recipe.objective.teacher  # type: ignore[attr-defined]
+    exact = all(architecture.packs(made) for made, architecture in read.items())
+    packed = recipe.training.packing and recipe.objective.packs and exact
+    for made in read if packed else ():
+        made.set_attn_implementation(attention.NAME)
     start = getattr(plain.config, "decoder_start_token_id", None)
     return Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
 

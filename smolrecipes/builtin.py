@@ -119,7 +119,8 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 def smolrecipes_register_recipes() -> Iterable[str]:
     names = (
         *("pretrain_clm", "char_gpt", "char_llama", "compare_positions", "sft_chat", "dpo_lora", "orpo_lora"),
-        *("pretrain_rtd_electra", "pretrain_plm_xlnet", "pretrain_span_t5", "pretrain_denoise_bart"),
+        *("pretrain_mlm_bert", "distil_bert", "pretrain_longformer", "pretrain_rtd_electra", "pretrain_plm_xlnet"),
+        *("pretrain_span_t5", "pretrain_denoise_bart", "tlm_xlm"),
         *("translate_transformer", "translate_m2m100", "luke_entities"),
         *("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"),
     )

@@ -150,7 +150,9 @@ def _answered(
     if asked is None:
         return []
     try:
-        said = ask(model, parts.tokenizer, asked.texts, decoding, 3, *asked.languages).text
+        found = ask(model, parts.tokenizer, asked.texts, decoding, 3, *asked.languages)
+        repeats = {"masks", "tokens"} & found.data.keys()  # the text itself, before what is said of it
+        said = found.text.split("\n", 1)[-1] if repeats else found.text
     except RecipeError as error:
         said = f"(not asked: {error})"
     return [

@@ -81,6 +81,8 @@ def head_of(config: PreTrainedConfig) -> str:
     for name, head in HEADS.items():
         if name == "causal" and reads_both_ways(config):  # XLM has one class for both
             continue
+        if config.is_encoder_decoder and "encoder-decoder" not in head.families:  # and so has BART
+            continue
         if (
             saved
             and saved == class_name(config.model_type, name)

@@ -38,6 +38,8 @@ def question(row: dict[str, Any], head: str, tokenizer: PreTrainedTokenizerBase,
     if head == "seq2seq" and kind == "pair":
         return Question([row["source"]], row["target"], _languages(row, tokenizer))
     text = row.get("text") or row.get("source")
+    if text and head == "discriminator":
+        return _replaced(text, rng)
     return _hidden(text, head, tokenizer, rng) if text and head in MASKS else None
 
 
@@ -45,19 +47,36 @@ MASKS = ("masked", "pretraining", "entities", "permutation", "seq2seq")
 
 
 def _hidden(text: str, head: str, tokenizer: PreTrainedTokenizerBase, rng: Random) -> Question | None:
-    """The beginning of a text with a word left out."""
+    """The beginning of a text with a word left out, or three where a sentinel stands for several."""
     from smolrecipes.objectives.spans import sentinels
 
-    hole = tokenizer.mask_token
+    hole, size = tokenizer.mask_token, 1
     if head == "seq2seq" and (marks := sentinels(tokenizer)):
-        hole = tokenizer.decode([marks[0]])
+        hole, size = tokenizer.decode([marks[0]]), 3
+    text, words = _words(text)
+    if not hole or len(words) < size:
+        return None
+    first = rng.randrange(len(words) - size + 1)
+    start, end = words[first].start(), words[first + size - 1].end()
+    return Question([f"{text[:start]}{hole}{text[end:]}"], text[start:end])
+
+
+def _replaced(text: str, rng: Random) -> Question | None:
+    """The beginning of a text with another of its words in the place of one."""
+    text, words = _words(text)
+    if len({word[0] for word in words}) < 2:
+        return None
+    word, other = rng.sample(words, 2)
+    while word[0] == other[0]:
+        word, other = rng.sample(words, 2)
+    return Question([f"{text[: word.start()]}{other[0]}{text[word.end() :]}"], f"{other[0]} stands for {word[0]}")
+
+
+def _words(text: str) -> tuple[str, list[re.Match[str]]]:
+    """The beginning of a text, and its words of two letters and more."""
     border = re.search(r"\s", text[LONGEST:])
     text = " ".join(text[: LONGEST + border.start() if border else None].split())
-    words = [found for found in re.finditer(r"\w+", text) if len(found[0]) > 1]
-    if not hole or not words:
-        return None
-    word = rng.choice(words)
-    return Question([f"{text[: word.start()]}{hole}{text[word.end() :]}"], word[0])
+    return text, [found for found in re.finditer(r"\w+", text) if len(found[0]) > 1]
 
 
 def _tagged(row: dict[str, Any]) -> str:
