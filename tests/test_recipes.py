@@ -32,8 +32,9 @@ LIGHT = "import sys; sys.modules['torch'] = sys.modules['transformers'] = None; 
 def stages(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, Recipe]]:
     """A recipe and those it builds on, each with the option path that leads to it."""
     yield prefix, recipe
-    if isinstance(recipe.model, Trained):
-        yield from stages(recipe.model.recipe, f"{prefix}model.recipe.")
+    for path, part in (("model", recipe.model), ("objective.teacher", getattr(recipe.objective, "teacher", None))):
+        if isinstance(part, Trained):
+            yield from stages(part.recipe, f"{prefix}{path}.recipe.")
 
 
 def small(recipe: Recipe) -> Iterator[str]:
