@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from smolrecipes.conversation.cut import as_it_is, harmless
 from smolrecipes.conversation.tokens import opening, prompt_ids, turn_end
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 Messages: TypeAlias = list[dict[str, Any]]
-Prompt: TypeAlias = "str | Messages"
+Prompt: TypeAlias = "str | Messages | list[int]"
 BATCH = 16
 ALONE = ("xlnet",)
 """Model types that forget their padding when they write, so that each prompt is answered by itself."""
@@ -38,7 +38,7 @@ def generate(
 ) -> list[str]:
     """The answer to each prompt: only the new text.
 
-    A prompt is a list of messages, or a string: a user's message when the tokenizer has a chat template, otherwise
+    A prompt is a list of messages, token ids as they are, or a string: a user's message when the tokenizer has a chat template, otherwise
     (or with `text`) a text to continue; for an encoder-decoder the text that its encoder reads. source, target: their
     languages, for a model that tells languages by tokens. special: control tokens are kept. Prompts are answered in batches; each answer is the one that the prompt would get alone.
     """
@@ -141,9 +141,11 @@ def _encode(
     tools: list[dict[str, Any]] | None,
     text: bool = False,
 ) -> list[int]:
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], int):
+        return prompt
     if text or not tokenizer.chat_template:
         return _encode_text(tokenizer, prompt, system or tools, text)
-    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(cast("Messages", prompt))
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
     return prompt_ids(messages, tokenizer, tools)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from smolrecipes.decoding import Decoding
 
+MIDDLE = "<|fim_middle|>"
+"""Where a decoder that has learned it writes between a beginning and an end."""
 HOLE = re.compile(r"<extra_id_\d+>")
 
 
@@ -29,6 +31,8 @@ def write(
     from smolrecipes.generate import generate
 
     source, target = direction(model, tokenizer, source, target)
+    if not model.config.is_encoder_decoder and MIDDLE in text:
+        return _between(model, tokenizer, text, decoding)
     holes = HOLE.findall(text) if model.config.is_encoder_decoder else []
     said = generate(model, tokenizer, [text], decoding, source=source, target=target, special=bool(holes), text=plain)[
         0
@@ -38,6 +42,18 @@ def write(
     goes_on = not model.config.is_encoder_decoder and (plain or not tokenizer.chat_template)
     shown = text + said if goes_on else said.strip()
     return Answer(shown, {"text": shown})
+
+
+def _between(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, decoding: Decoding) -> Answer:
+    """The text with what goes in its middle, asked as fill-in-the-middle was learned."""
+    from smolrecipes.generate import generate
+    from smolrecipes.objectives.fim import marks
+
+    prefix, suffix, middle = marks(tokenizer)
+    begin, _, end = text.partition(MIDDLE)
+    ids = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] for part in (begin, end)]
+    (said,) = generate(model, tokenizer, [[prefix, *ids[0], suffix, *ids[1], middle]], decoding)
+    return Answer(f"{begin}{said}{end}", {"text": f"{begin}{said}{end}", "middle": said})
 
 
 def direction(model: Any, tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> tuple[str, str]:

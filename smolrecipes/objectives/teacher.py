@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.objectives.forward import Reached, before_head, unwrap
+from smolrecipes.objectives.forward import Reached, before_head, head_is_plain, unwrap
 from smolrecipes.objectives.losses import divergence
 from smolrecipes.objectives.vocabulary import CHUNK
 
@@ -50,6 +50,12 @@ def attach(
             "tokenizer, and the teacher's is taken"
         )
     built = teacher.build(tokenizer, head).eval().requires_grad_(False)
+    for one in (built, model):
+        if not head_is_plain(one):
+            raise RecipeError(
+                f"{type(one).__name__} changes its logits after the head, and distillation compares what its head gives; take "
+                "another model"
+            )
     if start:
         start_from(model, built)
     model.__dict__["teacher"] = built
