@@ -73,7 +73,9 @@ def batch(built: Any, head: str) -> dict[str, Tensor]:
     """Two texts, of which the second is shorter, and what the head learns from them."""
     draw = torch.Generator().manual_seed(7)
     ids = torch.randint(5, VOCABULARY, (2, LENGTH), generator=draw)
-    ids[0, -1], ids[1, -4], ids[1, -3:] = 2, 2, 0
+    end = built.config.eos_token_id or 2  # by which T5 finds the place of its answer
+    ids[ids == end] = 5
+    ids[0, -1], ids[1, -4], ids[1, -3:] = end, end, 0
     found = {"input_ids": ids, "attention_mask": ids.ne(0).long()}
     labels = ids.masked_fill(ids == 0, -100)
     if head in ("sequence-classification", "regression"):

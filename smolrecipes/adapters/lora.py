@@ -78,11 +78,20 @@ def linear_layers(model: PreTrainedModel) -> Iterator[tuple[str, Module]]:
     from torch.nn import Linear
     from transformers.pytorch_utils import Conv1D
 
-    # What lies beside the body is the head: lm_head, score, classifier; a model with a bare body has none.
-    body = f"{model.base_model_prefix}." if model.base_model is not model else ""
+    body = tuple(f"{name}." for name in _body(model))
     for name, layer in model.named_modules():
         if isinstance(layer, (Linear, Conv1D)) and layer is not model.get_output_embeddings() and name.startswith(body):
             yield name, layer
+
+
+def _body(model: PreTrainedModel) -> list[str]:
+    """The names of the modules that the head lies beside: lm_head, score, classifier. A model without one of the name that
+    transformers gives it (T5's for questions) is all body, but for linear layers of its own."""
+    from torch.nn import Linear
+
+    if model.base_model is not model:
+        return [model.base_model_prefix]
+    return [name for name, part in model.named_children() if not isinstance(part, Linear)]
 
 
 def task_head(model: PreTrainedModel) -> list[str]:
@@ -93,7 +102,7 @@ def task_head(model: PreTrainedModel) -> list[str]:
     return [
         name
         for name, part in model.named_children()
-        if name != model.base_model_prefix and next(part.parameters(), None) is not None
+        if name not in _body(model) and next(part.parameters(), None) is not None
     ]
 
 
