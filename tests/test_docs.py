@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from pairs import OBJECTIVES, PAIRS
 
 import smolrecipes
 from smolrecipes import Causal, Recipe, hookspecs, run
@@ -127,8 +128,8 @@ def test_a_command_is_understood(
     with pytest.raises(SystemExit) as ended:
         main()
     said = capfd.readouterr()
-    if arguments[0] == "chat":
-        assert said.err.startswith("error: runs/last: there is no such run")
+    if arguments[0] in ("chat", "try"):
+        assert re.match(r"error: runs/[\w-]+: there is no such run", said.err)
         return
     assert (ended.value.code, said.err) == (0, "")
     if arguments[0] in ("show", "list", "new", "plan", "tokens"):
@@ -155,6 +156,33 @@ def test_the_table_of_architectures_is_theirs() -> None:
     page = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
     found = "\n".join(line for line in page.splitlines() if line.startswith("|"))
     assert found == table(), f"the table should be:\n\n{table()}"
+
+
+def objectives() -> str:
+    """The objectives of docs/objectives.md, as they say of themselves what they are."""
+    lines = ["| objective | fits | rows | packs | measures | what it is |", "|---|---|---|---|---|---|"]
+    for one in OBJECTIVES:
+        fits, rows = ", ".join(one.types or one.families), ", ".join(one.rows)
+        packs, measures = "yes" if one.packs else "no", (*one.metrics, "")[0].replace("_", " ")
+        what = " ".join(str(one.__doc__).split("\n\n")[0].split())
+        lines.append(f"| `{one.__name__}` | {fits} | {rows} | {packs} | {measures} | {what} |")
+    return "\n".join(lines)
+
+
+def pairs() -> str:
+    """Which objective fits which architecture: the matrix that tests/full/test_objectives.py trains."""
+    kinds = list(dict.fromkeys(type(pair.model) for pair in PAIRS))
+    lines = ["| architecture | trains with |", "|---|---|"]
+    for kind in kinds:
+        fitting = dict.fromkeys(pair.objective for pair in PAIRS if type(pair.model) is kind)
+        lines.append(f"| `{kind.__name__}` | {', '.join(one.name for one in OBJECTIVES if one in fitting)} |")
+    return "\n".join(lines)
+
+
+def test_the_tables_of_objectives_are_theirs() -> None:
+    page = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
+    for expected in (objectives(), pairs()):
+        assert f"\n\n{expected}\n\n" in page, f"there should be:\n\n{expected}"
 
 
 def test_every_hook_is_described_with_its_signature() -> None:
