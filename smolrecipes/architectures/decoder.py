@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from smolrecipes.architectures.count import block
 from smolrecipes.architectures.scratch import Scratch
-from smolrecipes.architectures.special import ids
+from smolrecipes.architectures.special import fix, ids
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Ge, Lt
@@ -61,7 +61,8 @@ class Decoder(Scratch, name="decoder"):
         model = super().build(tokenizer, head, labels)
         with torch.no_grad():
             if self.positions in ("sinusoidal", "none"):
-                table = model.base_model.wpe.weight.requires_grad_(False)
+                fix(model, "wpe")
+                table = model.base_model.wpe.weight
                 # as large as the embeddings that they are added to
                 table.copy_(sines(*table.shape) * self.std if self.positions == "sinusoidal" else torch.zeros(()))
             if self.positions == "alibi":  # its embeddings enter as small as the others', not at a deviation of 1

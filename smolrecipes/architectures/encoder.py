@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from smolrecipes.architectures.count import block, prediction
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import OFFSET
-from smolrecipes.architectures.special import ends, special
+from smolrecipes.architectures.special import ends, fix, special
 from smolrecipes.limits import Ge, Lt
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Encoder(Scratch):
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         model = super().build(tokenizer, head, labels)
         if getattr(self, "positions", "learned") == "sinusoidal":  # transformers fills the table and would train it
-            for name, weight in model.named_parameters():
-                weight.requires_grad_("position_embeddings" not in name)
+            fix(model, "position_embeddings")
         return model
 
     def parameters(self, vocabulary: int) -> int:

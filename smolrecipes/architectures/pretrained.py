@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes import hub
+from smolrecipes.architectures.special import fix
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Architecture, Tokenizer
@@ -65,6 +66,7 @@ class Pretrained(Architecture):
         other = {key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]}  # of another task's head
         _check_weights(self.path, model, head, sorted({*report["missing_keys"], *other}))
         widen(model, tokenizer)
+        fix(model, getattr(config, "fixed", ""))
         built: PreTrainedModel = model
         return built
 

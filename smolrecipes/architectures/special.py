@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from smolrecipes.architectures.scratch import Scratch
     from smolrecipes.tokenizers.specials import Family
@@ -28,6 +28,14 @@ def special(tokenizer: PreTrainedTokenizerBase, asked: Scratch) -> dict[str, Any
             f"train one with tokenizer.specials={asked.specials}"
         )
     return found
+
+
+def fix(model: PreTrainedModel, part: str) -> None:
+    """Leaves the weights of `part` out of training, a table of sines, say; the config remembers it for whoever trains on."""
+    if part:
+        model.config.fixed = part
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(weight.requires_grad and not (part and part in name))
 
 
 def ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +21,13 @@ from smolrecipes import (
     Bytes,
     Causal,
     DeBERTaV3,
+    Decoder,
     DistilBERT,
     Gemma3,
     Llama,
     Longformer,
     ModernBERT,
+    Pretrained,
     Qwen3,
     RecipeError,
     RoBERTa,
@@ -205,6 +208,15 @@ def test_windows_and_positions_are_where_they_were_asked_for(words: Any) -> None
     stretched: Any = Llama(**SIZES, rope_scaling="linear", rope_factor=4.0).build(words())
     plain: Any = Llama(**SIZES).build(words())
     torch.testing.assert_close(stretched.model.rotary_emb.inv_freq, plain.model.rotary_emb.inv_freq / 4)
+
+
+@pytest.mark.parametrize("kind", [DistilBERT, XLM, Decoder])
+def test_sines_are_not_trained_after_reloading_either(kind: Any, words: Any, tmp_path: Path) -> None:
+    made = kind(**SIZES, positions="sinusoidal").build(words(), "causal" if kind is Decoder else "masked")
+    made.save_pretrained(tmp_path)
+    again = Pretrained(str(tmp_path)).build(words(), "causal" if kind is Decoder else "masked")
+    fixed = [name for name, weight in again.named_parameters() if not weight.requires_grad]
+    assert fixed == [name for name, weight in made.named_parameters() if not weight.requires_grad] and len(fixed) == 1
 
 
 @pytest.mark.parametrize("kind", [DistilBERT, XLM])
