@@ -123,7 +123,7 @@ def test_the_recipes_it_derives_from_are_known() -> None:
         ("recipes/orpo_lora.py", r"there is no such file; did you mean 'orpo_lora'\?"),
         (
             "orpo_lra",
-            r"^no recipe named 'orpo_lra'; did you mean 'orpo_lora'\? \(installed: char_gpt, char_llama, compare_positions, dpo_lora,",
+            r"^no recipe named 'orpo_lra'; did you mean 'orpo_lora'\? \(installed: char_gpt, char_llama, compare_positions, ",
         ),
         ("gone/", r"^no recipe named 'gone/'"),
         ("gone.json", r"^gone\.json: there is no such stored recipe"),
