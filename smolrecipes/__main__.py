@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -13,6 +14,7 @@ from typing import Any
 
 from smolrecipes.cli import COMMANDS, REPORT
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.launch import LAUNCHED
 
 OTHERS_WAIT = 3.0
 """Seconds that other ranks wait before they speak: when rank 0 fails too, the launcher has ended them by then."""
@@ -106,13 +108,28 @@ def _check_spelling(word: str) -> None:
 def _tell(error: RecipeError) -> None:
     """The sentence, once: from rank 0, or from another rank that fails alone; a launching `run` says it itself."""
     rank = os.environ.get("RANK", "0")
+    if rank != "0" and not error.code:
+        return  # every rank stops in good order, and rank 0 says it
     if rank != "0":
         time.sleep(OTHERS_WAIT)
     sentence = f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}"
+    if not error.code:
+        sentence = f"{error}; {_again()}"
     if REPORT in os.environ:
         _report(Path(os.environ[REPORT]), error.code, sentence)
     else:
         print(sentence, file=sys.stderr, flush=True)
+
+
+def _again() -> str:
+    """How to go on from a checkpoint."""
+    processes = os.environ.get("SMOLRECIPES_PROCESSES")
+    if LAUNCHED and not processes:
+        return "to go on, give the same command again"
+    from smolrecipes.summary import launcher
+
+    words = [word for word in sys.argv[1:] if word != "--fresh"]
+    return f"to go on: {launcher()} {shlex.join([*words, *(['--processes', processes] if processes else [])])}"
 
 
 def _report(file: Path, code: int, sentence: str) -> None:

@@ -17,6 +17,12 @@ class TrainingStopped(RecipeError):
     code = 1
 
 
+class Stopped(RecipeError):
+    """Training that was asked to stop and did, with a checkpoint to go on from; no mistake, so the exit code is 0."""
+
+    code = 0
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'beta'?` for the known name nearest to `word`, in whichever case, or nothing when none is near."""
     import difflib

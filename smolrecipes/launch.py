@@ -67,7 +67,9 @@ def device_options(device: str) -> dict[str, Any]:
 
 BY_ACCELERATE = os.environ.get("ACCELERATE_MIXED_PRECISION", "")
 """The precision that `accelerate launch` was asked for, empty without it; the recipe's arguments set the variable later on."""
-LAUNCHED = {"bf16": "bfloat16", "fp16": "float16"}
+LAUNCHED = "RANK" in os.environ or bool(BY_ACCELERATE)
+"""Whether a launcher started this process: it passes signals on, and its end is ours."""
+_PRECISIONS = {"bf16": "bfloat16", "fp16": "float16"}
 """What accelerate's --mixed_precision calls the precisions."""
 
 
@@ -78,7 +80,7 @@ def precision_options(precision: str, cuda: bool) -> dict[str, bool | None]:
     """
     import torch
 
-    asked = LAUNCHED.get(BY_ACCELERATE)
+    asked = _PRECISIONS.get(BY_ACCELERATE)
     if precision == "auto":
         precision = asked or ("bfloat16" if cuda and torch.cuda.is_bf16_supported(False) else "float32")
     elif asked and asked != precision:
@@ -127,6 +129,17 @@ def agreed(value: Any) -> Any:
     answer = [value]
     broadcast_object_list(answer)
     return answer[0]
+
+
+def everyones(mine: Any) -> list[Any]:
+    """What every rank has to say, on every rank."""
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return [mine]
+    found: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, mine)
+    return found
 
 
 def first_only(act: Callable[[], None]) -> None:

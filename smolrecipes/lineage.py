@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
+from smolrecipes.files import write_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,7 +39,7 @@ def write(file: Path, recipe: Recipe, command: str) -> None:
     """The lineage of a run that begins or goes on; what it began with stays."""
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     kept = {"tokenizer": before["tokenizer"]} if "tokenizer" in before else {}
-    file.write_text(json.dumps({**lineage(recipe, command), **kept}, indent=2), encoding="utf-8")
+    write_text(file, json.dumps({**lineage(recipe, command), **kept}, indent=2))
 
 
 def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: bool) -> None:
@@ -61,4 +62,4 @@ def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: boo
             f"{file.parent}: the tokenizer learned now is not the one that this run began with (tokenizers "
             f"{then['tokenizers']} then, {now['tokenizers']} now): --fresh starts over"
         )
-    file.write_text(json.dumps({**found, "tokenizer": then}, indent=2), encoding="utf-8")
+    write_text(file, json.dumps({**found, "tokenizer": then}, indent=2))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
+from smolrecipes.files import write_text
 from smolrecipes.kinds import Evaluator
 from smolrecipes.launch import agreed, first_only
 from smolrecipes.lock import alone
@@ -62,9 +63,7 @@ class Run:
 
     def finish(self, results: dict[str, Any]) -> None:
         """Writes the results, whole or not at all: they say that the run is finished."""
-        partial = self.folder / "results.json.partial"
-        partial.write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
-        partial.replace(self.folder / "results.json")
+        write_text(self.folder / "results.json", json.dumps(results, indent=2, ensure_ascii=False))
 
 
 def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, command: str = "") -> Run:
@@ -190,7 +189,7 @@ def _open(this: Run, command: str) -> None:
 
     try:
         this.folder.mkdir(parents=True, exist_ok=True)
-        (this.folder / "recipe.json").write_text(dumps(this.recipe), encoding="utf-8")
+        write_text(this.folder / "recipe.json", dumps(this.recipe))
         write(this.lineage, this.recipe, command)
     except OSError as error:
         raise RecipeError(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first, say
-from smolrecipes.launch import first_only
+from smolrecipes.errors import Stopped
+from smolrecipes.launch import agreed, first_only
 
 if TYPE_CHECKING:
     from smolrecipes.assemble import Assembly
@@ -17,25 +18,51 @@ if TYPE_CHECKING:
 
 def train(this: Run, assembly: Assembly) -> None:
     """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
-    from transformers.trainer_utils import get_last_checkpoint
-
+    from smolrecipes.checkpoints import secure
     from smolrecipes.lineage import check_tokenizer
 
     trainer, started = assembly.trainer, time.monotonic()
-    checkpoints = Path(str(trainer.args.output_dir))
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
+    secure(trainer)
+    last = _last(trainer)
     first_only(lambda: check_tokenizer(this.lineage, assembly.parts.tokenizer, resumes=bool(last)))
     held_out = trainer.eval_dataset is not None
     trainer.args.eval_on_start = held_out and not last
-    if last:
-        say(f"  resumes from {last}")
     if this.recipe.training.rehearse:
         _rehearse(trainer)
-    trainer.train(resume_from_checkpoint=last)
+    _train(this, trainer, last)
     before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
     seconds = round(time.monotonic() - started, 1)
     _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
+
+
+def _last(trainer: Any) -> str | None:
+    """The checkpoint to go on from; says which were passed over, and why."""
+    from smolrecipes.checkpoints import newest, processes
+
+    last, passed = agreed(newest(Path(str(trainer.args.output_dir))) if is_first() else None)
+    for each in passed:
+        say(f"  passes over {each}")
+    if passed and not last:
+        say("  no checkpoint is whole: it starts again from the first step")
+    if last:
+        then, now = agreed(processes(last) if is_first() else 0), trainer.args.world_size
+        more = f"; it was saved by {then} processes and goes on with {now}, so dropout draws other numbers"
+        say(f"  resumes from {last}{more if then != now else ''}")
+    return str(last) if last else None
+
+
+def _train(this: Run, trainer: Any, last: str | None) -> None:
+    """Trains; a signal ends it after a step, with a checkpoint."""
+    from smolrecipes.interrupt import Interrupt, noted
+
+    interrupt = Interrupt()
+    trainer.add_callback(interrupt)
+    with noted(interrupt):
+        trainer.train(resume_from_checkpoint=last)
+    steps, of = trainer.state.global_step, trainer.state.max_steps
+    if interrupt.reason and steps < of:
+        raise Stopped(f"{this.folder}: stopped ({interrupt.reason}) after step {steps:,} of {of:,}, and saved")
 
 
 def _rehearse(trainer: Any) -> None:

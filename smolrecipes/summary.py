@@ -76,10 +76,10 @@ def summarise(this: Run) -> None:
     if this.adapter.exists():
         say(f"adapter   {this.adapter}")
     if this.recipe.objective.head == "causal":
-        say(f"next      {_launcher()} chat {this.folder}")
+        say(f"next      {launcher()} chat {this.folder}")
     elif this.results["samples"]:
         texts = this.results["samples"][0][0].split(" | ")
-        say(f"next      {_launcher()} try {shlex.join([str(this.folder), *texts])}")
+        say(f"next      {launcher()} try {shlex.join([str(this.folder), *texts])}")
 
 
 def _cells(stage: Run) -> dict[str, str]:
@@ -215,5 +215,5 @@ def _bytes(count: int) -> str:
     return f"{count / 1e6:,.2f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
 
 
-def _launcher() -> str:
+def launcher() -> str:
     return "smolrecipes" if Path(sys.argv[0]).name == "smolrecipes" else "python -m smolrecipes"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import TrainingStopped
 from smolrecipes.kinds import Callback
+from smolrecipes.launch import everyones
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,17 +117,6 @@ def _anywhere(bad: Tensor) -> bool:
     return bool(bad)
 
 
-def _everyones(mine: tuple[list[str], list[str]]) -> list[tuple[list[str], list[str]]]:
-    """What every process has to say; all of them are here, by `_anywhere`."""
-    import torch.distributed as dist
-
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return [mine]
-    all_of_them: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(all_of_them, mine)
-    return all_of_them
-
-
 def _check_reached(watch: _Watch) -> None:
     """Names what should train and got no gradient in the first step."""
     idle = [name for name in watch.trained if name not in (watch.reached or ())]
@@ -145,7 +135,7 @@ def _check_reached(watch: _Watch) -> None:
 def _told(step: int, watch: _Watch, norms: list[tuple[str, Tensor]], loader: Any) -> str:
     """The sentence: step, tensors, rows, what to do."""
     mine = [name for name, norm in norms if not math.isfinite(float(norm))]
-    told = _everyones((mine, list(getattr(loader, "seen", ()))))
+    told = everyones((mine, list(getattr(loader, "seen", ()))))
     bad = list(dict.fromkeys(name for names, _ in told for name in names))
     rows = _rows(dict.fromkeys(row for _, origins in told for row in origins))
     weights = [name for name, weight in watch.trained.items() if not bool(weight.detach().isfinite().all())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,12 +25,10 @@ def launch(processes: int, arguments: list[str]) -> int:
         environment = {**os.environ, REPORT: str(report), "SMOLRECIPES_PROCESSES": str(processes)}
         process = subprocess.Popen(_command(processes, arguments), env=environment, stderr=subprocess.PIPE)
         assert process.stderr
-        try:
-            _pass_on(process.stderr, report)
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.wait()
-            return 130
+        for number in (signal.SIGINT, signal.SIGTERM):  # the launcher hands it to the workers, which save
+            signal.signal(number, lambda *_: process.terminate())
+        _pass_on(process.stderr, report)
+        code = process.wait()
         if not report.exists():
             return code
         mistake = json.loads(report.read_text(encoding="utf-8"))

@@ -1,0 +1,39 @@
+"""Files that are whole or not there: written aside, flushed, renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+CHUNK = 1 << 20
+"""Bytes that are read at a time."""
+
+
+def write_text(file: Path, text: str) -> None:
+    """Puts a text into a file, so that a kill or a power cut leaves the old one or the new one and never a part."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    flush(partial)
+    partial.replace(file)
+    flush(file.parent)
+
+
+def flush(path: Path) -> None:
+    """Onto the disk; a folder too, so that the names in it survive a power cut (Windows has no such thing)."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file."""
+    found = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            found.update(chunk)
+    return found.hexdigest()

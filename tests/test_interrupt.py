@@ -1,0 +1,102 @@
+"""Real signals to real processes: a run saves, stops, says how to go on, and ends with 0; a second signal ends it at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from smolrecipes.checkpoints import newest, step
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
+
+RECIPE = """
+from smolrecipes import *
+recipe = Recipe(
+    tokenizer=ByteBPE(vocab_size=280), model=Llama(layers=1, hidden=32, heads=2), data=Toy("stories", rows=24),
+    objective=CLM(), validation=4, title="long",
+    training=Training(steps=100_000, global_batch_size=4, max_length=32, log_every=5, save_every=10, rehearse=False),
+)
+"""
+SMOLRECIPES = (sys.executable, "-m", "smolrecipes")
+ACCELERATE = (
+    sys.executable, "-m", "accelerate.commands.launch", "--num_machines", "1", "--mixed_precision", "no",
+    "--dynamo_backend", "no", "-m", "smolrecipes",
+)  # fmt: skip
+
+
+def started(folder: Path, words: Sequence[str]) -> subprocess.Popen[str]:
+    """The command, once it has taken some steps; what it prints goes to a file that can be read meanwhile."""
+    (folder / "long.py").write_text(RECIPE, encoding="utf-8")
+    said = folder / "said.txt"
+    with said.open("w", encoding="utf-8") as stream:
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            env={**os.environ, "COLUMNS": "300"},
+        )
+    for _ in range(600):
+        if "step 15/" in said.read_text(encoding="utf-8"):
+            return process
+        assert process.poll() is None, said.read_text(encoding="utf-8")
+        time.sleep(0.1)
+    raise AssertionError(said.read_text(encoding="utf-8"))
+
+
+def stopped(folder: Path, reason: str) -> str:
+    """The last line, which must say how the run ended; its newest checkpoint is of that step."""
+    for _ in range(300):  # a worker may outlive its launcher
+        lines = (folder / "said.txt").read_text(encoding="utf-8").strip().splitlines()
+        found = [line for line in lines if line.startswith("runs/long-")]
+        if found and "stopped (" in found[-1]:
+            break
+        time.sleep(0.1)
+    said = re.search(rf"stopped \({reason}\) after step (\d+) of 100,000, and saved; (.*)", found[-1])
+    assert said, lines
+    (checkpoints,) = folder.glob("runs/long-*/checkpoints")
+    last, passed = newest(checkpoints)
+    assert last and step(last) == int(said[1]) and not passed
+    return said[2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_once_it_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    process = started(tmp_path, [*SMOLRECIPES, "run", "long.py", "training.learning_rate=0.01"])
+    process.send_signal(number)
+    assert process.wait(60) == 0
+    assert stopped(tmp_path, number.name) == "to go on: python -m smolrecipes run long.py training.learning_rate=0.01"
+
+
+def test_twice_it_ends_at_once(tmp_path: Path) -> None:
+    process = started(tmp_path, [*SMOLRECIPES, "run", "long.py"])
+    process.send_signal(signal.SIGSTOP)  # so that both wait for it
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+
+
+def test_several_processes_stop_together(tmp_path: Path) -> None:
+    process = started(tmp_path, [*SMOLRECIPES, "run", "long.py", "--processes", "2"])
+    os.killpg(
+        process.pid, signal.SIGINT
+    )  # as a terminal does: launcher and workers get it, and the launcher passes it on
+    assert process.wait(60) == 0
+    assert stopped(tmp_path, "SIGINT").endswith("--processes 2")
+
+
+def test_workers_save_when_their_launcher_has_died(tmp_path: Path) -> None:
+    process = started(tmp_path, [*ACCELERATE, "run", "long.py"])
+    process.kill()
+    process.wait(60)
+    assert stopped(tmp_path, "the launcher has died") == "to go on, give the same command again"
