@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import re
 import sys
 from abc import ABCMeta
 from pathlib import Path
@@ -247,7 +248,8 @@ def _sentence(error: Any, value: Any) -> str:
     """pydantic's first complaint that says most, in our words: `should be greater than 0, not -1`."""
     first = error.errors()[0]
     where = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
-    message = first["msg"].replace("Input should be", "should be").replace("an instance of", "a")
+    message = first["msg"].replace("Input should be", "should be")
+    message = re.sub(r"an instance of (?=[AEIO])", "an ", message).replace("an instance of", "a")
     shown = repr(first["input"] if where else value)
     return f"{where} {message}, not {shown if len(shown) < 80 else shown[:77] + '...'}".strip()
 

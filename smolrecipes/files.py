@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -32,6 +31,8 @@ def flush(path: Path) -> None:
 
 def digest(file: Path) -> str:
     """The SHA-256 of a file."""
+    import hashlib
+
     found = hashlib.sha256()
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK):

@@ -24,7 +24,7 @@ def special(tokenizer: PreTrainedTokenizerBase, asked: Scratch) -> dict[str, Any
     needed = SPECIALS[cast("Family", asked.specials)].roles
     if missing := [role for role in roles if role in needed and found[role] is None]:
         raise RecipeError(
-            f"{type(asked).__name__}: the tokenizer has no {' and no '.join(missing)} token, which this model needs; "
+            f"{type(asked).__name__}: the tokenizer has no {', no '.join(missing)} token, which this model needs; "
             f"train one with tokenizer.specials={asked.specials}"
         )
     return found

@@ -63,8 +63,9 @@ def _check(texts: list[str], neighbours: str, attention: str) -> None:
 def _near(loaded: tuple[Any, Any], word: str, top: int) -> dict[str, Any]:
     from smolrecipes.ask.neighbours import neighbours
 
-    found = neighbours(*loaded, word, top)
-    return {"neighbours": (f"{word}: " + ", ".join(f"{name} {near:.2f}" for name, near in found), dict(found))}
+    found, pieces = neighbours(*loaded, word, top), loaded[1].tokenize(word)
+    mean = f" (the mean of {' '.join(pieces)})" if len(pieces) > 1 else ""
+    return {"neighbours": (f"{word}{mean}: " + ", ".join(f"{name} {near:.2f}" for name, near in found), dict(found))}
 
 
 def _drawn(loaded: tuple[Any, Any], text: str, source: str, target: str, file: Path) -> dict[str, Any]:

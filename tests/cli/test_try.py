@@ -37,7 +37,7 @@ def test_a_mask_is_filled_and_attention_drawn(cli: Any, runs: dict[str, Path], t
     assert done.code == 0 and done.err == ""
     filled, shares, near, drawing = done.out.splitlines()
     assert filled.startswith("The red") and shares.count("%") == 2
-    assert near.startswith("red: ") and drawing == f"attention  {drawn}"
+    assert near.startswith("red (the mean of r ##ed): ") and drawing == f"attention  {drawn}"
     assert drawn.read_text(encoding="utf-8").startswith("<svg")
     found = json.loads(cli("try", str(runs["mask"]), "The red [MASK] .", "--json").out)
     assert found["answer"]["text"] == filled and len(found["answer"]["masks"][0]) == 5
