@@ -128,6 +128,7 @@ def _make(this: Run, runs: Path, command: str) -> None:
     """Trains what a run builds on, then the run; one that fails before its first step leaves no folder behind."""
     from smolrecipes.assemble import assemble
     from smolrecipes.build import check_fit
+    from smolrecipes.check.check import examine
     from smolrecipes.stage import train
     from smolrecipes.summary import bases, begin
 
@@ -143,6 +144,8 @@ def _make(this: Run, runs: Path, command: str) -> None:
         _join(recipe)
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
+        examined = assembly
+        first_only(lambda: examine(recipe, examined))
         train(this, assembly)
     except BaseException:
         if new and is_first() and not (assembly and assembly.trainer.state.global_step):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Train a recipe, and what it builds on.",
+    "check": "What would go wrong with a recipe, before anything is trained.",
     "show": "A recipe with where each value came from, or how two differ.",
     "list": "What is installed: components, recipes, plugins.",
     "new": "A recipe file to start from.",
