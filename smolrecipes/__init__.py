@@ -34,13 +34,15 @@ from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress
 from smolrecipes.callbacks.samples import Samples
 from smolrecipes.callbacks.throughput import Throughput
+from smolrecipes.callbacks.watch import Watch
+from smolrecipes.check import Finding, check
 from smolrecipes.component import Component, option
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
 from smolrecipes.data.toy import Toy
 from smolrecipes.decoding import Decoding
-from smolrecipes.errors import RecipeError, TrainingStopped
+from smolrecipes.errors import RecipeError, Stopped, TrainingStopped
 from smolrecipes.hookspecs import hookimpl
 from smolrecipes.kinds import (
     Adapter,
@@ -82,6 +84,7 @@ from smolrecipes.objectives.span_corruption import SpanCorruption
 from smolrecipes.objectives.tlm import TLM
 from smolrecipes.objectives.token_classification import TokenClassification
 from smolrecipes.objectives.translation import Translation
+from smolrecipes.prove import prove
 from smolrecipes.recipe import Recipe, Training
 from smolrecipes.run import Run, run
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -161,10 +164,15 @@ __all__ = [
     "WordPiece",
     "Words",
     "__version__",
+    "check",
     "hookimpl",
     "load_recipe",
     "option",
+    "prove",
     "run",
+    "Finding",
+    "Stopped",
+    "Watch",
     "ALBERT",
     "BERT",
     "ELECTRA",

@@ -41,6 +41,7 @@ REFUSED = {
     "load_best_model_at_end": "the run keeps the last weights",
     "deepspeed": "launch with accelerate launch --use_deepspeed --zero_stage 2",
     "fsdp": "launch DDP or DeepSpeed ZeRO-2",
+    **dict.fromkeys(("hub_token", "push_to_hub_token"), "recipes are stored: set HF_TOKEN in the environment"),
 }
 """Fields of TrainingArguments that nothing here would read, or that the recipe decides, and what to do instead."""
 

@@ -134,13 +134,15 @@ def some_texts(rows: Dataset) -> list[str]:
 
 
 def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
-    """Throughput, progress, metrics and the guard, unless the recipe brings its own, and the recipe's."""
+    """Throughput, progress, metrics, the guard and the watch, unless the recipe brings its own, and the recipe's."""
     from smolrecipes.callbacks.guard import Guard
     from smolrecipes.callbacks.metrics import Metrics
     from smolrecipes.callbacks.progress import Progress
     from smolrecipes.callbacks.throughput import Throughput
+    from smolrecipes.callbacks.watch import Watch
 
-    always: list[Callback] = [Throughput(), Progress(), Metrics(path=str(folder / "metrics.jsonl")), Guard()]
+    metrics = Metrics(path=str(folder / "metrics.jsonl"))
+    always: list[Callback] = [Throughput(), Progress(), metrics, Guard(), Watch()]
     missing = [one for one in always if not any(isinstance(own, type(one)) for own in recipe.callbacks)]
     found = [*missing, *recipe.callbacks]
     return sorted(found, key=lambda one: not isinstance(one, Throughput))  # it adds to the logs that the others read

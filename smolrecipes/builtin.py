@@ -37,6 +37,7 @@ from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress
 from smolrecipes.callbacks.samples import Samples
 from smolrecipes.callbacks.throughput import Throughput
+from smolrecipes.callbacks.watch import Watch
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
@@ -112,7 +113,7 @@ def smolrecipes_register_adapters() -> Iterable[type[Adapter]]:
 
 @hookimpl
 def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
-    return [Guard, Metrics, Progress, Samples, Throughput]
+    return [Guard, Metrics, Progress, Samples, Throughput, Watch]
 
 
 @hookimpl

@@ -16,10 +16,7 @@ def join(device: str = "auto") -> Any:
 
     DeepSpeed started without a launcher's environment looks for MPI; a group of one process is made instead.
     """
-    import logging
-
-    # which peft imports where it is installed, and which misses a kernel on some CPUs that nothing here uses
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    hush()
     import datasets
     import torch
     from accelerate import PartialState
@@ -50,6 +47,13 @@ def join(device: str = "auto") -> Any:
             f"{asked} processes were asked for, but {state.num_processes} joined: launch them with --multi_gpu"
         )
     return state
+
+
+def hush() -> None:
+    """bitsandbytes, which peft imports where it is installed, misses a kernel on some CPUs that nothing here uses."""
+    import logging
+
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def device_options(device: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import write_text
+from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -27,7 +28,7 @@ def lineage(recipe: Recipe, command: str) -> dict[str, Any]:
     return {
         "fingerprint": recipe.fingerprint(),
         "parts": {name: part.fingerprint() for name, part in recipe.children()},
-        "command": command or " ".join(sys.argv),
+        "command": hidden(command or " ".join(sys.argv)),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -35,9 +36,23 @@ def lineage(recipe: Recipe, command: str) -> dict[str, Any]:
     }
 
 
+def read(file: Path) -> dict[str, Any]:
+    """A stored lineage, or RecipeError for one that is damaged."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and "fingerprint" in found:
+            return found
+    except (OSError, ValueError):
+        pass
+    raise RecipeError(
+        f"{file} is damaged, so nobody knows what was trained in {file.parent}; move that folder away, or train with --runs "
+        "in another one"
+    )
+
+
 def write(file: Path, recipe: Recipe, command: str) -> None:
     """The lineage of a run that begins or goes on; what it began with stays."""
-    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    before = read(file) if file.exists() else {}
     kept = {"tokenizer": before["tokenizer"]} if "tokenizer" in before else {}
     write_text(file, json.dumps({**lineage(recipe, command), **kept}, indent=2))
 
@@ -51,7 +66,7 @@ def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: boo
 
     if not tokenizer.is_fast:  # one without a Rust side is never learned, and its text names the folder that it is from
         return
-    found = json.loads(file.read_text(encoding="utf-8"))
+    found = read(file)
     now = {
         "sha256": hashlib.sha256(tokenizer_text(tokenizer).encode()).hexdigest(),
         "tokenizers": version("tokenizers"),

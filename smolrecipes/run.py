@@ -58,7 +58,13 @@ class Run:
     @property
     def results(self) -> dict[str, Any]:
         """What came of it: `before` and `after` held-out numbers, samples, sizes."""
-        found: dict[str, Any] = json.loads((self.folder / "results.json").read_text(encoding="utf-8"))
+        file = self.folder / "results.json"
+        try:
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise RecipeError(
+                f"{file} is damaged; remove it, and the run ends anew from its newest checkpoint"
+            ) from None
         return found
 
     def finish(self, results: dict[str, Any]) -> None:
@@ -101,9 +107,11 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
 
 def place(recipe: Recipe, runs: Path) -> Run:
     """Where a recipe's run lies, found by its fingerprint; else `<runs>/<title>-<8 digits of the fingerprint>`."""
+    from smolrecipes import lineage
+
     fingerprint = recipe.fingerprint()
     for found in sorted(runs.glob(f"*-{fingerprint[:8]}/lineage.json")):
-        if json.loads(found.read_text(encoding="utf-8"))["fingerprint"] == fingerprint:
+        if lineage.read(found)["fingerprint"] == fingerprint:
             return Run(found.parent, recipe)
     return Run(runs / f"{recipe.title or recipe.objective.name}-{fingerprint[:8]}", recipe)
 
@@ -187,11 +195,14 @@ def _bases(part: Part, runs: Path, command: str) -> Part:
 
 def _open(this: Run, command: str) -> None:
     """Makes the run directory with the resolved recipe and the lineage, before anything is trained."""
+    from smolrecipes.changes import changes
     from smolrecipes.lineage import write
     from smolrecipes.serialize import dumps
 
     try:
         this.folder.mkdir(parents=True, exist_ok=True)
+        if not (this.folder / "recipe.json").exists() and (said := changes(this.recipe, this.folder)):
+            say(said)
         write_text(this.folder / "recipe.json", dumps(this.recipe))
         write(this.lineage, this.recipe, command)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
 from smolrecipes.tally import Answers, Tally, precise
 from smolrecipes.weights import count_weights
+
+log = logging.getLogger(__name__)
 
 
 class RecipeTrainer(Trainer):  # type: ignore[misc]
@@ -79,7 +82,11 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             *sums, tokens = self.accelerator.reduce(mine).tolist()
             counts = dict(zip(counts, sums))
         self.state.num_input_tokens_seen += int(tokens)
-        self.callback_handler.train_dataloader.seen = [origin for batch in batches for origin in batch["origins"]]
+        rows = [origin for batch in batches for origin in batch["origins"]]
+        self.callback_handler.train_dataloader.seen = rows
+        if counts and not any(counts.values()):
+            some = ", ".join(rows[:8])
+            log.warning("step %d: nothing in the batch is learned; its rows: %s", self.state.global_step + 1, some)
         return batches, counts
 
     def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> Any:

@@ -132,7 +132,7 @@ def test_a_command_is_understood(
         assert re.match(r"error: runs/[\w-]+: there is no such run", said.err)
         return
     assert (ended.value.code, said.err) == (0, "")
-    if arguments[0] in ("show", "list", "new", "plan", "tokens"):
+    if arguments[0] in ("show", "list", "new", "plan", "tokens", "check", "prove"):
         assert said.out and not asked
         return
     recipe, *changes = [word for word in arguments if word != "run" and not word.startswith("-")]
@@ -209,3 +209,20 @@ def test_the_objective_of_the_page_on_plugins_trains(tmp_path: Path) -> None:
     assert found[0]["after"]["loss"] < found[0]["before"]["loss"] - 0.1
     assert found[1]["after"] == pytest.approx(found[0]["after"], rel=1e-3)
     assert {"brier", "nll", "probability"} <= found[0]["after"].keys()
+
+
+def test_every_finding_is_listed_with_an_example() -> None:
+    from smolrecipes.check.finding import CODES
+
+    text = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([\w-]+)` \| (error|warning) \| (.+?) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert [(code, level, why, mend) for code, level, _, why, mend in listed] == [(c, *k) for c, k in CODES.items()]
+    assert all(len(example) > 10 for _, _, example, _, _ in listed)
+
+
+def test_every_known_mistake_has_the_test_that_is_named() -> None:
+    text = (ROOT / "docs" / "mistakes.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| \d+ \|.*\| `(test_\w+)` \|$", text, re.MULTILINE)
+    there = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) >= 40
+    assert [name for name in named if f"def {name}(" not in there] == []

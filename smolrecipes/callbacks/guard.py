@@ -62,7 +62,8 @@ class Guard(Callback):
         if getattr(kwargs.get("optimizer"), "scaler", None) is not None and watch.overflows < SCALED_STEPS:
             return
         self._release()
-        raise TrainingStopped(_told(state.global_step + 1, watch, norms, kwargs.get("train_dataloader")))
+        told = _told(state.global_step + 1, watch, norms, kwargs.get("train_dataloader"))
+        raise TrainingStopped(told + _whole(args, state))
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         for name, what in (("loss", "the loss"), ("eval_loss", "the held-out loss")):
@@ -70,7 +71,8 @@ class Guard(Callback):
             if value is not None and not math.isfinite(value):
                 self._release()
                 rows = _rows(getattr(kwargs.get("train_dataloader"), "seen", ())) if name == "loss" else ""
-                raise TrainingStopped(f"step {state.global_step}: {what} is {float(value)}{rows}; {_advice(rows)}")
+                said = f"step {state.global_step}: {what} is {float(value)}{rows}; {_advice(rows)}"
+                raise TrainingStopped(said + _whole(args, state))
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -151,6 +153,16 @@ def _told(step: int, watch: _Watch, norms: list[tuple[str, Tensor]], loader: Any
     stepped = "DeepSpeed may have taken this step: go on from the last checkpoint"
     kept = "the weights are as before this step" if watch.held() else stepped
     return f"step {step}: {what}{often}{rows}; {kept}. {_advice(rows)}"
+
+
+def _whole(args: TrainingArguments, state: TrainerState) -> str:
+    """The newest checkpoint that verifies, where there is one."""
+    from pathlib import Path
+
+    from smolrecipes.checkpoints import newest
+
+    last = newest(Path(str(args.output_dir)))[0] if state.global_step else None
+    return f"; the newest whole checkpoint is {last}" if last else ""
 
 
 def _rows(seen: Iterable[str]) -> str:

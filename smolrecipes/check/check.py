@@ -23,7 +23,7 @@ TOLD = ("labels-none", "labels-cut", "labels-control")
 """What a run has said by then, with the counts over all rows."""
 
 
-def check(what: Any) -> list[Finding]:
+def findings(what: Any) -> list[Finding]:
     """All findings about a recipe, or about any transformers or TRL Trainer; nothing is trained.
 
     A recipe's model is built too, as it is before the recipes that it builds on are trained; `light` builds none.

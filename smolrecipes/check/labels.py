@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.check.finding import Finding, places
+from smolrecipes.objectives.labels import IGNORE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from smolrecipes.check.subject import Subject
 
-IGNORE = -100
 CUT = 0.05
 """The share of rows cut from which on it is said."""
 UNKNOWN = 0.01

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from smolrecipes.check.finding import Finding, places
-from smolrecipes.check.labels import IGNORE
 from smolrecipes.check.model import disk, model, precision
+from smolrecipes.objectives.labels import IGNORE
 
 BATCHES = 4
 """Batches that are looked at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 COMMANDS = {
     "run": "Train a recipe, and what it builds on.",
     "check": "What would go wrong with a recipe, before anything is trained.",
+    "prove": "That accumulation, packing, processes and resuming change nothing, on your own recipe.",
     "show": "A recipe with where each value came from, or how two differ.",
     "list": "What is installed: components, recipes, plugins.",
     "new": "A recipe file to start from.",

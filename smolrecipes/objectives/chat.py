@@ -8,7 +8,7 @@ from smolrecipes.conversation.cut import control_tokens, harmless, harmless_tool
 from smolrecipes.conversation.render import REMEDY, Message, render
 from smolrecipes.conversation.tokens import opening, rendered_ids
 from smolrecipes.errors import RecipeError
-from smolrecipes.objectives.losses import IGNORE
+from smolrecipes.objectives.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -110,7 +110,7 @@ class EntityMLM(MLM, name="entity_mlm"):
         """Hides tokens and, always by the mask, a share of the known entities, one at least: `entity_labels`."""
         import numpy as np
 
-        from smolrecipes.objectives.losses import IGNORE
+        from smolrecipes.objectives.labels import IGNORE
 
         hidden = self.hidden(np.asarray(example["input_ids"]), None, rng, tokenizer)
         entities = np.asarray(example["entity_ids"], dtype=np.int64)
@@ -129,8 +129,8 @@ class EntityMLM(MLM, name="entity_mlm"):
         import numpy as np
         import torch
 
+        from smolrecipes.objectives.labels import IGNORE
         from smolrecipes.objectives.layout import padded
-        from smolrecipes.objectives.losses import IGNORE
 
         most = max(1, *(len(e["entity_ids"]) for e in examples))
         longest = max((stop - start for e in examples for start, stop in _bounds(e)), default=1)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from smolrecipes.objectives.losses import IGNORE
+from smolrecipes.objectives.labels import IGNORE
 
 
 def liger_fits(device: str, weight: Tensor, bias: Tensor | None) -> bool:

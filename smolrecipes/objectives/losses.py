@@ -8,9 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = -100
-"""The label of a position that is not learned."""
-
 
 def sequence_sums(logps: Tensor, rows: Tensor, count: int) -> Tensor:
     """The sum of each sequence's values. logps: (n,); rows: (n,) int64, the sequence of each. Returns (count,)."""

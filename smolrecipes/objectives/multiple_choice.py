@@ -43,7 +43,7 @@ class MultipleChoice(Objective, name="multiple_choice"):
         import torch
 
         from smolrecipes.objectives.framed import between
-        from smolrecipes.objectives.losses import IGNORE
+        from smolrecipes.objectives.labels import IGNORE
 
         sequences, groups = [], []
         for group, example in enumerate(examples):

@@ -77,8 +77,8 @@ class PairwiseObjective(Objective):
         """
         import torch
 
+        from smolrecipes.objectives.labels import IGNORE
         from smolrecipes.objectives.layout import Sequence
-        from smolrecipes.objectives.losses import IGNORE
 
         sequences, answer, tokens = [], [], []
         for side in ("chosen", "rejected"):

@@ -49,7 +49,7 @@ class RTD(MLM, name="rtd"):
         """Hides tokens, and draws for each hidden one the number between 0 and 1 by which the generator chooses."""
         import numpy as np
 
-        from smolrecipes.objectives.losses import IGNORE
+        from smolrecipes.objectives.labels import IGNORE
         from smolrecipes.objectives.masking import ordinary
 
         made = super().draw(example, rng, tokenizer)

@@ -32,7 +32,7 @@ class SFT(Objective, name="sft"):
         """Ids and labels, cut at `max_length` tokens; None when no label is left."""
         from smolrecipes.conversation.cut import spelling
         from smolrecipes.objectives.chat import encode
-        from smolrecipes.objectives.losses import IGNORE
+        from smolrecipes.objectives.labels import IGNORE
 
         ids, labels = encode(row["messages"], tokenizer, row["tools"], self.learn)
         kept = labels[:max_length]

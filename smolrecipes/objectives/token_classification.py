@@ -53,7 +53,7 @@ class TokenClassification(Objective, name="token_classification"):
 
         from smolrecipes.objectives.classes import number
         from smolrecipes.objectives.framed import frame, with_offsets
-        from smolrecipes.objectives.losses import IGNORE
+        from smolrecipes.objectives.labels import IGNORE
 
         around, text = frame(tokenizer, 1), " ".join(row["tokens"])
         ids, starts, ends = with_offsets(text, tokenizer)

@@ -63,7 +63,7 @@ class WholeText(Objective):
         """The texts, and `target`, (rows,)."""
         import torch
 
-        from smolrecipes.objectives.losses import IGNORE
+        from smolrecipes.objectives.labels import IGNORE
 
         unlabelled = [[IGNORE] * len(e["input_ids"]) for e in examples]
         sequences = [

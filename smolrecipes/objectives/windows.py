@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smolrecipes.objectives.losses import IGNORE
+from smolrecipes.objectives.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,7 +21,7 @@ import torch
 
 from smolrecipes import CLM, MLM, ByteBPE, Files, Llama, ModernBERT, Recipe, Training
 from smolrecipes.objectives.forward import token_nll
-from smolrecipes.objectives.losses import IGNORE
+from smolrecipes.objectives.labels import IGNORE
 
 APART = 7
 """One token in so many is hidden at a time."""

@@ -15,6 +15,7 @@ from smolrecipes import (
     ByteBPE,
     Classification,
     Files,
+    Finding,
     Llama,
     LoRA,
     Recipe,
@@ -22,9 +23,9 @@ from smolrecipes import (
     Toy,
     Training,
     WordPiece,
+    check,
     run,
 )
-from smolrecipes.check import Finding, check
 from smolrecipes.check.check import light
 from smolrecipes.check.finding import CODES, stop
 from smolrecipes.check.shadow import shadowed

@@ -11,8 +11,7 @@ from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
-from smolrecipes import ByteBPE, Llama, Toy
-from smolrecipes.check import check
+from smolrecipes import ByteBPE, Llama, Toy, check
 
 TOKENIZER = ByteBPE(Toy("stories", rows=40), vocab_size=300).build(None)
 

@@ -14,7 +14,7 @@ from smolrecipes import BERT, LUKE, EntityMLM, Files, Recipe, RecipeError, Toy, 
 from smolrecipes.data.rows import each, make
 from smolrecipes.kinds import Layout
 from smolrecipes.objectives.entities import MASK, UNKNOWN
-from smolrecipes.objectives.losses import IGNORE
+from smolrecipes.objectives.labels import IGNORE
 
 ROWS = Toy("atlas", rows=60).load()
 

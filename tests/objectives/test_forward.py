@@ -10,8 +10,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from smolrecipes.kinds import Layout
 from smolrecipes.objectives.forward import token_logps
+from smolrecipes.objectives.labels import IGNORE
 from smolrecipes.objectives.layout import Sequence
-from smolrecipes.objectives.losses import IGNORE
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50, "pad_token_id": 0}
 MODELS = {

@@ -32,7 +32,7 @@ from smolrecipes import (
     run,
 )
 from smolrecipes.batches import Batches, Drawn
-from smolrecipes.objectives.losses import IGNORE
+from smolrecipes.objectives.labels import IGNORE
 from smolrecipes.objectives.masking import hide, ordinary, some_tokens, some_words
 from smolrecipes.run import ready
 

@@ -1,0 +1,114 @@
+"""Says what looks wrong and stops nothing: a loss that jumps, held-out numbers worse than none, frozen weights that move."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Annotated, Any
+
+from smolrecipes.component import option
+from smolrecipes.kinds import Callback
+from smolrecipes.limits import Gt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+WINDOW = 20
+"""Logged losses that the next one is compared with."""
+FEW = 5
+"""Of them that there must be at least."""
+LEAST = 0.05
+"""A jump by less than this share of the loss is none, however quiet it was before."""
+
+
+@dataclass
+class _Seen:
+    """What one training has shown so far."""
+
+    losses: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    rows: list[str] = field(default_factory=list)
+    """Of the steps since the last log."""
+    since: int = 0
+    first: float | None = None
+    """The held-out loss before the first step."""
+    frozen: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Watch(Callback):
+    """Marks loss spikes with the rows of their steps; says when the held-out loss is no better than before training,
+    and when weights changed that should not have."""
+
+    spread: Annotated[float, Gt(0)] = option(default=6.0, affects_weights=False)
+    """Standard deviations above the last losses that make a spike."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        named = kwargs["model"].named_parameters()
+        frozen = {name: _print(weight) for name, weight in named if not weight.requires_grad}
+        self.__dict__["_seen"] = _Seen(since=state.global_step, frozen=frozen)  # no option: outside the fields
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._now().rows += getattr(kwargs.get("train_dataloader"), "seen", ())
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        seen, loss = self._now(), kwargs["logs"].get("loss")
+        if loss is None or state.global_step == seen.since:
+            return
+        if len(seen.losses) >= FEW and state.global_step > args.warmup_steps:
+            mean, spread = fmean(seen.losses), pstdev(seen.losses)
+            if loss > mean + max(self.spread * spread, LEAST * abs(mean)) and state.is_world_process_zero:
+                _say(_spike(state.global_step, seen, loss, mean))
+        seen.losses.append(loss)
+        seen.rows, seen.since = [], state.global_step
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        seen, loss = self._now(), kwargs.get("metrics", {}).get("eval_loss")
+        if loss is None:
+            return
+        if seen.first is None and state.global_step == 0:
+            seen.first = loss
+        elif seen.first is not None and loss > seen.first and state.global_step > args.warmup_steps:
+            worse = (
+                "step %d: the held-out loss is %.4f, and was %.4f before anything was learned; a lower learning rate?"
+            )
+            if state.is_world_process_zero:
+                _say(worse % (state.global_step, loss, seen.first))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        named = dict(kwargs["model"].named_parameters())
+        moved = [
+            name for name, was in self._now().frozen.items() if name in named and not was.equal(_print(named[name]))
+        ]
+        if moved and state.is_world_process_zero:
+            _say(f"{len(moved)} frozen weights have changed: {', '.join(moved[:4])}")
+
+    def _now(self) -> _Seen:
+        found: _Seen = self.__dict__.setdefault("_seen", _Seen())
+        return found
+
+
+def _say(sentence: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning("%s", sentence)
+
+
+def _print(weight: Any) -> Tensor:
+    """A fingerprint of a tensor: its norm and its sum."""
+    import torch
+
+    wide = weight.detach()
+    wide = wide.float() if wide.is_floating_point() else wide.to(torch.int64)
+    return torch.stack([wide.float().norm(), wide.sum().float()])
+
+
+def _spike(step: int, seen: _Seen, loss: float, mean: float) -> str:
+    which = f"step {step}" if step == seen.since + 1 else f"steps {seen.since + 1} to {step}"
+    more = f" and {len(seen.rows) - 8:,} more" if len(seen.rows) > 8 else ""
+    rows = f"; their rows: {', '.join(seen.rows[:8])}{more}" if seen.rows else ""
+    return f"{which}: the loss jumped to {loss:.4f} from about {mean:.4f}{rows}"

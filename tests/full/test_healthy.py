@@ -1,0 +1,46 @@
+"""Healthy work passes: 220 pairs of a recipe and data, of which at most one may have an error, and it would be a false one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smolrecipes import Files, Recipe, Toy
+from smolrecipes.check.check import light
+from smolrecipes.load import load_recipe
+from smolrecipes.registry import registry
+
+VARIANTS = 10
+NAMES = sorted(registry().recipes())
+ERRORS: list[str] = []
+
+
+def variant(recipe: Recipe, number: int, folder: Path) -> Recipe:
+    """The recipe on other rows: more or fewer, of another seed, in one language, or from a file."""
+    assert isinstance(recipe.data, Toy)
+    rows, seed = (150, 300, 600, 900, 1_500)[number % 5], number
+    data = recipe.data.replace(rows=rows, seed=seed)
+    if number == 7 and len(data.languages) > 1 and "translations" not in data.task:
+        data = data.replace(languages=("it",))
+    recipe = recipe.replace(data=data, validation=0.1)
+    if number < 8:
+        return recipe
+    file = folder / "rows.jsonl"
+    with file.open("w", encoding="utf-8") as stream:
+        for row in data.load():
+            stream.write(json.dumps({k: v for k, v in row.items() if k != "origin"}, ensure_ascii=False) + "\n")
+    return recipe.replace(data=Files(str(file)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_false_error(name: str, tmp_path: Path) -> None:
+    for number in range(VARIANTS):
+        found = light(variant(load_recipe(name), number, tmp_path))[0]
+        ERRORS.extend(f"{name} {number}: {one.code}: {one.sentence}" for one in found if one.level == "error")
+    assert len(ERRORS) <= 1, ERRORS
+
+
+def test_there_were_enough() -> None:
+    assert len(NAMES) * VARIANTS >= 200
