@@ -36,6 +36,7 @@ def started(folder: Path, words: Sequence[str]) -> subprocess.Popen[str]:
     """The command, once it has taken some steps; what it prints goes to a file that can be read meanwhile."""
     (folder / "long.py").write_text(RECIPE, encoding="utf-8")
     said = folder / "said.txt"
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE")}
     with said.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
             words,
@@ -43,7 +44,7 @@ def started(folder: Path, words: Sequence[str]) -> subprocess.Popen[str]:
             stdout=stream,
             stderr=stream,
             start_new_session=True,
-            env={**os.environ, "COLUMNS": "300"},
+            env={**plain, "COLUMNS": "300"},
         )
     for _ in range(600):
         if "step 15/" in said.read_text(encoding="utf-8"):

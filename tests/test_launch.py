@@ -15,7 +15,7 @@ from smolrecipes import launch as processes
 RECIPE = """
 from smolrecipes import CLM, DPO, ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, Toy, Trained, Training
 
-short = Training(steps=3, global_batch_size=6, micro_batch_size=2, max_length=64, log_every=1, learning_rate=1e-2)
+short = Training(steps=3, global_batch_size=6, micro_batch_size=2, max_length=128, log_every=1, learning_rate=1e-2)
 base = Recipe(
     tokenizer=ByteBPE(vocab_size=300),
     model=Llama(layers=1, hidden=32, heads=2),

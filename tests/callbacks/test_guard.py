@@ -112,8 +112,9 @@ def test_a_weight_that_is_not_finite_is_named(make_trainer):
         trainer.train()
 
 
-def test_the_logged_loss_is_checked_too():
-    say = lambda **logs: Guard().on_log(None, SimpleNamespace(global_step=7), None, logs=logs)  # noqa: E731
+def test_the_logged_loss_is_checked_too(tmp_path):
+    args = SimpleNamespace(output_dir=str(tmp_path))
+    say = lambda **logs: Guard().on_log(args, SimpleNamespace(global_step=7), None, logs=logs)  # noqa: E731
     say(loss=1.5, eval_loss=2.0, epoch=1)
     with pytest.raises(TrainingStopped, match="step 7: the loss is nan; Try a lower"):
         say(loss=float("nan"))
