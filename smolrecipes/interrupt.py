@@ -14,7 +14,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from smolrecipes.launch import LAUNCHED, everyones
+from smolrecipes.launch import HEARD, LAUNCHED, everyones
 
 PARENT = os.getppid()
 """Who started this process."""
@@ -28,29 +28,27 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.reason = ""
-        """What ended training, once something did."""
+        """What ended training, once something did: the same on every rank."""
+        self.noted = ""
+        """What this rank knows of; a signal may come at any moment, also while the ranks talk."""
         self.at = 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if LAUNCHED and not self.reason and os.getppid() != PARENT:
-            self.reason = "the launcher has died"
-        if args.world_size > 1:
-            self.reason = next(filter(None, everyones(self.reason)), "")
+        if LAUNCHED and not self.noted and os.getppid() != PARENT:
+            self.noted = "the launcher has died"
+        self.reason = next(filter(None, everyones(self.noted)), "") if args.world_size > 1 else self.noted
         if self.reason and state.global_step < state.max_steps:
             control.should_evaluate, control.should_save, control.should_training_stop = False, True, True
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """The first signal is noted, the second ends the process at once."""
         now = time.monotonic()
-        if self.reason and not (LAUNCHED and now - self.at < ECHO):
+        if self.noted and not (LAUNCHED and now - self.at < ECHO):
             os._exit(128 + number)
-        if not self.reason:
-            self.reason, self.at = signal.Signals(number).name, now
+        if not self.noted:
+            self.noted, self.at = signal.Signals(number).name, now
             if os.environ.get("RANK", "0") == "0":
-                os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _HEARD)
-
-
-_HEARD = b"\nsaves after this step and stops; once more ends at once, without saving\n"
+                os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, HEARD)
 
 
 @contextmanager

@@ -73,6 +73,8 @@ BY_ACCELERATE = os.environ.get("ACCELERATE_MIXED_PRECISION", "")
 """The precision that `accelerate launch` was asked for, empty without it; the recipe's arguments set the variable later on."""
 LAUNCHED = "RANK" in os.environ or bool(BY_ACCELERATE)
 """Whether a launcher started this process: it passes signals on, and its end is ours."""
+HEARD = b"\nsaves after this step and stops; once more ends at once, without saving\n"
+"""What a process says to the first signal."""
 _PRECISIONS = {"bf16": "bfloat16", "fp16": "float16"}
 """What accelerate's --mixed_precision calls the precisions."""
 

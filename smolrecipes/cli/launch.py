@@ -8,11 +8,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import IO
 
 from smolrecipes.cli import REPORT
-from smolrecipes.launch import free_port
+from smolrecipes.launch import HEARD, free_port
+
+PATIENCE = 60.0
+"""Seconds in which workers that were asked to stop should have saved."""
 
 
 def launch(processes: int, arguments: list[str]) -> int:
@@ -23,12 +28,23 @@ def launch(processes: int, arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         environment = {**os.environ, REPORT: str(report), "SMOLRECIPES_PROCESSES": str(processes)}
-        process = subprocess.Popen(_command(processes, arguments), env=environment, stderr=subprocess.PIPE)
+        # in a session of its own: a terminal's interrupt would reach it beside ours
+        command = _command(processes, arguments)
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
         assert process.stderr
-        for number in (signal.SIGINT, signal.SIGTERM):  # the launcher hands it to the workers, which save
-            signal.signal(number, lambda *_: process.terminate())
-        _pass_on(process.stderr, report)
+        asked = threading.Event()
+
+        def stop(*_: object) -> None:
+            asked.set()
+            _stop(process)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        _pass_on(process.stderr, report, asked)
         code = process.wait()
+        end = time.monotonic() + PATIENCE
+        while asked.is_set() and not report.exists() and time.monotonic() < end:
+            time.sleep(0.1)  # the workers may still be saving
         if not report.exists():
             return code
         mistake = json.loads(report.read_text(encoding="utf-8"))
@@ -44,8 +60,23 @@ def _command(processes: int, arguments: list[str]) -> list[str]:
     return [*launcher, *options, *plain, "-m", "smolrecipes", "run", *arguments]
 
 
-def _pass_on(stream: IO[bytes], report: Path) -> None:
+def _stop(launcher: subprocess.Popen[bytes]) -> None:
+    """Tells the workers, which save and end with 0, and so does the launcher: told itself, it may miss the signal, or end
+    before it has passed it on."""
+    import psutil  # type: ignore[import-untyped]
+
+    workers = [one for one in psutil.Process(launcher.pid).children() if "smolrecipes" in one.cmdline()]
+    for worker in workers:
+        worker.terminate()
+    if not workers:
+        launcher.terminate()
+
+
+def _pass_on(stream: IO[bytes], report: Path, asked: threading.Event) -> None:
+    """Once it was asked to stop, the launcher tells at length how it stops, which is nobody's business."""
     while chunk := os.read(stream.fileno(), 65536):
+        if asked.is_set():
+            chunk = HEARD if HEARD in chunk else b""
         if not report.exists():
             sys.stderr.buffer.write(chunk)
             sys.stderr.flush()
