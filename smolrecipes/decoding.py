@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from smolrecipes.component import Component
@@ -85,11 +86,20 @@ class Decoding(Component):
         """The assistant as an argument of `model.generate`, loaded; nothing without one."""
         if not self.assistant:
             return {}
-        from transformers import AutoTokenizer
-
-        from smolrecipes.architectures.heads import auto_class
-
-        if AutoTokenizer.from_pretrained(self.assistant).get_vocab() != tokenizer.get_vocab():
+        made, vocabulary = _assistant(self.assistant, "seq2seq" if model.config.is_encoder_decoder else "causal")
+        if vocabulary != tokenizer.get_vocab():
             raise RecipeError(f"Decoding.assistant: the tokenizer of {self.assistant} is not the model's")
-        made = auto_class("seq2seq" if model.config.is_encoder_decoder else "causal").from_pretrained(self.assistant)
-        return {"assistant_model": made.to(model.device).eval()}
+        return {"assistant_model": made.to(model.device)}
+
+
+@lru_cache(maxsize=1)
+def _assistant(path: str, head: str) -> tuple[Any, dict[str, int]]:
+    """An assistant and its vocabulary, loaded once."""
+    from transformers import AutoTokenizer
+
+    from smolrecipes import hub
+    from smolrecipes.architectures.heads import auto_class
+
+    hub.folder(path, ("config.json",))
+    with hub.sentences(path, None):
+        return auto_class(head).from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path).get_vocab()

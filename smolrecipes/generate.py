@@ -159,7 +159,8 @@ def source_ids(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, language: str
 
     before, after = around(tokenizer)
     known = [language_id(language, tokenizer)] if language else []
-    ids = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+    asks = "<extra_id_" in prompt or str(tokenizer.mask_token) in prompt  # for what is to be filled in
+    ids = tokenizer(prompt, add_special_tokens=False, split_special_tokens=not asks, verbose=False)["input_ids"]
     return [*before, *known, *ids, *(after or [tokenizer.eos_token_id])]
 
 
@@ -191,13 +192,14 @@ def _limit(model: PreTrainedModel) -> int | None:
     """The longest text that the model's positions allow; rotary ones, which have no table, are held to it as well."""
     from smolrecipes.architectures.sizes import readable
 
-    return None if model.config.is_encoder_decoder else readable(model.config)
+    return readable(model.config)
 
 
 def _batches(model: PreTrainedModel, encoded: list[list[int]], decoding: Decoding) -> Iterator[list[list[int]]]:
     """Batches in order; alone where the positions run out, so that a neighbour's length never shortens an answer."""
     limit = _limit(model)
-    full = limit and max(map(len, encoded), default=0) + decoding.max_new_tokens > limit
+    together = not model.config.is_encoder_decoder
+    full = together and limit and max(map(len, encoded), default=0) + decoding.max_new_tokens > limit
     size = 1 if full or decoding.guesses or model.config.model_type in ALONE else BATCH
     for start in range(0, len(encoded), size):
         yield encoded[start : start + size]
@@ -205,6 +207,10 @@ def _batches(model: PreTrainedModel, encoded: list[list[int]], decoding: Decodin
 
 def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
     limit, longest = _limit(model), max(map(len, batch))
+    if limit is not None and model.config.is_encoder_decoder:  # the answer has positions of its own
+        if longest > limit:
+            raise RecipeError(f"the text has {longest} tokens, and the model reads {limit} at most")
+        return min(new, limit)
     if limit is None or longest + new <= limit:
         return new
     if longest >= limit:

@@ -143,14 +143,14 @@ def _answered(
     model: Any, parts: Parts, decoding: Decoding, row: dict[str, Any], head: str, rng: random.Random
 ) -> list[tuple[str, str]]:
     """What the row asks a model with this head, and what it answers; nothing where it asks nothing."""
-    from smolrecipes.ask import ask
+    from smolrecipes.ask.ask import WRITERS, ask
     from smolrecipes.ask.rows import question
 
     asked = question(row, head, parts.tokenizer, rng)
     if asked is None:
         return []
     try:
-        found = ask(model, parts.tokenizer, asked.texts, decoding, 3, *asked.languages)
+        found = ask(model, parts.tokenizer, asked.texts, decoding if head in WRITERS else None, 3, *asked.languages)
         repeats = {"masks", "tokens"} & found.data.keys()  # the text itself, before what is said of it
         said = found.text.split("\n", 1)[-1] if repeats else found.text
     except RecipeError as error:

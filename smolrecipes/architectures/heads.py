@@ -73,7 +73,7 @@ def offered(model_type: str, family: str) -> list[str]:
 
 def head_of(config: PreTrainedConfig) -> str:
     """The head that a saved model has, by the class that its config names; RecipeError for a class that has none of ours."""
-    (saved,) = config.architectures or [""]
+    saved = (config.architectures or [""])[0]
     if config.model_type == "xlnet" and saved == class_name("xlnet", "causal"):
         return "permutation"
     if getattr(config, "problem_type", None) == "regression":

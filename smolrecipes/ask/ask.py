@@ -31,10 +31,12 @@ class How(NamedTuple):
     takes: str
 
 
+WRITERS = ("causal", "seq2seq")
+"""Heads that write, and so are told how."""
 HOW = {
     **dict.fromkeys(("masked", "pretraining", "entities", "permutation"), How("fill.fill", 1, 1, "a text with {mask} in it")),
     "discriminator": How("fill.detect", 1, 1, "a text some of whose words may be wrong"),
-    **dict.fromkeys(("causal", "seq2seq"), How("write.write", 1, 1, "one text")),
+    **dict.fromkeys(WRITERS, How("write.write", 1, 1, "one text")),
     "sequence-classification": How("judge.classify", 1, 2, "one text, or two"),
     "regression": How("judge.rate", 1, 2, "one text, or two"),
     "multiple-choice": How("judge.choose", 3, 99, "a text and then its choices"),
@@ -71,6 +73,9 @@ def ask(
         )
     module, _, name = how.function.partition(".")
     function: Callable[..., Answer] = getattr(import_module(f"smolrecipes.ask.{module}"), name)
+    if module != "write" and (decoding is not None or source or target):
+        given = "decoding" if decoding is not None else "source" if source else "target"
+        raise RecipeError(f"this model ({head}) does not write, so it has no use for --{given}")
     if module == "write":
         return function(model, tokenizer, texts[0], decoding or Decoding(), source, target, plain)
     mode = model.training

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.ask.ask import Answer, listed, ranked
+from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Layout
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def classes(model: Any) -> list[str]:
 def _batch(objective: Objective, row: dict[str, Any], model: Any, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """The row as its objective's batch of one, on the model's device."""
     example = objective.prepare({**row, "origin": "the text"}, tokenizer, longest(model))
-    return placed(objective.collate([example or {}], plain_layout(model, tokenizer)), model)
+    if example is None or example.get("cut"):
+        raise RecipeError(f"the text is longer than the {longest(model):,} tokens that the model reads, or empty")
+    return placed(objective.collate([example], plain_layout(model, tokenizer)), model)
 
 
 def longest(model: Any) -> int:

@@ -25,9 +25,13 @@ def tag(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Seque
     example = objective.prepare(row, tokenizer, longest(model))
     if example is None:
         raise RecipeError("the text has no word that the tokenizer knows")
+    if example.get("cut"):
+        raise RecipeError(f"the text is longer than the {longest(model):,} tokens that the model reads")
     batch = placed(objective.collate([example], plain_layout(model, tokenizer)), model)
     said = answered(model, batch).logits.flatten(0, 1)[batch["at"]].argmax(-1).tolist()
     tags = [names[i] for i in said]
+    if len(tags) != len(words):
+        raise RecipeError("the tokenizer makes nothing of some of the words, so that their tags cannot be told")
     pairs = [list(one) for one in zip(words, tags)]
     if not is_bio(names):
         return Answer(" ".join(f"{word}/{name}" for word, name in pairs), {"tags": pairs})
@@ -45,7 +49,8 @@ def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Se
     from smolrecipes.objectives.windows import best
 
     question, context = texts
-    objective = QuestionAnswering(unanswerable=True, overlap=16)
+    size = getattr(model.config, "longest_answer", 30)
+    objective = QuestionAnswering(unanswerable=True, overlap=16, longest=size)
     nothing: dict[str, list[Any]] = {"text": [], "answer_start": []}
     row = {"question": question, "context": context, "answers": nothing, "origin": "the text"}
     room = min(longest(model), 1024)
@@ -58,6 +63,9 @@ def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Se
     sides = [side.flatten()[batch["at"]].float() for side in (found.start_logits, found.end_logits)]
     scores = best(sides, batch, objective.longest)
     chosen = int(scores["score"].argmax())
+    none, score = float(scores["none"].min()), float(scores["score"][chosen])
+    if getattr(model.config, "may_have_no_answer", False) and none > score:
+        return Answer("(no answer)", {"answer": None, "score": none})
     start, stop = (int(scores[name][chosen]) for name in ("start", "stop"))
     said = context[start:stop]
-    return Answer(said, {"answer": said, "start": start, "end": stop, "score": float(scores["score"][chosen])})
+    return Answer(said, {"answer": said, "start": start, "end": stop, "score": score})

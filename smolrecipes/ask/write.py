@@ -38,7 +38,7 @@ def write(
         0
     ]
     if holes:
-        said = _filled(text, said)
+        said = _filled(text, said, str(tokenizer.eos_token))
     goes_on = not model.config.is_encoder_decoder and (plain or not tokenizer.chat_template)
     shown = text + said if goes_on else said.strip()
     return Answer(shown, {"text": shown})
@@ -48,10 +48,11 @@ def _between(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: s
     """The text with what goes in its middle, asked as fill-in-the-middle was learned."""
     from smolrecipes.generate import generate
     from smolrecipes.objectives.fim import marks
+    from smolrecipes.objectives.framed import encode
 
     prefix, suffix, middle = marks(tokenizer)
     begin, _, end = text.partition(MIDDLE)
-    ids = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] for part in (begin, end)]
+    ids = encode([begin, end], tokenizer)
     (said,) = generate(model, tokenizer, [[prefix, *ids[0], suffix, *ids[1], middle]], decoding)
     return Answer(f"{begin}{said}{end}", {"text": f"{begin}{said}{end}", "middle": said})
 
@@ -73,8 +74,8 @@ def direction(model: Any, tokenizer: PreTrainedTokenizerBase, source: str, targe
     return source, target
 
 
-def _filled(text: str, said: str) -> str:
+def _filled(text: str, said: str, eos: str) -> str:
     """The text with each hole filled by what follows its sentinel; a hole that was not answered stays."""
     sentinels, parts = HOLE.findall(said), HOLE.split(said)[1:]
-    answers = {one: part.partition("</s>")[0].strip() for one, part in zip(sentinels, parts)}
+    answers = {one: part.partition(eos)[0].strip() for one, part in zip(sentinels, parts)}
     return HOLE.sub(lambda hole: answers.get(hole[0], hole[0]), text)

@@ -36,14 +36,16 @@ def command(
     _check(texts or [], neighbours, attention)
     folder = model_folder(Path(model))
     writes = _changed(decoding(folder), options or [])
-    from smolrecipes.ask import ask
+    from smolrecipes.architectures.heads import head_of
+    from smolrecipes.ask.ask import WRITERS, ask
     from smolrecipes.ask.load import load
 
     found: dict[str, Any] = {}
     loaded = load(folder)
     if texts:
         plain = learned_texts(folder)
-        found["answer"] = ask(*loaded, texts, writes, top, source=source, target=target, plain=plain)
+        told = writes if options or head_of(loaded[0].config) in WRITERS else None
+        found["answer"] = ask(*loaded, texts, told, top, source=source, target=target, plain=plain)
     if neighbours:
         found |= _near(loaded, neighbours, max(top, 10))
     if attention:
@@ -54,8 +56,8 @@ def command(
 def _check(texts: list[str], neighbours: str, attention: str) -> None:
     if not texts and not neighbours:
         raise RecipeError("try takes a text, or --neighbours WORD")
-    if attention and not texts:
-        raise RecipeError("--attention draws a text; give one")
+    if attention and len(texts) != 1:
+        raise RecipeError("--attention draws one text; give it alone")
     if attention and Path(attention).suffix != ".svg":
         raise RecipeError(f"--attention writes SVG, and '{attention}' does not end with .svg")
 

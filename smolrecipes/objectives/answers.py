@@ -23,6 +23,12 @@ def confusion(said: NDArray[Any], right: NDArray[Any], classes: int) -> NDArray[
     return np.bincount(right * classes + said, minlength=classes * classes).reshape(classes, classes)
 
 
+def macro(table: NDArray[Any]) -> float:
+    """The mean F1 of the classes that occur, as right or as said; others have none."""
+    there = (table.sum(0) + table.sum(1)) > 0
+    return float(f1(table)[there].mean())
+
+
 def f1(table: NDArray[np.int64]) -> NDArray[np.float64]:
     """(classes,): 2 hits / (said + right) of each class, from a confusion table; 0 where there is nothing to hit."""
     both = table.sum(0) + table.sum(1)

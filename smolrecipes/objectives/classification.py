@@ -54,9 +54,9 @@ class Classification(WholeText, name="classification"):
 
     def measure(self, answers: dict[str, NDArray[Any]]) -> dict[str, float]:
         """`f1` of the last of two classes, the mean F1 of more; `mcc`; `majority`, the accuracy of the commonest class."""
-        from smolrecipes.objectives.answers import confusion, f1, mcc
+        from smolrecipes.objectives.answers import confusion, f1, macro, mcc
 
         table = confusion(answers["said"].astype(int), answers["right"].astype(int), len(self.classes))
         each = f1(table)
-        score = {"f1": float(each[1])} if len(each) == 2 else {"macro_f1": float(each.mean())}
+        score = {"f1": float(each[1])} if len(each) == 2 else {"macro_f1": macro(table)}
         return {**score, "mcc": mcc(table), "majority": float(table.sum(1).max() / table.sum())}

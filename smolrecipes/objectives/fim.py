@@ -44,10 +44,10 @@ class FIM(Objective, name="fim"):
         self, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> list[dict[str, Any] | None]:
         """As `prepare`, many documents at a time."""
-        from smolrecipes.objectives.text import encode_many
+        from smolrecipes.objectives.framed import encode
 
         marks(tokenizer)
-        found = encode_many([row["text"] for row in rows], tokenizer)
+        found = encode([row["text"] for row in rows], tokenizer)  # a text on these marks spells them, and means none
         return [{"input_ids": ids} if len(ids) else None for ids in found]
 
     def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:

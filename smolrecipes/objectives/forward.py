@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from smolrecipes.console import say
+from smolrecipes.errors import RecipeError
 from smolrecipes.objectives.vocabulary import label_logps, label_nll
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def token_smooth(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tenso
     labels, inner = batch["labels"], unwrap(model)
     _, hidden, head, _ = before_head(model, batch)
     if type(head) is not nn.Linear or not head_is_plain(inner):
-        raise NotImplementedError(f"{type(inner).__name__}'s labels cannot be smoothed: its logits are not its head's")
+        name = type(inner).__name__
+        raise RecipeError(f"objective.smoothing: the logits of {name} are not those of a plain head; give 0")
     logps = label_logps(hidden, head.weight, labels, head.bias)
     bias = head.weight.new_zeros(1) if head.bias is None else head.bias
     own = (hidden * head.weight[labels]).sum(1) + (bias[labels] if head.bias is not None else 0)

@@ -27,7 +27,7 @@ class Infilling(Documents, name="infilling"):
 
     share: Annotated[float, Gt(0), Lt(1)] = 0.3
     """Of the tokens, how many are cut out."""
-    span: Annotated[float, Ge(0)] = 3.0
+    span: Annotated[float, Ge(0.5)] = 3.0
     """Tokens of a hole on average (Poisson); each becomes one mask token, one of no tokens too."""
     permute: bool = True
     """Whether sentences are read in another order."""

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
     from torch.nn import Module
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Layout
+    from smolrecipes.kinds import Architecture, Layout
 
 
 class QuestionAnswering(Objective, name="question_answering"):
@@ -81,6 +81,10 @@ class QuestionAnswering(Objective, name="question_answering"):
             for window in windows(example, around, max_length, self.overlap, tokenizer.cls_token_id)
         ]
         return Dataset.from_list(found)
+
+    def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Keeps in the config what whoever asks the model must know."""
+        model.config.may_have_no_answer, model.config.longest_answer = self.unanswerable, self.longest
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
         """The windows; a label tells which tokens may begin and end an answer, and which do (`windows.py`).

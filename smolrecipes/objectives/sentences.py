@@ -103,7 +103,8 @@ class MLMNSP(TwoParts, name="mlm_nsp"):
     def parted(self, halves: list[Any], rng: Generator) -> tuple[Any, int]:
         (first, second), (_, other) = halves
         random = int(rng.random() < 0.5)
-        return (first, [part[: len(second[0])] for part in other] if random else second), random
+        size = min(len(second[0]), len(other[0]))  # of both kinds alike: else their lengths would tell them apart
+        return (first, [part[:size] for part in (other if random else second)]), random
 
 
 class MLMSOP(TwoParts, name="mlm_sop"):

@@ -20,7 +20,10 @@ SOME = 250
 
 
 def encode_many(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, end: int | None = None) -> list[Any]:
-    """The ids of each text, as `tokenizer(text, add_special_tokens=False)` gives them, and `end`; int32, on all cores."""
+    """The ids of each text, as `tokenizer(text, add_special_tokens=False)` gives them, and `end`; int32, on all cores.
+
+    Control tokens that a text spells are read as such, unlike those of a message: corpora may be written with them.
+    """
     last = [] if end is None else [end]
     if not _is_rust(tokenizer):
         ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]

@@ -94,13 +94,13 @@ class TokenClassification(Objective, name="token_classification"):
         """`f1`, `precision` and `recall` of entities where the tags mark some, else the mean F1 of the tags; `majority`."""
         import numpy as np
 
-        from smolrecipes.objectives.answers import confusion, f1, is_bio, span_scores
+        from smolrecipes.objectives.answers import confusion, is_bio, macro, span_scores
 
         said, right = answers["said"].astype(int), answers["right"].astype(int)
         table = confusion(said, right, len(self.classes))
         majority = {"majority": float(table.sum(1).max() / table.sum())}
         if not is_bio(self.classes):
-            return {"macro_f1": float(f1(table).mean()), **majority}
+            return {"macro_f1": macro(table), **majority}
         cuts = np.flatnonzero(answers["begins"])[1:]
         names = np.array(self.classes)
         both = ([part.tolist() for part in np.split(names[ids], cuts)] for ids in (said, right))

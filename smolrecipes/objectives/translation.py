@@ -34,12 +34,13 @@ class Translation(Objective, name="translation"):
         self, row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
     ) -> dict[str, Any] | None:
         """Both texts with their ends, each cut at `max_length` tokens; None when a side is empty."""
+        from smolrecipes.objectives.framed import encode
         from smolrecipes.objectives.text import around
 
         before, after = around(tokenizer)
         sides, cut = [], 0
         for index, side in enumerate(("source", "target")):
-            text = tokenizer(row[side], add_special_tokens=False)["input_ids"]
+            (text,) = encode([row[side]], tokenizer)
             first, last = [*before, *self._language(row, index, tokenizer)], after or [tokenizer.eos_token_id]
             room = max_length - len(first) - len(last)
             if not text or room < 1:

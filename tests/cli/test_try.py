@@ -52,7 +52,7 @@ def test_what_learned_texts_continues_them(cli: Any, runs: dict[str, Path]) -> N
     ("run", "words", "said"),
     [
         ("mask", [], "try takes a text, or --neighbours WORD"),
-        ("mask", ["--neighbours", "red", "--attention", "a.svg"], "--attention draws a text; give one"),
+        ("mask", ["--neighbours", "red", "--attention", "a.svg"], "--attention draws one text; give it alone"),
         ("mask", ["[MASK]", "--attention", "a.png"], "--attention writes SVG, and 'a.png' does not end with .svg"),
         ("mask", ["no hole"], "there is nothing to fill in: write [MASK] where a word is missing"),
         ("text", ["a", "--decoding", "beam=2"], "--decoding: there is no option 'beam'; did you mean 'beams'?"),

@@ -25,6 +25,8 @@ def variant(recipe: Recipe, number: int, folder: Path) -> Recipe:
     if number == 7 and len(data.languages) > 1 and "translations" not in data.task:
         data = data.replace(languages=("it",))
     recipe = recipe.replace(data=data, validation=0.1)
+    if "languages" in recipe.objective.options():  # a file of pairs does not name them
+        recipe = recipe.replace(objective=recipe.objective.replace(languages=("en", "it")))
     if number < 8:
         return recipe
     file = folder / "rows.jsonl"
