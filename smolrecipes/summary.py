@@ -130,9 +130,7 @@ def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> lis
     from smolrecipes.architectures.heads import head_of
 
     rows = parts.validation_rows if parts.validation_rows is not None else parts.train_rows
-    if not model.config.architectures:  # so that its class tells the head, as it will when it is saved
-        model.config.architectures = [type(model).__name__]
-    head, rng = head_of(model.config), random.Random(parts.seed)
+    head, rng = head_of(model.config, type(model).__name__), random.Random(parts.seed)
     chosen = rng.sample(range(len(rows)), min(count, len(rows)))
     if head == "causal":
         return _continued(model, parts, decoding, rows, chosen)
@@ -150,7 +148,10 @@ def _answered(
     if asked is None:
         return []
     try:
-        found = ask(model, parts.tokenizer, asked.texts, decoding if head in WRITERS else None, 3, *asked.languages)
+        source, target = asked.languages
+        if known := getattr(model.config, "lang2id", None):
+            source = row.get("source_language") or next(iter(known))
+        found = ask(model, parts.tokenizer, asked.texts, decoding if head in WRITERS else None, 3, source, target)
         repeats = {"masks", "tokens"} & found.data.keys()  # the text itself, before what is said of it
         said = found.text.split("\n", 1)[-1] if repeats else found.text
     except RecipeError as error:

@@ -71,9 +71,12 @@ def offered(model_type: str, family: str) -> list[str]:
     ]
 
 
-def head_of(config: PreTrainedConfig) -> str:
-    """The head that a saved model has, by the class that its config names; RecipeError for a class that has none of ours."""
-    saved = (config.architectures or [""])[0]
+def head_of(config: PreTrainedConfig, built: str = "") -> str:
+    """The head that a saved model has, by the class that its config names; RecipeError for a class that has none of ours.
+
+    built: the class of a model that was not saved yet.
+    """
+    saved = (config.architectures or [built])[0]
     if config.model_type == "xlnet" and saved == class_name("xlnet", "causal"):
         return "permutation"
     if getattr(config, "problem_type", None) == "regression":

@@ -64,7 +64,7 @@ def ask(
 
     from smolrecipes.architectures.heads import head_of
 
-    head = head_of(model.config)
+    head = head_of(model.config, type(model).__name__)
     how = HOW[head]
     if not how.least <= len(texts) <= how.most or not all(texts):
         takes = how.takes.format(mask=tokenizer.mask_token)
@@ -73,15 +73,16 @@ def ask(
         )
     module, _, name = how.function.partition(".")
     function: Callable[..., Answer] = getattr(import_module(f"smolrecipes.ask.{module}"), name)
-    if module != "write" and (decoding is not None or source or target):
-        given = "decoding" if decoding is not None else "source" if source else "target"
+    spoken = {"source": source} if module == "fill" and getattr(model.config, "lang2id", None) else {}
+    if module != "write" and (decoding is not None or (source and not spoken) or target):
+        given = "decoding" if decoding is not None else "target" if target else "source"
         raise RecipeError(f"this model ({head}) does not write, so it has no use for --{given}")
     if module == "write":
         return function(model, tokenizer, texts[0], decoding or Decoding(), source, target, plain)
     mode = model.training
     try:
         with torch.no_grad():
-            return function(model.eval(), tokenizer, texts, top)
+            return function(model.eval(), tokenizer, texts, top, **spoken)
     finally:
         model.train(mode)
 

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def fill(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
-    """The likeliest tokens behind each mask, every mask by itself, and the text with the first of each."""
+def fill(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int, source: str = ""
+) -> Answer:
+    """The likeliest tokens behind each mask, every mask by itself, and the text with the first of each.
+
+    source: the text's language, for a model with embeddings of languages (XLM).
+    """
     (text,) = texts
     inputs = encoded(model, tokenizer, text)
+    if known := getattr(model.config, "lang2id", None):
+        if source not in known:
+            raise RecipeError(f"this model reads {', '.join(known)}: say which of them with --source")
+        inputs["langs"] = inputs["input_ids"].new_full(inputs["input_ids"].shape, known[source])
     ids = inputs["input_ids"][0]
     masks = (ids == tokenizer.mask_token_id).nonzero().flatten().tolist()
     if not masks:

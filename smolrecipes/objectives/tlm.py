@@ -10,9 +10,9 @@ from smolrecipes.objectives.mlm import MLM
 if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.random import Generator
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Layout
+    from smolrecipes.kinds import Architecture, Layout
 
 
 class TLM(MLM, name="tlm"):
@@ -52,6 +52,12 @@ class TLM(MLM, name="tlm"):
     ) -> list[dict[str, Any] | None]:
         """Row by row."""
         return [self.prepare(row, tokenizer, max_length) for row in rows]
+
+    def complete(self, model: PreTrainedModel, architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Keeps in the config which language has which embedding."""
+        super().complete(model, architecture, tokenizer)
+        if getattr(model.config, "use_lang_emb", False):
+            model.config.lang2id = {name: number for number, name in enumerate(self.languages)}
 
     def _language(self, row: dict[str, Any], index: int) -> int:
         name = row.get(("source_language", "target_language")[index])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from transformers import AutoModelForMaskedLM
 
 from smolrecipes import (
     BART,
+    BERT,
     FIM,
     MLMNSP,
+    TLM,
+    XLM,
     ByteBPE,
     Decoding,
     Infilling,
@@ -19,7 +24,9 @@ from smolrecipes import (
     Toy,
     Translation,
     Unigram,
+    WordPiece,
 )
+from smolrecipes.ask import ask
 from smolrecipes.generate import generate
 from smolrecipes.objectives.fim import marks
 
@@ -56,6 +63,26 @@ def test_a_document_about_fill_in_the_middle_has_no_marks_of_its_own() -> None:
     tokenizer = ByteBPE(TEXTS, vocab_size=300, extra=("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")).build(None)
     made = FIM().prepare({"text": "write <|fim_middle|> here"}, tokenizer, 64)
     assert made and not set(marks(tokenizer)) & {int(token) for token in made["input_ids"]}
+
+
+def test_an_encoder_of_several_languages_is_told_which(tmp_path: Path) -> None:
+    tokenizer = WordPiece(TEXTS, vocab_size=300, specials="xlm").build(None)
+    model = XLM(layers=1, hidden=32, heads=2, max_length=32, languages=2).build(tokenizer, "masked")
+    TLM().complete(model, XLM(), tokenizer)
+    model.save_pretrained(tmp_path)
+    again = AutoModelForMaskedLM.from_pretrained(tmp_path)
+    text = f"the {tokenizer.mask_token} cat"
+    with pytest.raises(RecipeError, match="reads en, it: say which of them with --source"):
+        ask(again, tokenizer, [text])
+    assert ask(again, tokenizer, [text], source="en").data != ask(again, tokenizer, [text], source="it").data
+
+
+def test_what_a_model_does_not_read_is_refused() -> None:
+    tokenizer = WordPiece(TEXTS, vocab_size=300, specials="bert").build(None)
+    model = BERT(layers=1, hidden=32, heads=2, max_length=32).build(tokenizer, "masked")
+    for more in ({"source": "en"}, {"target": "it"}, {"decoding": Decoding(beams=2)}):
+        with pytest.raises(RecipeError, match=f"no use for --{next(iter(more))}"):
+            ask(model, tokenizer, [f"a {tokenizer.mask_token}"], **more)
 
 
 def test_holes_of_no_length_are_refused() -> None:
