@@ -70,7 +70,7 @@ def summarise(this: Run) -> None:
     for row in rows:
         table.add_row(*(row.get(name, "") for name in filled))
     say("", table, "")
-    for question, answer in this.results["samples"]:
+    for question, answer, *_ in this.results["samples"]:
         say(f"> {question}", f"  {answer}")
     say("", f"model     {this.model}")
     if this.adapter.exists():
@@ -78,8 +78,8 @@ def summarise(this: Run) -> None:
     if this.recipe.objective.head == "causal":
         say(f"next      {launcher()} chat {this.folder}")
     elif this.results["samples"]:
-        texts = this.results["samples"][0][0].split(" | ")
-        say(f"next      {launcher()} try {shlex.join([str(this.folder), *texts])}")
+        asked, _, *languages = this.results["samples"][0]
+        say(f"next      {launcher()} try {shlex.join([str(this.folder), *asked.split(' | '), *languages])}")
 
 
 def _cells(stage: Run) -> dict[str, str]:
@@ -125,8 +125,9 @@ def bases(part: Component) -> Iterator[Recipe]:
         yield from bases(child)
 
 
-def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> list[tuple[str, str]]:
-    """Held-out rows, what the model makes of them and what is right; of one that it cannot be asked, why."""
+def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> list[tuple[str, ...]]:
+    """Held-out rows, what the model makes of them and what is right, or why it cannot be asked; and, where it tells
+    languages, the options of `try` that name them."""
     from smolrecipes.architectures.heads import head_of
 
     rows = parts.validation_rows if parts.validation_rows is not None else parts.train_rows
@@ -139,7 +140,7 @@ def samples(model: Any, parts: Parts, decoding: Decoding, count: int = 3) -> lis
 
 def _answered(
     model: Any, parts: Parts, decoding: Decoding, row: dict[str, Any], head: str, rng: random.Random
-) -> list[tuple[str, str]]:
+) -> list[tuple[str, ...]]:
     """What the row asks a model with this head, and what it answers; nothing where it asks nothing."""
     from smolrecipes.ask.ask import WRITERS, ask
     from smolrecipes.ask.rows import question
@@ -156,18 +157,19 @@ def _answered(
         said = found.text.split("\n", 1)[-1] if repeats else found.text
     except RecipeError as error:
         said = f"(not asked: {error})"
-    return [
-        (" | ".join(_shown(text) for text in asked.texts), f"{', '.join(said.splitlines())}  [right: {asked.right}]")
-    ]
+    given = {"--source": source, "--target": target}
+    languages = [word for option, name in given.items() if name for word in (option, name)]
+    answer = f"{', '.join(said.splitlines())}  [right: {asked.right}]"
+    return [(" | ".join(_shown(text) for text in asked.texts), answer, *languages)]
 
 
-def _continued(model: Any, parts: Parts, decoding: Decoding, rows: Dataset, chosen: list[int]) -> list[tuple[str, str]]:
+def _continued(model: Any, parts: Parts, decoding: Decoding, rows: Dataset, chosen: list[int]) -> list[tuple[str, ...]]:
     """Held-out prompts, and how a decoder answers or goes on."""
     from jinja2 import TemplateError
 
     from smolrecipes.generate import generate
 
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, ...]] = []
     for index in chosen:
         asked, tools = prompt(rows, index), rows[index].get("tools")
         said = asked
