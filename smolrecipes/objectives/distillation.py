@@ -54,11 +54,11 @@ class MLMDistillation(MLM, name="mlm_distillation"):
 
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Divergence, negative log-likelihood and 1 - cosine, per hidden token."""
+        from smolrecipes.objectives.forward import reached_nll
         from smolrecipes.objectives.teacher import apart, directions, taught
-        from smolrecipes.objectives.vocabulary import label_nll
 
         student, teacher = taught(model, batch)
-        nll = label_nll(student.hidden, student.head.weight, batch["labels"], student.head.bias)
+        nll = reached_nll(student, batch["labels"])
         terms = {
             "soft": Mean(apart(student, teacher, self.temperature, "forward"), "tokens", self.soft),
             "nll": Mean(nll, "tokens", self.hard),
@@ -97,10 +97,10 @@ class Distillation(CLM, name="distillation"):
 
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Divergence and negative log-likelihood, per token."""
+        from smolrecipes.objectives.forward import reached_nll
         from smolrecipes.objectives.teacher import apart, taught
-        from smolrecipes.objectives.vocabulary import label_nll
 
         student, teacher = taught(model, batch)
-        nll = label_nll(student.hidden, student.head.weight, batch["labels"], student.head.bias)
+        nll = reached_nll(student, batch["labels"])
         soft = apart(student, teacher, self.temperature, self.divergence)
         return Loss({"soft": Mean(soft, "tokens", self.share), "nll": Mean(nll, "tokens", 1 - self.share)})

@@ -162,15 +162,15 @@ class EntityMLM(MLM, name="entity_mlm"):
         """Negative log-likelihoods, in nats per hidden token and per hidden entity."""
         import torch.nn.functional as F
 
-        from smolrecipes.objectives.forward import before_head
-        from smolrecipes.objectives.vocabulary import label_nll
+        from smolrecipes.objectives.forward import before_head, reached_nll
 
-        _, hidden, head, output = before_head(model, batch)
+        reached = before_head(model, batch)
+        output = reached.output
         scores = output.entity_logits.flatten(0, 1)[batch["entity_at"]].float()
         right = batch["entity_labels"]
         nll = F.cross_entropy(scores, right, reduction="sum")
         hits = (scores.argmax(-1) == right).float().sum()
-        words = Mean(label_nll(hidden, head.weight, batch["labels"], head.bias), "tokens")
+        words = Mean(reached_nll(reached, batch["labels"]), "tokens")
         return Loss({"mlm": words, "entity": Mean(nll, "entities")}, {"entity_accuracy": Mean(hits, "entities")})
 
 

@@ -22,7 +22,7 @@ MARKS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 class FIM(Objective, name="fim"):
     """Fill in the middle (arXiv:2207.14255): documents cut at two places drawn at random, with the middle at the end.
 
-    Every document stands by itself; its middle ends with eos, as does a document that is left as it is.
+    Every document stands by itself, a long one as several pieces; its middle ends with eos, as does one that is left as it is.
     """
 
     rows: ClassVar[tuple[str, ...]] = ("text",)

@@ -92,11 +92,7 @@ def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Te
             model(**_inputs(batch, inner), **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels
         )
         return logps if project is label_logps else -logps.sum()
-    _, hidden, head, _ = before_head(model, batch)
-    if type(head) is nn.Linear:
-        return project(hidden, head.weight, labels, head.bias)
-    logps = _adapted_head(head, hidden, labels)
-    return logps if project is label_logps else -logps.sum()
+    return _projected(before_head(model, batch), labels, project)
 
 
 class Reached(NamedTuple):
@@ -109,6 +105,19 @@ class Reached(NamedTuple):
     head: Any
     output: Any
     """The model's, with logits of one position only."""
+
+
+def reached_nll(reached: Reached, labels: Tensor) -> Tensor:
+    """The negative log-likelihood of the labels, summed, from what a forward pass made of their positions."""
+    return _projected(reached, labels, label_nll)
+
+
+def _projected(reached: Reached, labels: Tensor, project: Callable[..., Tensor]) -> Tensor:
+    head = reached.head
+    if type(head) is nn.Linear:
+        return project(reached.hidden, head.weight, labels, head.bias)
+    logps = _adapted_head(head, reached.hidden, labels)
+    return logps if project is label_logps else -logps.sum()
 
 
 def before_head(model: nn.Module, batch: dict[str, Any]) -> Reached:

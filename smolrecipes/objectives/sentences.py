@@ -79,15 +79,13 @@ class TwoParts(MLM):
         """Negative log-likelihoods, in nats per hidden token and per pair."""
         import torch.nn.functional as F
 
-        from smolrecipes.objectives.forward import before_head
-        from smolrecipes.objectives.vocabulary import label_nll
+        from smolrecipes.objectives.forward import before_head, reached_nll
 
-        _, hidden, head, output = before_head(model, batch)
-        nll = label_nll(hidden, head.weight, batch["labels"], head.bias)
-        scores, right = (
-            (output.seq_relationship_logits if self.task == "nsp" else output.sop_logits).float(),
-            batch["answer"],
-        )
+        reached = before_head(model, batch)
+        output = reached.output
+        nll = reached_nll(reached, batch["labels"])
+        scores = (output.seq_relationship_logits if self.task == "nsp" else output.sop_logits).float()
+        right = batch["answer"]
         hits = (scores.argmax(-1) == right).float().sum()
         order = F.cross_entropy(scores, right, reduction="sum")
         return Loss({"mlm": Mean(nll, "tokens"), self.task: Mean(order, "rows")}, {"accuracy": Mean(hits, "rows")})
