@@ -13,6 +13,11 @@ import pytest
 
 from smolrecipes.registry import registry
 
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # before torch is imported: workers with as many threads as cores wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 Install = Callable[..., Path]
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECKOUT = Path(__file__).parents[1]

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from smolrecipes import CLM, ByteBPE, Llama, Recipe, Toy, Training, run
 
 RECIPE = Recipe(
@@ -19,7 +21,7 @@ RECIPE = Recipe(
     objective=CLM(),
     training=Training(
         steps=8, global_batch_size=4, max_length=32, learning_rate=1e-2, log_every=1, save_every=2, device="cpu",
-        rehearse=False,
+        rehearse=False, threads=1,
     ),
     validation=4,
     title="tiny",
@@ -35,6 +37,7 @@ def child(act: Callable[[], object], seconds: float | None = None) -> int:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             os.dup2(null, 2)
+            torch.set_num_threads(1)  # a fork has none of its parent's threads
             act()
             code = 0
         finally:
