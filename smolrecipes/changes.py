@@ -24,8 +24,8 @@ def changes(recipe: Recipe, folder: Path) -> str:
     try:
         stored = json.loads((last.parent / "recipe.json").read_text(encoding="utf-8"))
         parts = json.loads(last.read_text(encoding="utf-8"))["parts"]
-    except (OSError, ValueError, KeyError):
-        return ""  # it cannot be read any more, and nothing depends on it
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"another run than {last.parent.name}, whose recipe cannot be read any more"
     then, now = _flat(stored), _flat(json.loads(dumps(recipe)))
     differ = [
         f"{path} {_shown(then.get(path))} → {_shown(now.get(path))}"

@@ -40,14 +40,13 @@ def read(file: Path) -> dict[str, Any]:
     """A stored lineage, or RecipeError for one that is damaged."""
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and "fingerprint" in found:
-            return found
-    except (OSError, ValueError):
-        pass
-    raise RecipeError(
-        f"{file} is damaged, so nobody knows what was trained in {file.parent}; move that folder away, or train with --runs "
-        "in another one"
-    )
+        found["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RecipeError(
+            f"{file} is damaged, so nobody knows what was trained in {file.parent}; move that folder away, or train with "
+            "--runs in another one"
+        ) from None
+    return found
 
 
 def write(file: Path, recipe: Recipe, command: str) -> None:

@@ -90,7 +90,14 @@ def _expect_idle(trainer: RecipeTrainer) -> None:
     """Several processes that wait for a gradient that never comes, LUKE's pooler's, are told to look for such weights."""
     idle = any(weight.requires_grad and weight.grad is None for weight in trainer.model.parameters())
     anywhere = trainer.accelerator.reduce(torch.tensor(float(idle), device=trainer.args.device))
-    trainer.args.ddp_find_unused_parameters = bool(anywhere.item())
+    look_for_idle(trainer, bool(anywhere.item()))
+
+
+def look_for_idle(trainer: Any, looked_for: bool) -> None:
+    """Tells DDP; its handler was made with the trainer, and reads the arguments no more."""
+    trainer.args.ddp_find_unused_parameters = looked_for
+    if (handler := trainer.accelerator.ddp_handler) is not None:
+        handler.find_unused_parameters = looked_for
 
 
 def _idle_step(trainer: RecipeTrainer) -> None:

@@ -162,12 +162,12 @@ def _make(this: Run, runs: Path, command: str) -> None:
 
 
 def _foresee(recipe: Recipe, folder: Path) -> None:
-    """Finds a mistake in a recipe's rows and options before minutes go into training what it builds on."""
+    """Finds a mistake in a recipe's options, rows and labels before minutes go into training what it builds on."""
     from smolrecipes.arguments import options
-    from smolrecipes.assemble import load_rows
+    from smolrecipes.check.check import foresee
 
     options(recipe, folder)
-    load_rows(recipe)
+    foresee(recipe)
 
 
 def _join(recipe: Recipe) -> None:

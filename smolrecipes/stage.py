@@ -20,6 +20,7 @@ def train(this: Run, assembly: Assembly) -> None:
     """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
     from smolrecipes.checkpoints import secure
     from smolrecipes.lineage import check_tokenizer
+    from smolrecipes.memory import look_for_idle
 
     trainer, started = assembly.trainer, time.monotonic()
     secure(trainer)
@@ -29,6 +30,8 @@ def train(this: Run, assembly: Assembly) -> None:
     trainer.args.eval_on_start = held_out and not last
     if this.recipe.training.rehearse:
         _rehearse(trainer)
+    elif trainer.args.world_size > 1:
+        look_for_idle(trainer, True)  # nobody knows whether a weight never gets a gradient
     _train(this, trainer, last)
     before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
@@ -104,10 +107,7 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
             model = merged(model)
         partial = this.model.with_name("model.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        owned = {name: model._modules.pop(name) for name in this.recipe.objective.owns}
-        for name, part in {"": model, **owned}.items():
-            part.save_pretrained(partial / name)
-            parts.tokenizer.save_pretrained(partial / name)
+        write_model(model, parts.tokenizer, this.recipe.objective.owns, partial)
         shutil.rmtree(this.model, ignore_errors=True)
         partial.rename(this.model)
         facts = {
@@ -123,3 +123,12 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
         }
         this.finish({**numbers, **facts})
     trainer.accelerator.wait_for_everyone()
+
+
+def write_model(model: Any, tokenizer: Any, owns: tuple[str, ...], folder: Path) -> None:
+    """The model in a folder, and in folders inside it what its objective gave it; each by itself, with the tokenizer."""
+    owned = {name: model._modules.pop(name) for name in owns}
+    for name, part in {"": model, **owned}.items():
+        part.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    model._modules.update(owned)

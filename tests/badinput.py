@@ -159,6 +159,14 @@ def refused(words: list[str]) -> str:
     return lines[0]
 
 
+def is_refused(folder: Path, case: tuple[str, str, bytes]) -> None:
+    """That a bad file is one sentence, and nothing is trained."""
+    recipe, name, content = case
+    (folder / name).write_bytes(content)
+    refused(["run", recipe, f"data={folder / name}", "--runs", str(folder / "runs")])
+    assert untouched(folder)
+
+
 def untouched(folder: Path) -> bool:
     """Whether nothing was trained there."""
     return not [name for _, names, _ in os.walk(folder) for name in names if name in ("checkpoints", "model")]

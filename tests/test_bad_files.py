@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from badinput import bad_files, bad_overrides, refused, untouched
+from badinput import bad_files, bad_overrides, is_refused, refused, untouched
 from hypothesis import HealthCheck, given, settings
 
 SLICE = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -13,10 +13,7 @@ SLICE = settings(max_examples=60, deadline=None, derandomize=True, suppress_heal
 @SLICE
 @given(bad_files())
 def test_a_bad_file_is_one_sentence(tmp_path: Path, case: tuple[str, str, bytes]) -> None:
-    recipe, name, content = case
-    (tmp_path / name).write_bytes(content)
-    refused(["run", recipe, f"data={tmp_path / name}", "--runs", str(tmp_path / "runs")])
-    assert untouched(tmp_path)
+    is_refused(tmp_path, case)
 
 
 @SLICE

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from smolrecipes import RecipeError
 from smolrecipes import launch as processes
 
 RECIPE = """
@@ -142,6 +143,13 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     done = launch("ddp", tmp_path, "objective.bta=1")
     assert done.returncode != 0
     assert done.stderr.count("did you mean 'beta'") == 1
+
+
+def test_deepspeed_that_cpu_would_drop_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    with pytest.raises(RecipeError, match="--cpu makes accelerate drop DeepSpeed without a word"):
+        processes.join("cpu")
 
 
 def test_the_threads_that_somebody_chose_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

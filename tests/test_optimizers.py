@@ -9,23 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from powercut import RECIPE as TINY
 from safetensors.torch import load_file
 
-from smolrecipes import CLM, GPT2, ByteBPE, Callback, Llama, LoRA, Recipe, RecipeError, Run, Toy, Training, run
+from smolrecipes import GPT2, Callback, Llama, LoRA, RecipeError, Run, Training, run
 from smolrecipes.optimizers import Muon, muon_groups, optimizer_options, orthogonal, use
 
-RECIPE = Recipe(
-    tokenizer=ByteBPE(vocab_size=280),
-    model=Llama(layers=1, hidden=32, heads=2),
-    data=Toy("stories", rows=24),
-    objective=CLM(),
-    training=Training(
-        steps=6, global_batch_size=4, max_length=32, optimizer="muon", learning_rate=1e-2, weight_decay=0.1,
-        log_every=1, save_every=2, device="cpu",
-    ),
-    validation=4,
-    title="tiny",
-)  # fmt: skip
+RECIPE = TINY.replace(
+    training=TINY.training.replace(steps=6, optimizer="muon", weight_decay=0.1, rehearse=True, threads=None)
+)
 TOKENIZER: Any = type("Words", (SimpleNamespace,), {"__len__": lambda self: 300})(
     pad_token_id=1, bos_token_id=None, eos_token_id=0
 )

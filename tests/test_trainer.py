@@ -175,3 +175,17 @@ def test_a_batch_is_counted_where_it_was_made(tmp_path: Path, monkeypatch: pytes
     ours.train()
     ours.evaluate(examples(ORPO()))
     assert called == [True] * (3 * 2 + 6)
+
+
+class Silent(CLM):
+    """Whatever is in a batch, nothing of it counts."""
+
+    def counts(self, batch: dict[str, Any]) -> dict[str, int]:
+        return dict.fromkeys(super().counts(batch), 0)
+
+
+def test_a_batch_in_which_nothing_is_learned_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from powercut import RECIPE
+
+    RECIPE.replace(objective=Silent(documents="separate")).trainer(runs=tmp_path).train()
+    assert "step 1: nothing in the batch is learned; its rows: toy:stories:" in caplog.text

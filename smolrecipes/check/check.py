@@ -18,7 +18,6 @@ from smolrecipes.recipe import Recipe
 if TYPE_CHECKING:
     from smolrecipes.assemble import Assembly
 
-
 TOLD = ("labels-none", "labels-cut", "labels-control")
 """What a run has said by then, with the counts over all rows."""
 
@@ -49,13 +48,19 @@ def light(recipe: Recipe) -> tuple[list[Finding], Subject | None]:
     return found, subject
 
 
+def foresee(recipe: Recipe) -> None:
+    """RecipeError where something is wrong with a recipe whose bases are not trained yet."""
+    subject = read(recipe)
+    stop([*rows(subject), *labels(subject)])
+
+
 def examine(recipe: Recipe, assembly: Assembly) -> None:
     """Says what may be wrong with a run that is about to begin; RecipeError where something is."""
-    findings = built(recipe, assembly)
-    for found in findings:
+    everything = built(recipe, assembly)
+    for found in everything:
         if found.level == "warning" and found.code not in TOLD:
             say(f"  warning: {found.code}: {found.sentence}")
-    stop(findings)
+    stop(everything)
 
 
 def built(recipe: Recipe, assembly: Assembly) -> list[Finding]:

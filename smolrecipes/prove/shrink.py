@@ -46,6 +46,7 @@ class Stored(Data):
 
 def shrink(recipe: Recipe, folder: Path) -> Recipe:
     """The small copy; reads the rows and builds tokenizer and weights, so it is made in a process of its own."""
+    from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.assemble import load_rows
     from smolrecipes.build import build_tokenizer
     from smolrecipes.launch import join
@@ -58,8 +59,13 @@ def shrink(recipe: Recipe, folder: Path) -> Recipe:
     rows.select(range(0, len(rows), step)[:ROWS]).save_to_disk(str(folder / "rows"))
     build_tokenizer(recipe, rows).save_pretrained(folder / "tokenizer")
     assert isinstance(recipe.model, Architecture)
+    objective, teacher = recipe.objective, getattr(recipe.objective, "teacher", None)
+    narrow = not isinstance(teacher, Pretrained)  # a student may have to be as wide as its teacher
+    if teacher is not None:
+        objective = objective.replace(**{"teacher": _small(teacher, objective.head, folder / "teacher", narrow)})
     return recipe.replace(
-        model=_small(recipe.model, recipe.objective.head, folder),
+        model=_small(recipe.model, objective.head, folder, narrow),
+        objective=objective,
         tokenizer=PretrainedTokenizer(path=str(folder / "tokenizer")),
         data=Stored(folder=str(folder / "rows")),
         validation=0,
@@ -81,7 +87,7 @@ def short(training: Any) -> Any:
     )  # fmt: skip
 
 
-def _small(model: Architecture, head: str, folder: Path) -> Architecture:
+def _small(model: Architecture, head: str, folder: Path, narrow: bool) -> Architecture:
     from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.architectures.scratch import Scratch
 
@@ -91,7 +97,8 @@ def _small(model: Architecture, head: str, folder: Path) -> Architecture:
         return model
     sizes: dict[str, Any] = {"layers": max(LAYERS, model.step), "hidden": model.heads * WIDTH, "ffn": None}
     sizes |= {"decoder_layers": LAYERS, "head_size": None}
-    sizes = {name: size for name, size in sizes.items() if name in model.options()}
+    wanted = sizes if narrow else ("layers", "decoder_layers")
+    sizes = {name: size for name, size in sizes.items() if name in model.options() and name in wanted}
     try:
         return model.replace(**sizes)
     except RecipeError:  # a family with sizes of its own kind: at least it has few layers

@@ -35,10 +35,14 @@ def train(recipe: Recipe, way: Way, folder: Path) -> Record:
     """Trains the small recipe; goes on where it was interrupted in the same folder."""
     from smolrecipes.assemble import assemble
     from smolrecipes.launch import join
+    from smolrecipes.memory import rehearse
+    from smolrecipes.trainer import RecipeTrainer
 
     settled = settle(recipe, way)
     join("cpu")
     assembly = assemble(settled, folder, folder.parent / "cache")
+    if way.world > 1 and isinstance(assembly.trainer, RecipeTrainer):
+        rehearse(assembly.trainer)  # which tells the processes of weights that the objective does not reach
     record = run(assembly.trainer, way)
     if not way.until and way.world == 1:
         record.after = after(settled, assembly, folder)
@@ -75,10 +79,14 @@ def quiet(model: Any) -> None:
 
 
 def after(recipe: Recipe, assembly: Any, folder: Path) -> dict[str, tuple[float, float]]:
-    """Losses on one batch: in memory and merged, in memory and saved and loaded again."""
+    """Losses on one batch: in memory and merged, in memory and saved and loaded again.
+
+    Of preferences it is the mean log-probability: their loss compares with a reference, and a merged model has none.
+    """
     import torch
 
     from smolrecipes.adapters.merge import merged
+    from smolrecipes.objectives.preference import PairwiseObjective
 
     trainer = assembly.trainer
     if not hasattr(trainer, "objective"):
@@ -89,6 +97,8 @@ def after(recipe: Recipe, assembly: Any, folder: Path) -> dict[str, tuple[float,
 
     def loss(of: Any) -> float:
         with torch.no_grad():
+            if isinstance(trainer.objective, PairwiseObjective):
+                return float(-trainer.objective.token_logps(of, batch)[0].mean())
             counts = trainer.objective.counts(batch)
             terms = trainer.objective.loss(of, dict(batch)).terms.values()
             return float(sum(float(one.sum) * one.weight / max(1.0, counts[one.over]) for one in terms))
@@ -104,18 +114,18 @@ def after(recipe: Recipe, assembly: Any, folder: Path) -> dict[str, tuple[float,
 
 
 def loaded(recipe: Recipe, model: Any, tokenizer: Any, folder: Path) -> Any:
-    """The model, saved and loaded again; what the objective gives a model beside it is the same."""
+    """The model, saved as a run saves it and loaded again; a teacher, which nobody saves, is the same."""
     from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.build import build_model, lay_out
+    from smolrecipes.stage import write_model
 
-    owned = {name: model._modules.pop(name) for name in recipe.objective.owns if name in model._modules}
-    model.save_pretrained(folder / "saved")
-    tokenizer.save_pretrained(folder / "saved")
-    again = recipe.replace(model=Pretrained(str(folder / "saved")), adapter=None, tokenizer=None)
+    write_model(model, tokenizer, recipe.objective.owns, folder / "saved")
+    objective = recipe.objective
+    if "start" in objective.options():  # a student that was saved does not begin with its teacher again
+        objective = objective.replace(**{"start": False})
+    again = recipe.replace(objective=objective, model=Pretrained(str(folder / "saved")), adapter=None, tokenizer=None)
     made = build_model(again, tokenizer).eval()
     lay_out(again, made, tokenizer)
-    for name, part in owned.items():
-        model._modules[name] = made._modules[name] = part
     if "teacher" in model.__dict__:
         made.__dict__["teacher"] = model.__dict__["teacher"]
     return made

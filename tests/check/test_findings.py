@@ -21,6 +21,7 @@ from smolrecipes import (
     Recipe,
     RecipeError,
     Toy,
+    Trained,
     Training,
     WordPiece,
     check,
@@ -214,3 +215,13 @@ def test_codes_are_named_by_what_they_are_about() -> None:
     assert about == {"recipe", "plugin", "rows", "labels", "batch", "model", "trainer", "precision", "disk"}
     for code in CODES.values():
         assert code.why.endswith(".") and code.mend
+
+
+def test_an_error_is_found_before_what_a_recipe_builds_on_is_trained(tmp_path: Path) -> None:
+    base = chat(tmp_path, CHAT, training=TRAINING.replace(steps=2))
+    rows = [{**row, "rejected": row["chosen"]} for row in PAIRS]
+    data = Files(written(tmp_path, rows, "pairs.jsonl"))
+    recipe = base.replace(model=Trained(base), tokenizer=None, data=data, objective=ORPO())
+    with pytest.raises(RecipeError, match=r"^rows-same-answers"):
+        run(recipe, runs=tmp_path / "runs")
+    assert not list(tmp_path.glob("runs/*/*"))
