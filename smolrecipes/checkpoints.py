@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smolrecipes.errors import TrainingStopped
-from smolrecipes.files import digest, flush
+from smolrecipes.files import digest, flush, refused
 from smolrecipes.launch import everyones, first_only
 
 MANIFEST = "manifest.json"
@@ -83,16 +83,8 @@ def _save(trainer: Any, write: Callable[[], None]) -> None:
     """Writes aside on every rank, then makes it count on the first."""
     folder, here = Path(trainer.args.output_dir), trainer.state.global_step
     first_only(lambda: _make_room(trainer, folder))
-    problem = None
     with _writing_to(trainer, folder / PARTIAL):
-        try:
-            write()
-        except (OSError, RuntimeError) as error:  # torch and safetensors say RuntimeError where a disk is full
-            problem = f"{type(error).__name__}: {error}"
-        except Exception as error:
-            if type(error).__name__ != "SafetensorError":
-                raise
-            problem = str(error)
+        problem = refused(write)
     for each in everyones(problem):
         if each:
             raise TrainingStopped(_not_written(folder, here, each))

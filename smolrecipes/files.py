@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHUNK = 1 << 20
 """Bytes that are read at a time."""
@@ -16,6 +20,19 @@ def write_text(file: Path, text: str) -> None:
     flush(partial)
     partial.replace(file)
     flush(file.parent)
+
+
+def refused(write: Callable[[], object]) -> str | None:
+    """Why something could not be written, as on a full disk; None where it was. Other errors go on as they are."""
+    try:
+        write()
+    except (OSError, RuntimeError) as error:  # torch and safetensors say RuntimeError where a disk is full
+        return f"{type(error).__name__}: {error}"
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        return str(error)
+    return None
 
 
 def flush(path: Path) -> None:

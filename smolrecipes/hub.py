@@ -81,9 +81,11 @@ def commit(path: str, revision: str | None, files: tuple[str, ...]) -> str:
 @contextmanager
 def sentences(path: str, revision: str | None = None) -> Iterator[None]:
     """Turns what the hub, transformers and safetensors raise into one sentence about `path`."""
+    from pickle import UnpicklingError
+
     try:
         yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+    except (UnpicklingError, OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise RecipeError(_sentence(path, revision, error)) from error
     except Exception as error:
         # Their own exceptions share no ancestor; tokenizers raises a bare Exception.
@@ -93,8 +95,12 @@ def sentences(path: str, revision: str | None = None) -> Iterator[None]:
 
 
 def _sentence(path: str, revision: str | None, error: Exception) -> str:
+    from pickle import UnpicklingError
+
     from huggingface_hub import constants, errors
 
+    if isinstance(error, UnpicklingError):
+        return f"{path}: its weights are a pickle that holds more than tensors, which smolrecipes never runs; take model.safetensors"
     if isinstance(error, errors.GatedRepoError):
         return f"{path} is gated: accept its terms at {constants.ENDPOINT}/{path}, then log in with `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):

@@ -133,6 +133,8 @@ class Recipe(Component):
             raise RecipeError(
                 f"Recipe: holdout={self.holdout} takes a share or count of data, but validation is data of its own"
             )
+        if {"/", "\\"} & set(self.title) or self.title.startswith("."):
+            raise RecipeError(f"Recipe.title: it names a folder among the runs, so no path such as '{self.title}'")
         if self.adapter and self.training.optimizer == "muon":
             raise RecipeError(
                 "training.optimizer=muon is for whole matrices; the factors of an adapter learn better with adamw"

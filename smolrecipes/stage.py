@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first, say
-from smolrecipes.errors import Stopped
+from smolrecipes.errors import RecipeError, Stopped, TrainingStopped
+from smolrecipes.files import refused
 from smolrecipes.launch import agreed, first_only
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smolrecipes.assemble import Assembly
     from smolrecipes.run import Run
 
@@ -62,7 +66,11 @@ def _train(this: Run, trainer: Any, last: str | None) -> None:
     interrupt = Interrupt()
     trainer.add_callback(interrupt)
     with noted(interrupt):
-        trainer.train(resume_from_checkpoint=last)
+        try:
+            trainer.train(resume_from_checkpoint=last)
+        except UnpicklingError:
+            what = "holds Python objects that no run writes, which smolrecipes never runs"
+            raise RecipeError(f"{last} {what}; remove it, and the run goes on from the one before") from None
     steps, of = trainer.state.global_step, trainer.state.max_steps
     if interrupt.reason and steps < of:
         raise Stopped(f"{this.folder}: stopped ({interrupt.reason}) after step {steps:,} of {of:,}, and saved")
@@ -93,36 +101,54 @@ def _plain(entry: dict[str, float]) -> dict[str, float]:
 
 def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
     """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
-    from smolrecipes.adapters.merge import merged
     from smolrecipes.summary import samples
     from smolrecipes.weights import count_weights
 
     trainer, parts = assembly.trainer, assembly.parts
     model = trainer.accelerator.unwrap_model(trainer.model)
     trained, total = count_weights(model)
-    if is_first():
-        adapted = hasattr(model, "merge_and_unload")
-        if adapted:
-            model.save_pretrained(this.adapter)
-            model = merged(model)
-        partial = this.model.with_name("model.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        write_model(model, parts.tokenizer, this.recipe.objective.owns, partial)
-        shutil.rmtree(this.model, ignore_errors=True)
-        partial.rename(this.model)
-        facts = {
-            "steps": trainer.state.global_step,
-            "rows": min(len(parts.train), trainer.state.global_step * parts.batch),
-            "of": len(parts.train),
-            "tokens": trainer.state.num_input_tokens_seen,
-            "trained_parameters": trained,
-            "parameters": total,
-            "adapter_bytes": sum(f.stat().st_size for f in this.adapter.glob("*.safetensors")) if adapted else 0,
-            "samples": samples(model, parts, this.recipe.decoding),
-            "sentences": assembly.sentences,
-        }
-        this.finish({**numbers, **facts})
+    facts = {
+        "steps": trainer.state.global_step,
+        "rows": min(len(parts.train), trainer.state.global_step * parts.batch),
+        "of": len(parts.train),
+        "tokens": trainer.state.num_input_tokens_seen,
+        "trained_parameters": trained,
+        "parameters": total,
+        "sentences": assembly.sentences,
+    }
+
+    def save() -> None:
+        plain, adapter_bytes = _export(this, model, parts.tokenizer)
+        more = {"adapter_bytes": adapter_bytes, "samples": samples(plain, parts, this.recipe.decoding)}
+        _or_stop(this, lambda: this.finish({**numbers, **facts, **more}))
+
+    first_only(save)
     trainer.accelerator.wait_for_everyone()
+
+
+def _export(this: Run, model: Any, tokenizer: Any) -> tuple[Any, int]:
+    """Writes the adapter and the merged model, or the model; gives the plain model and the adapter's bytes."""
+    from smolrecipes.adapters.merge import merged
+
+    adapted = hasattr(model, "merge_and_unload")
+    if adapted:
+        _or_stop(this, lambda: model.save_pretrained(this.adapter))
+        model = merged(model)
+    partial = this.model.with_name("model.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    _or_stop(this, lambda: write_model(model, tokenizer, this.recipe.objective.owns, partial))
+    shutil.rmtree(this.model, ignore_errors=True)
+    partial.rename(this.model)
+    return model, sum(f.stat().st_size for f in this.adapter.glob("*.safetensors")) if adapted else 0
+
+
+def _or_stop(this: Run, write: Callable[[], object]) -> None:
+    """Writes something; TrainingStopped where the disk refuses."""
+    if why := refused(write):
+        raise TrainingStopped(
+            f"{this.folder}: what was trained could not be written ({' '.join(why.split())[:200]}). "
+            "Make room and give the same command again: it goes on from the last checkpoint"
+        )
 
 
 def write_model(model: Any, tokenizer: Any, owns: tuple[str, ...], folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from accelerate.utils import AutocastKwargs
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
+from smolrecipes.baseline import by_frequency
 from smolrecipes.batches import Batches, Drawn, Loader, input_tokens
 from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.examples import Examples, lengths
@@ -138,8 +140,15 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
                 answers.add(loss, empty=not origins)
         self.model.train(training)
         found = {**tally.means(self.accelerator), **self.objective.measure(answers.all())}
+        if self.objective.likelihood and self.parts.validation and self.state.global_step:
+            found["baseline"] = self.baseline
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
+
+    @cached_property
+    def baseline(self) -> float:
+        """The held-out loss of one who only knows how often each token is learned, in nats per token."""
+        return by_frequency(self)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """6 for each weight outside the embeddings and each token, counted once: transformers counts weights every step."""

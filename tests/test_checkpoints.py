@@ -121,6 +121,13 @@ class FullDisk(Callback):
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 
 
+class FullAtTheEnd(Callback):
+    """From the end of training on, no file may grow beyond 20 kB."""
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are of POSIX")
 def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(whole: Path, tmp_path: Path) -> None:
     recipe = RECIPE.replace(callbacks=(*RECIPE.callbacks, FullDisk()))
@@ -138,6 +145,24 @@ def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(whole: Path, tmp_pat
     assert "checkpoint-4 could not be written" in said and "checkpoint-2 is whole" in said and "Make room" in said
     last, passed = newest(checkpoints(tmp_path))
     assert last and step(last) == 2 and not passed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are of POSIX")
+def test_a_disk_that_is_full_at_the_end_is_a_sentence_and_the_same_command_ends_it(tmp_path: Path) -> None:
+    report = tmp_path / "said"
+
+    def act() -> None:
+        try:
+            run(RECIPE.replace(callbacks=(*RECIPE.callbacks, FullAtTheEnd())), runs=tmp_path)
+        except TrainingStopped as error:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            report.write_text(str(error), encoding="utf-8")
+
+    assert child(act) == 0
+    said = report.read_text(encoding="utf-8")
+    assert "what was trained could not be written" in said and "Make room and give the same command again" in said
+    last, passed = newest(checkpoints(tmp_path))
+    assert last and step(last) == 8 and not passed
 
 
 def test_the_manifest_names_every_file(whole: Path) -> None:

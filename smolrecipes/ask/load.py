@@ -13,8 +13,10 @@ def load(folder: Path) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     from smolrecipes.architectures.heads import auto_class, head_of
+    from smolrecipes.hub import sentences
 
     logging.disable_progress_bar()
-    head = head_of(AutoConfig.from_pretrained(folder))
-    model = auto_class(head).from_pretrained(folder).to(PartialState().default_device)
-    return model.eval(), AutoTokenizer.from_pretrained(folder)
+    with sentences(str(folder)):
+        head = head_of(AutoConfig.from_pretrained(folder))
+        model, tokenizer = auto_class(head).from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    return model.to(PartialState().default_device).eval(), tokenizer

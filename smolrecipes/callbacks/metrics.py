@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Callback
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ class Metrics(Callback):
     """Appends every logged number to `metrics.jsonl`: {"step", "epoch", "time" in seconds since the start, ...}."""
 
     path: str | None = option(default=None, affects_weights=False)
-    """The file; by default metrics.jsonl in the run's folder."""
+    """The file, a .jsonl; by default metrics.jsonl in the run's folder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.path and not self.path.endswith(".jsonl"):
+            raise RecipeError(f"Metrics.path: lines are appended to it, so it must end with .jsonl, not '{self.path}'")
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -37,8 +37,8 @@ class _Seen:
 
 
 class Watch(Callback):
-    """Marks loss spikes with the rows of their steps; says when the held-out loss is no better than before training,
-    and when weights changed that should not have."""
+    """Marks loss spikes with the rows of their steps; says when the held-out loss is no better than before training or
+    than frequencies alone, and when weights changed that should not have."""
 
     spread: Annotated[float, Gt(0)] = option(default=6.0, affects_weights=False)
     """Standard deviations above the last losses that make a spike."""
@@ -48,7 +48,12 @@ class Watch(Callback):
     ) -> None:
         named = kwargs["model"].named_parameters()
         frozen = {name: _print(weight) for name, weight in named if not weight.requires_grad}
-        self.__dict__["_seen"] = _Seen(since=state.global_step, frozen=frozen)  # no option: outside the fields
+        past = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        first = next(
+            (entry["eval_loss"] for entry in state.log_history if entry.get("step") == 0 and "eval_loss" in entry), None
+        )
+        seen = _Seen(deque(past, WINDOW), since=state.global_step, first=first, frozen=frozen)
+        self.__dict__["_seen"] = seen  # no option: outside the fields
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._now().rows += getattr(kwargs.get("train_dataloader"), "seen", ())
@@ -65,17 +70,16 @@ class Watch(Callback):
         seen.rows, seen.since = [], state.global_step
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        seen, loss = self._now(), kwargs.get("metrics", {}).get("eval_loss")
-        if loss is None:
-            return
-        if seen.first is None and state.global_step == 0:
+        metrics, seen = kwargs.get("metrics", {}), self._now()
+        loss, baseline = metrics.get("eval_loss"), metrics.get("eval_baseline")
+        if loss is None or state.global_step == 0:
             seen.first = loss
-        elif seen.first is not None and loss > seen.first and state.global_step > args.warmup_steps:
-            worse = (
-                "step %d: the held-out loss is %.4f, and was %.4f before anything was learned; a lower learning rate?"
-            )
-            if state.is_world_process_zero:
-                _say(worse % (state.global_step, loss, seen.first))
+        elif state.global_step > args.warmup_steps and state.is_world_process_zero:
+            begins = f"step {state.global_step}: the held-out loss is {loss:.4f}, and"
+            if seen.first is not None and loss > seen.first:
+                _say(f"{begins} was {seen.first:.4f} before anything was learned; a lower learning rate?")
+            elif baseline is not None and loss > baseline:
+                _say(f"{begins} {baseline:.4f} is reached by how often each token occurs; more steps, or another rate?")
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -37,7 +37,7 @@ class Subject:
         step = max(1, -(-len(self.rows) // SAMPLE))
         rows = [_beginning(self.rows[index]) for index in range(0, len(self.rows), step)]
         made = self.objective.prepare_many(rows, self.tokenizer, self.recipe.training.max_length)
-        return list(zip(rows, made))
+        return [(row, example and {**example, "origin": row["origin"]}) for row, example in zip(rows, made)]
 
 
 def _beginning(row: dict[str, Any]) -> dict[str, Any]:

@@ -18,15 +18,19 @@ class Conversation:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
+        from smolrecipes.hub import sentences
+
         logging.disable_progress_bar()
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        with sentences(str(folder)):
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+            self.model: Any = AutoModelForCausalLM.from_pretrained(folder)
         self.template = bool(self.tokenizer.chat_template)
         self.decoding = decoding
         self.system = ""
         self.messages: list[dict[str, str]] = []
         self.begin(system)
         # the device that accelerate, and so the trainer, would take
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder).to(PartialState().default_device)
+        self.model.to(PartialState().default_device)
 
     @property
     def device(self) -> str:

@@ -16,9 +16,9 @@ ARGS: Any = SimpleNamespace(warmup_steps=2)
 class Training:
     """Feeds a Watch as a Trainer would."""
 
-    def __init__(self, watch: Watch, model: Any = None) -> None:
+    def __init__(self, watch: Watch, model: Any = None, past: list[dict[str, float]] | None = None) -> None:
         self.watch, self.model = watch, model or torch.nn.Linear(2, 2)
-        self.state: Any = SimpleNamespace(global_step=0, is_world_process_zero=True)
+        self.state: Any = SimpleNamespace(global_step=0, is_world_process_zero=True, log_history=past or [])
         watch.on_train_begin(ARGS, self.state, None, model=self.model)  # type: ignore[arg-type]
 
     def log(self, loss: float, *rows: str) -> None:
@@ -26,8 +26,8 @@ class Training:
         self.watch.on_step_end(ARGS, self.state, None, train_dataloader=SimpleNamespace(seen=rows))  # type: ignore[arg-type]
         self.watch.on_log(ARGS, self.state, None, logs={"loss": loss})  # type: ignore[arg-type]
 
-    def evaluate(self, loss: float) -> None:
-        self.watch.on_evaluate(ARGS, self.state, None, metrics={"eval_loss": loss})  # type: ignore[arg-type]
+    def evaluate(self, loss: float, **more: float) -> None:
+        self.watch.on_evaluate(ARGS, self.state, None, metrics={"eval_loss": loss, **more})  # type: ignore[arg-type]
 
     def end(self) -> None:
         self.watch.on_train_end(ARGS, self.state, None, model=self.model)  # type: ignore[arg-type]
@@ -62,6 +62,25 @@ def test_held_out_numbers_worse_than_none_are_said(caplog: pytest.LogCaptureFixt
     assert not caplog.text
     training.evaluate(5.2)
     assert "step 3: the held-out loss is 5.2000, and was 5.0000 before anything was learned" in caplog.text
+
+
+def test_a_held_out_loss_that_frequencies_alone_reach_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    training = Training(Watch())
+    training.log(5.0), training.log(5.0), training.log(5.0)
+    training.evaluate(4.4, eval_baseline=4.5)
+    assert not caplog.text
+    training.evaluate(4.6, eval_baseline=4.5)
+    assert "step 3: the held-out loss is 4.6000, and 4.5000 is reached by how often each token occurs" in caplog.text
+
+
+def test_what_was_seen_before_an_interruption_counts(caplog: pytest.LogCaptureFixture) -> None:
+    past = [{"step": 0, "eval_loss": 4.0}, *({"step": step, "loss": 3.0} for step in range(1, 7))]
+    training = Training(Watch(), past=past)
+    training.state.global_step = 6
+    training.log(9.0, "bad.jsonl:1")
+    training.evaluate(4.1)
+    assert "the loss jumped to 9.0000 from about 3.0000" in caplog.text
+    assert "was 4.0000 before anything was learned" in caplog.text
 
 
 def test_frozen_weights_that_move_are_named(caplog: pytest.LogCaptureFixture) -> None:
