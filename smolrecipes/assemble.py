@@ -39,8 +39,10 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
     from smolrecipes.examples import lengths
     from smolrecipes.launch import one_gpu, use_cores
+    from smolrecipes.memory import thrifty
     from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
+    from smolrecipes.trainer import RecipeTrainer
 
     training, objective = recipe.training, recipe.objective
     arguments = accepted(objective, options(recipe, folder))  # first: it arms DeepSpeed before any weight exists
@@ -82,6 +84,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     torch.manual_seed(recipe.seed)
     said = (*sentences, lost(tokenizer, some_texts(rows)), train.sentence, doubtful(recipe))
     trainer = objective.trainer(parts)
+    if isinstance(trainer, RecipeTrainer) and arguments.device.type == "cpu":
+        thrifty()
     optimizers.use(training.optimizer, trainer)
     return Assembly(trainer, parts, train, tuple(filter(None, said)))
 

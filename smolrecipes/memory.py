@@ -26,6 +26,25 @@ KEPT = frozenset({
 })  # fmt: skip
 """The operations whose results selective checkpointing keeps: they cost far more time than memory."""
 
+MAPPED = 12 << 20
+"""Bytes from which on a tensor is mapped by itself; with 4 MiB a step takes 8 % longer, since fresh pages are zeroed."""
+
+
+def thrifty() -> None:
+    """Makes glibc give large freed tensors back to the system: about an eighth less memory for a hundredth of the time.
+
+    By itself it has an arena for each thread, and each keeps what is freed of tensors up to 32 MiB; here it has one, which
+    keeps those below MAPPED (mallopt(3)). Other C libraries, and what the environment says, stay as they are.
+    """
+    import ctypes
+    import os
+    import platform
+
+    if platform.libc_ver()[0] == "glibc" and not any(name.startswith("MALLOC_") for name in os.environ):
+        library = ctypes.CDLL(None)
+        library.mallopt(-8, 1)  # M_ARENA_MAX
+        library.mallopt(-3, MAPPED)  # M_MMAP_THRESHOLD
+
 
 def selective() -> Any:
     """The contexts for `torch.utils.checkpoint` that recompute everything but matrix products and attention."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +227,24 @@ def test_an_error_is_found_before_what_a_recipe_builds_on_is_trained(tmp_path: P
     with pytest.raises(RecipeError, match=r"^rows-same-answers"):
         run(recipe, runs=tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*"))
+
+
+LIGHT = """
+import sys
+from smolrecipes.__main__ import main
+for name in {names!r}:
+    sys.argv = ["smolrecipes", "check", name]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code in (0, None), name
+heavy = [name for name in ("torch", "trl", "peft", "accelerate", "deepspeed") if name in sys.modules]
+assert not heavy, heavy
+"""
+
+
+def test_the_light_check_of_every_shipped_recipe_imports_no_torch() -> None:
+    code = LIGHT.format(names=list(registry().recipes()))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("0 errors") == len(registry().recipes())
