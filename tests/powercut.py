@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -61,8 +62,6 @@ def weights(runs: Path) -> str:
 
 def dying(runs: Path, at: int) -> Callable[[], object]:
     """The run, which kills itself in a save: at the `at`-th time that something is flushed, renamed or removed."""
-    import shutil
-
     left = [at]
 
     def counted(function: Any) -> Any:
@@ -81,3 +80,21 @@ def dying(runs: Path, at: int) -> Callable[[], object]:
         trained(runs)
 
     return act
+
+
+def unfinished(whole: Path, folder: Path) -> Path:
+    """A copy of the finished run as it was after its last checkpoint."""
+    shutil.copytree(whole, folder, symlinks=True)
+    (made,) = folder.glob("tiny-*")
+    (made / "results.json").unlink()
+    shutil.rmtree(made / "model")
+    return folder
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "emptied": lambda file: file.write_bytes(b""),
+    "gone": lambda file: file.unlink(),
+    "flipped": lambda file: file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]),
+}
+"""Four ways to damage a file."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from powercut import RECIPE, child, dying, trained, weights
+from powercut import DAMAGE, RECIPE, child, dying, trained, unfinished, weights
 
 from smolrecipes import Callback, run
 from smolrecipes.checkpoints import MANIFEST, damage, newest, step
@@ -33,24 +33,7 @@ def checkpoints(runs: Path) -> Path:
     return found
 
 
-def unfinished(whole: Path, folder: Path) -> Path:
-    """A copy of the run as it was after its last checkpoint, before it was finished."""
-    shutil.copytree(whole, folder, symlinks=True)
-    (made,) = folder.glob("tiny-*")
-    (made / "results.json").unlink()
-    shutil.rmtree(made / "model")
-    return folder
-
-
-WAYS = {
-    "cut": lambda file: file.write_bytes(file.read_bytes()[:-1]),
-    "emptied": lambda file: file.write_bytes(b""),
-    "gone": lambda file: file.unlink(),
-    "flipped": lambda file: file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", DAMAGE)
 def test_a_damaged_file_is_found_whichever_it_is(whole: Path, tmp_path: Path, way: str) -> None:
     last, passed = newest(checkpoints(whole))
     assert last and step(last) == 8 and not passed
@@ -60,7 +43,7 @@ def test_a_damaged_file_is_found_whichever_it_is(whole: Path, tmp_path: Path, wa
         folder = tmp_path / str(name).replace("/", "-")
         shutil.copytree(last.parent, folder)
         if (last / name).stat().st_size or way not in ("cut", "emptied", "flipped"):
-            WAYS[way](folder / last.name / name)
+            DAMAGE[way](folder / last.name / name)
             found, wrong = newest(folder)
             assert found == folder / "checkpoint-6", name
             assert len(wrong) == 1 and (str(name) in wrong[0] or MANIFEST in wrong[0])
@@ -70,7 +53,7 @@ def test_what_is_wrong_is_said(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint-8"
     shutil.copytree(checkpoints(whole) / "checkpoint-8", folder)
     size = (folder / "optimizer.pt").stat().st_size
-    WAYS["cut"](folder / "optimizer.pt")
+    DAMAGE["cut"](folder / "optimizer.pt")
     assert damage(folder) == f"optimizer.pt has {size - 1:,} bytes of {size:,}"
     (folder / MANIFEST).write_text("{", encoding="utf-8")
     assert damage(folder) == "manifest.json cannot be read (JSONDecodeError)"
@@ -80,7 +63,7 @@ def test_a_run_passes_over_a_damaged_checkpoint_and_ends_with_the_same_weights(
     whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     runs = unfinished(whole, tmp_path / "runs")
-    WAYS["flipped"](checkpoints(runs) / "checkpoint-8" / "optimizer.pt")
+    DAMAGE["flipped"](checkpoints(runs) / "checkpoint-8" / "optimizer.pt")
     trained(runs)
     said = capfd.readouterr().out
     assert "passes over" in said and "checkpoint-8: optimizer.pt is not what was written" in said
@@ -94,7 +77,7 @@ def test_where_no_checkpoint_is_whole_it_begins_again_and_says_so(
 ) -> None:
     runs = unfinished(whole, tmp_path / "runs")
     for each in checkpoints(runs).iterdir():
-        WAYS["gone"](each / "trainer_state.json")
+        DAMAGE["gone"](each / "trainer_state.json")
     trained(runs)
     assert "no checkpoint is whole: it starts again from the first step" in capfd.readouterr().out
     assert weights(runs) == weights(whole)

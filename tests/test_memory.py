@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,13 +67,13 @@ def test_the_loss_runs_in_the_precision_of_the_model(folder: Path, monkeypatch: 
     from smolrecipes.objectives import vocabulary
 
     types: list[torch.dtype] = []
-    product = vocabulary._logits
+    product = vocabulary._Logits.__call__
 
-    def noted(hidden: torch.Tensor, *rest: Any) -> torch.Tensor:
+    def noted(self: vocabulary._Logits, hidden: torch.Tensor) -> torch.Tensor:
         types.append(hidden.dtype)
-        return product(hidden, *rest)
+        return product(self, hidden)
 
-    monkeypatch.setattr(vocabulary, "_logits", noted)
+    monkeypatch.setattr(vocabulary._Logits, "__call__", noted)
     mixed = trainer(folder, precision="bfloat16", device="cpu")
     rehearse(mixed)
     mixed.train()
@@ -207,3 +211,22 @@ def test_compiling_changes_nothing(folder: Path) -> None:
     compiled = trainer(folder, compile=True)
     same(trained(compiled), trained(trainer(folder)), atol=1e-4)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0  # else nothing was compiled
+
+
+SHRINKS = """
+import psutil, torch
+from smolrecipes.memory import MAPPED, thrifty
+thrifty()
+torch.ones(MAPPED // 2)  # once freed, glibc would by itself keep whatever is smaller
+here, many = psutil.Process(), [torch.ones(MAPPED // 4 + 1) for _ in range(8)]
+held = here.memory_info().rss
+many[:-1] = []  # the last one lies above the others in a heap
+assert held - here.memory_info().rss > 6 * MAPPED
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed")
+def test_large_tensors_go_back_to_the_system() -> None:
+    free = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run([sys.executable, "-c", SHRINKS], env=free, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -208,7 +208,7 @@ def test_a_run_that_is_being_trained_is_refused(tmp_path: Path) -> None:
 
 def test_the_results_hold_what_was_measured(whole: Run) -> None:
     found = whole.results
-    assert found["before"].keys() == found["after"].keys() >= {"loss"}
+    assert {*found["before"], "baseline"} == found["after"].keys() >= {"loss"}
     assert found["after"]["loss"] < found["before"]["loss"]
     assert (found["steps"], found["parameters"], found["adapter_bytes"]) == (6, found["trained_parameters"], 0)
     assert found["rows"] == min(24, found["of"]) and found["seconds"] > 0
