@@ -144,7 +144,7 @@ def _make(this: Run, runs: Path, command: str) -> None:
     check_fit(recipe)
     if agreed(any(not place(base, runs).finished for base in bases(recipe))):
         _join(recipe)
-        first_only(lambda: _foresee(recipe, this.folder))
+        first_only(lambda: _foresee(recipe, this.folder, runs / ".cache"))
     concrete = _bases(recipe, runs, command)
     new, assembly = not this.folder.exists(), None
     try:
@@ -153,7 +153,7 @@ def _make(this: Run, runs: Path, command: str) -> None:
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
         examined = assembly
-        first_only(lambda: examine(recipe, examined))
+        first_only(lambda: examine(recipe, examined, runs / ".cache"))
         train(this, assembly)
     except BaseException:
         if new and is_first() and not (assembly and assembly.trainer.state.global_step):
@@ -161,13 +161,13 @@ def _make(this: Run, runs: Path, command: str) -> None:
         raise
 
 
-def _foresee(recipe: Recipe, folder: Path) -> None:
+def _foresee(recipe: Recipe, folder: Path, cache: Path) -> None:
     """Finds a mistake in a recipe's options, rows and labels before minutes go into training what it builds on."""
     from smolrecipes.arguments import options
     from smolrecipes.check.check import foresee
 
     options(recipe, folder)
-    foresee(recipe)
+    foresee(recipe, cache)
 
 
 def _join(recipe: Recipe) -> None:

@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.check.finding import Finding, stop
+from smolrecipes.check.kept import scanned
 from smolrecipes.check.labels import labels
 from smolrecipes.check.recipe import plugins, training
-from smolrecipes.check.rows import rows
 from smolrecipes.check.subject import Subject, read, untrained
 from smolrecipes.console import say
 from smolrecipes.errors import RecipeError
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from smolrecipes.assemble import Assembly
 
 TOLD = ("labels-none", "labels-cut", "labels-control")
@@ -35,40 +37,43 @@ def findings(what: Any) -> list[Finding]:
     return found if subject is None else [*found, *deeper(subject)[0]]
 
 
-def light(recipe: Recipe) -> tuple[list[Finding], Subject | None]:
-    """What can be said without building a model, and what was looked at; None where the recipe is refused."""
+def light(recipe: Recipe, cache: Path | None = None) -> tuple[list[Finding], Subject | None]:
+    """What can be said without building a model, and what was looked at; None where the recipe is refused.
+
+    cache: a folder that keeps what a scan of the rows found, where it exists.
+    """
     from smolrecipes.override import resolve
 
     found = list(plugins())
     try:
         subject = read(resolve(recipe))
-        found += [*training(subject), *rows(subject), *labels(subject)]
+        found += [*training(subject), *scanned(subject, cache), *labels(subject)]
     except RecipeError as error:
         return [*found, Finding("recipe-refused", str(error))], None
     return found, subject
 
 
-def foresee(recipe: Recipe) -> None:
+def foresee(recipe: Recipe, cache: Path) -> None:
     """RecipeError where something is wrong with a recipe whose bases are not trained yet."""
     subject = read(recipe)
-    stop([*rows(subject), *labels(subject)])
+    stop([*scanned(subject, cache), *labels(subject)])
 
 
-def examine(recipe: Recipe, assembly: Assembly) -> None:
+def examine(recipe: Recipe, assembly: Assembly, cache: Path) -> None:
     """Says what may be wrong with a run that is about to begin; RecipeError where something is."""
-    everything = built(recipe, assembly)
+    everything = built(recipe, assembly, cache)
     for found in everything:
         if found.level == "warning" and found.code not in TOLD:
             say(f"  warning: {found.code}: {found.sentence}")
     stop(everything)
 
 
-def built(recipe: Recipe, assembly: Assembly) -> list[Finding]:
+def built(recipe: Recipe, assembly: Assembly, cache: Path) -> list[Finding]:
     """All findings about a run that is about to begin."""
     parts, trainer = assembly.parts, assembly.trainer
     objective = getattr(trainer, "objective", recipe.objective)
     subject = Subject(recipe, objective, parts.train_rows, parts.validation_rows, parts.tokenizer, trainer)
-    return [*plugins(), *training(subject), *rows(subject), *labels(subject), *_model(subject)]
+    return [*plugins(), *training(subject), *scanned(subject, cache), *labels(subject), *_model(subject)]
 
 
 def deeper(subject: Subject) -> tuple[list[Finding], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as _json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,9 @@ def command(
     recipe: Source,
     overrides: Overrides = None,
     deep: Annotated[bool, typer.Option("--deep", help="Build the model as well, and measure a step.")] = False,
+    runs: Annotated[Path, typer.Option(help="Where runs lie; what a scan of the rows found is kept there.")] = Path(
+        "runs"
+    ),
     xray: Annotated[int, typer.Option(min=0, help="Examples to show with what is learned of them.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="The findings, to be read by programs.")] = False,
 ) -> None:
@@ -30,7 +34,7 @@ def command(
     from smolrecipes.load import load_recipe
 
     loaded = load_recipe(recipe, overrides or [])
-    findings, subject = light(loaded)
+    findings, subject = light(loaded, runs / ".cache")
     findings = [*shadowed(recipe), *findings]
     notes: list[str] = []
     if deep and subject is not None:

@@ -248,3 +248,14 @@ def test_the_light_check_of_every_shipped_recipe_imports_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("0 errors") == len(registry().recipes())
+
+
+def test_the_same_rows_are_not_scanned_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = chat(tmp_path, [*CHAT, *CHAT[:20]])
+    first = light(recipe, tmp_path)[0]
+    assert "rows-twice" in codes(first)
+    module = sys.modules["smolrecipes.check.kept"]  # `smolrecipes.check` is the function as well
+    monkeypatch.setattr(module, "rows", lambda subject: iter([Finding("rows-empty", "scanned again")]))
+    assert light(recipe, tmp_path)[0] == first
+    assert "rows-empty" in codes(light(chat(tmp_path, CHAT), tmp_path)[0])
+    assert "rows-empty" in codes(light(recipe)[0])
