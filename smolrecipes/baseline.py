@@ -23,14 +23,14 @@ def by_frequency(trainer: RecipeTrainer) -> float:
     it occurs (Laplace); in nats per token. For objectives in which every label counts the same."""
     size = trainer.model.config.vocab_size
     seen, held_out = _count(trainer.get_train_dataloader(), size, ENOUGH), _count(trainer.get_eval_dataloader(), size)
-    seen, held_out = trainer.accelerator.reduce(torch.stack([seen, held_out]).to(trainer.args.device)).cpu()
+    seen, held_out = trainer.accelerator.reduce(torch.stack([seen, held_out]).to(trainer.args.device)).cpu().double()
     chances = (seen + 1) / (seen.sum() + size)
     return -float(held_out @ chances.log() / held_out.sum().clamp(min=1))
 
 
 def _count(batches: Iterable[dict[str, Any]], size: int, enough: float = float("inf")) -> Tensor:
     """How often each token is a label, (size,)."""
-    found, total = torch.zeros(size, dtype=torch.float64), 0
+    found, total = torch.zeros(size, dtype=torch.int64), 0
     for batch in batches:
         labels = batch["labels"] if batch["origins"] else batch["labels"][:0]
         found += torch.bincount(labels, minlength=size)

@@ -123,7 +123,6 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
         _or_stop(this, lambda: this.finish({**numbers, **facts, **more}))
 
     first_only(save)
-    trainer.accelerator.wait_for_everyone()
 
 
 def _export(this: Run, model: Any, tokenizer: Any) -> tuple[Any, int]:
@@ -147,7 +146,7 @@ def _or_stop(this: Run, write: Callable[[], object]) -> None:
     if why := refused(write):
         raise TrainingStopped(
             f"{this.folder}: what was trained could not be written ({' '.join(why.split())[:200]}). "
-            "Make room and give the same command again: it goes on from the last checkpoint"
+            "Make room, or mend what it says, and give the same command again: it goes on from the last checkpoint"
         )
 
 

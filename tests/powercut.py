@@ -82,6 +82,18 @@ def dying(runs: Path, at: int) -> Callable[[], object]:
     return act
 
 
+def checkpoints(runs: Path) -> Path:
+    """Where the run's checkpoints lie."""
+    (found,) = runs.glob("tiny-*/checkpoints")
+    return found
+
+
+def undisturbed(folder: Path) -> Path:
+    """The folder, with a run in it that nobody disturbed."""
+    assert child(lambda: trained(folder)) == 0
+    return folder
+
+
 def unfinished(whole: Path, folder: Path) -> Path:
     """A copy of the finished run as it was after its last checkpoint."""
     shutil.copytree(whole, folder, symlinks=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from powercut import DAMAGE, RECIPE, child, dying, trained, unfinished, weights
+from powercut import DAMAGE, RECIPE, checkpoints, child, dying, trained, undisturbed, unfinished, weights
 
 from smolrecipes import Callback, run
 from smolrecipes.checkpoints import MANIFEST, damage, newest, step
@@ -23,14 +23,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="these tests for
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The runs' folder of a run that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    assert child(lambda: trained(folder)) == 0
-    return folder
-
-
-def checkpoints(runs: Path) -> Path:
-    (found,) = runs.glob("tiny-*/checkpoints")
-    return found
+    return undisturbed(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize("way", DAMAGE)
@@ -143,7 +136,7 @@ def test_a_disk_that_is_full_at_the_end_is_a_sentence_and_the_same_command_ends_
 
     assert child(act) == 0
     said = report.read_text(encoding="utf-8")
-    assert "what was trained could not be written" in said and "Make room and give the same command again" in said
+    assert "what was trained could not be written" in said and "give the same command again" in said
     last, passed = newest(checkpoints(tmp_path))
     assert last and step(last) == 8 and not passed
 

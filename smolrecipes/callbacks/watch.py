@@ -72,7 +72,9 @@ class Watch(Callback):
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         metrics, seen = kwargs.get("metrics", {}), self._now()
         loss, baseline = metrics.get("eval_loss"), metrics.get("eval_baseline")
-        if loss is None or state.global_step == 0:
+        if loss is None:
+            return
+        if state.global_step == 0:
             seen.first = loss
         elif state.global_step > args.warmup_steps and state.is_world_process_zero:
             begins = f"step {state.global_step}: the held-out loss is {loss:.4f}, and"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from smolrecipes.check.finding import Finding
 from smolrecipes.check.rows import rows
+from smolrecipes.console import say
+from smolrecipes.files import refused, write_text
 
 if TYPE_CHECKING:
     from smolrecipes.check.subject import Subject
@@ -19,11 +21,12 @@ def scanned(subject: Subject, cache: Path | None) -> list[Finding]:
     if cache is None or not cache.is_dir():
         return list(rows(subject))
     file = cache / f"check-{_key(subject)}.json"
-    if not file.is_file():
-        from smolrecipes.files import write_text
-
-        write_text(file, json.dumps([asdict(found) for found in rows(subject)], indent=1))
-    return [Finding(**found) for found in json.loads(file.read_text(encoding="utf-8"))]
+    if file.is_file():
+        return [Finding(**found) for found in json.loads(file.read_text(encoding="utf-8"))]
+    found = list(rows(subject))
+    if why := refused(lambda: write_text(file, json.dumps([asdict(each) for each in found], indent=1))):
+        say(f"  what the rows showed is not kept ({why})")
+    return found
 
 
 def _key(subject: Subject) -> str:

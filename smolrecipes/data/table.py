@@ -87,6 +87,7 @@ def _encode(value: Any, origin: str, name: str) -> str:
     """
     from datasets.features.features import ujson_loads
 
+    reason: Exception | None = None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         if ujson_loads(text) == value:
@@ -95,12 +96,12 @@ def _encode(value: Any, origin: str, name: str) -> str:
         text = _with_digits(value, ujson_loads)
         if ujson_loads(text) == value:
             return text
-    except (ValueError, TypeError, RecursionError, IndexError):
-        pass  # whatever the reason, the sentence below is what can be done about it
+    except (ValueError, TypeError, RecursionError, IndexError) as error:
+        reason = error  # whatever it is, the sentence below is what can be done about it
     raise RecipeError(
         f"{origin}: {name} holds a value that cannot be stored exactly (a number over 64 bits, NaN, a lone surrogate, "
         "or something that is not JSON); write it as text"
-    )
+    ) from reason
 
 
 def _with_digits(value: Any, loads: Any) -> str:

@@ -64,6 +64,15 @@ def test_held_out_numbers_worse_than_none_are_said(caplog: pytest.LogCaptureFixt
     assert "step 3: the held-out loss is 5.2000, and was 5.0000 before anything was learned" in caplog.text
 
 
+def test_an_evaluation_without_a_loss_forgets_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    training = Training(Watch())
+    training.evaluate(4.0)
+    training.log(4.0), training.log(4.0), training.log(4.0)
+    training.watch.on_evaluate(ARGS, training.state, None, metrics={"other_loss": 1.0})  # type: ignore[arg-type]
+    training.evaluate(4.2)
+    assert "was 4.0000 before anything was learned" in caplog.text
+
+
 def test_a_held_out_loss_that_frequencies_alone_reach_is_said(caplog: pytest.LogCaptureFixture) -> None:
     training = Training(Watch())
     training.log(5.0), training.log(5.0), training.log(5.0)

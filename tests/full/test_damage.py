@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from powercut import DAMAGE, child, trained, unfinished, weights
+from powercut import DAMAGE, checkpoints, child, trained, undisturbed, unfinished, weights
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="these tests fork")
 FILES = (
@@ -17,14 +17,11 @@ FILES = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    assert child(lambda: trained(folder)) == 0
-    return folder
+    return undisturbed(tmp_path_factory.mktemp("whole"))
 
 
 def last(runs: Path) -> Path:
-    (found,) = runs.glob("tiny-*/checkpoints/checkpoint-8")
-    return found
+    return checkpoints(runs) / "checkpoint-8"
 
 
 def test_these_are_the_files(whole: Path) -> None:
