@@ -22,13 +22,20 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 
 
 def secure(trainer: Any) -> None:
-    """Makes any Trainer write its checkpoints whole or not at all.
+    """Makes any Trainer write its checkpoints whole or not at all, and go on from the last step's without another step.
 
     Retention is `save_total_limit` and never deletes the last checkpoint that verifies: the older ones go when the new
     one lies there.
     """
     original = trainer._save_checkpoint
     trainer._save_checkpoint = lambda model, trial: _save(trainer, lambda: original(model, trial))
+    epoch = trainer._run_epoch
+    trainer._run_epoch = lambda **options: None if _done(trainer.state) else epoch(**options)
+
+
+def _done(state: Any) -> bool:
+    """Whether all steps are taken: transformers takes one more when it goes on from the checkpoint of the last."""
+    return bool(state.global_step >= state.max_steps)
 
 
 def newest(folder: Path) -> tuple[Path | None, list[str]]:

@@ -21,7 +21,7 @@ RECIPE = Recipe(
     data=Toy("stories", rows=24),
     objective=CLM(),
     training=Training(
-        steps=8, global_batch_size=4, max_length=32, learning_rate=1e-2, log_every=1, save_every=2, device="cpu",
+        steps=8, global_batch_size=4, max_length=32, learning_rate=1e-2, final_rate=0.1, log_every=1, save_every=2, device="cpu",
         rehearse=False, threads=1,
     ),
     validation=4,

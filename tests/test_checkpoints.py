@@ -65,6 +65,14 @@ def test_a_run_passes_over_a_damaged_checkpoint_and_ends_with_the_same_weights(
     assert not damage(checkpoints(runs) / "checkpoint-8")
 
 
+def test_from_the_checkpoint_of_the_last_step_no_step_is_taken(whole: Path, tmp_path: Path) -> None:
+    """transformers would take a ninth; a cosine schedule hides it, since its rate is 0 there."""
+    runs = unfinished(whole, tmp_path / "runs")
+    assert trained(runs).results["steps"] == 8
+    assert {step(each) for each in checkpoints(runs).iterdir()} == {6, 8}
+    assert weights(runs) == weights(whole)
+
+
 def test_where_no_checkpoint_is_whole_it_begins_again_and_says_so(
     whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

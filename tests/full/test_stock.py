@@ -193,3 +193,10 @@ def test_49_a_generation_default_hides_in_the_library(tmp_path: Path) -> None:
     made.save_pretrained(tmp_path)
     assert "top_k" not in json.loads((tmp_path / "generation_config.json").read_text(encoding="utf-8"))
     assert made._prepare_generation_config(None, do_sample=True)[0].top_k == 50
+
+
+def test_56_resuming_after_the_last_step_trains_one_more(tmp_path: Path) -> None:
+    trainer(tmp_path, args={"save_steps": 4}).train()
+    again = trainer(tmp_path, args={"save_steps": 4})
+    again.train(resume_from_checkpoint=True)
+    assert again.state.global_step == 5
