@@ -38,7 +38,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from smolrecipes.arguments import accepted, fit, options, rows_per_batch
     from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
     from smolrecipes.examples import lengths
-    from smolrecipes.launch import one_gpu, use_cores
+    from smolrecipes.launch import one_gpu, use_cores, use_tf32
     from smolrecipes.memory import thrifty
     from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
@@ -47,6 +47,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     training, objective = recipe.training, recipe.objective
     arguments = accepted(objective, options(recipe, folder))  # first: it arms DeepSpeed before any weight exists
     one_gpu(arguments)
+    use_tf32(arguments)
     use_cores(training.threads)
     set_seed(recipe.seed)
     rows, held_out, sentences = load_rows(recipe)

@@ -41,7 +41,6 @@ class How(NamedTuple):
         return far, 0 if self.causal else far
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def packed_attention(
     module: torch.nn.Module,
     query: Tensor,
@@ -58,6 +57,7 @@ def packed_attention(
     """Attention as transformers calls it; without `spans`, when generating say, it is SDPA's.
 
     query: (1, heads, tokens, size); key, value: (1, kv heads, tokens, size). Returns (1, tokens, heads, size).
+    A block that is compiled holds SDPA's in its graph, and leaves the graph where sequences lie side by side.
     """
     if spans is None:
         return sdpa_attention_forward(  # type: ignore[no-any-return]
@@ -66,9 +66,16 @@ def packed_attention(
     if refused := [name for name in REFUSED if others.get(name) is not None]:
         raise NotImplementedError(f"packed attention has no {refused[0]}, which {type(module).__name__} asks for")
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
+    return _side_by_side(query, key, value, spans, How(dropout, scaling, sliding_window, causal)), None
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _side_by_side(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -> Tensor:
+    """Packed attention by the kernel that the device has."""
     query, key, value = (_as_autocast(tensor) for tensor in (query, key, value))
-    kernel = KERNELS[backend(query.device, query.dtype, query.shape[-1], dropout)]
-    return kernel(query, key, value, spans, How(dropout, scaling, sliding_window, causal)).contiguous(), None
+    kernel = KERNELS[backend(query.device, query.dtype, query.shape[-1], how.dropout)]
+    found: Tensor = kernel(query, key, value, spans, how)
+    return found.contiguous()
 
 
 def _as_autocast(tensor: Tensor) -> Tensor:
@@ -158,7 +165,7 @@ def _compiled(function: Any) -> Any:
 def _flash(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -> Tensor:
     from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
-    q, k, v = _side_by_side(query, key, value, spans)
+    q, k, v = _in_a_row(query, key, value, spans)
     found: Tensor = flash_attn_varlen_func(
         q, k, v, *spans.cumulative, how.dropout, how.scaling, how.causal, window_size=how.reach
     )
@@ -169,12 +176,12 @@ def _varlen(query: Tensor, key: Tensor, value: Tensor, spans: Spans, how: How) -
     from torch.nn.attention.varlen import varlen_attn
 
     groups = query.shape[1] // key.shape[1]  # not every torch that has it takes fewer heads of keys
-    q, k, v = _side_by_side(query, repeat_kv(key, groups), repeat_kv(value, groups), spans)
+    q, k, v = _in_a_row(query, repeat_kv(key, groups), repeat_kv(value, groups), spans)
     found: Any = varlen_attn(q, k, v, *spans.cumulative, scale=how.scaling, window_size=how.reach)
     return found[None]  # type: ignore[no-any-return]
 
 
-def _side_by_side(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> tuple[Tensor, Tensor, Tensor]:
+def _in_a_row(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> tuple[Tensor, Tensor, Tensor]:
     """(tokens, heads, size) each; keys and values that several sequences see are repeated for each."""
     q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     return (q, k, v) if len(spans.keys) == k.shape[0] else (q, k[spans.keys], v[spans.keys])

@@ -100,6 +100,14 @@ def precision_options(precision: str, cuda: bool) -> dict[str, bool | None]:
     }
 
 
+def use_tf32(arguments: Any) -> None:
+    """For products, which keep a setting of their own in torch 2.9 and later: transformers changes the general one alone."""
+    import torch
+
+    if arguments.tf32 is not None and hasattr(products := torch.backends.cuda.matmul, "fp32_precision"):
+        products.fp32_precision = "tf32" if arguments.tf32 else "ieee"
+
+
 def one_gpu(arguments: Any) -> None:
     """One process takes one GPU: transformers would split each batch over all of them with DataParallel."""
     if arguments.n_gpu > 1:

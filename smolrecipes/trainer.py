@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import AutocastKwargs
-from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from smolrecipes.baseline import by_frequency
@@ -18,13 +18,14 @@ from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.examples import Examples, lengths
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
+from smolrecipes.steady import SteadyTrainer
 from smolrecipes.tally import Answers, Tally, precise
 from smolrecipes.weights import count_weights
 
 log = logging.getLogger(__name__)
 
 
-class RecipeTrainer(Trainer):  # type: ignore[misc]
+class RecipeTrainer(SteadyTrainer):
     """Divides the sums of the objective by the counts of the whole global batch, over accumulation and ranks."""
 
     def __init__(self, objective: Objective, parts: Parts) -> None:
@@ -173,7 +174,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
 class _Verify(TrainerCallback):  # type: ignore[misc]
     """Once the model is wrapped, compares what runs with what the launcher was asked for."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: RecipeTrainer) -> None:
         self.trainer = trainer
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:

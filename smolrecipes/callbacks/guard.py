@@ -27,8 +27,24 @@ class _Watch:
     trained: dict[str, Parameter]
     norms: list[tuple[str, Tensor]] = field(default_factory=list)
     hooks: list[Any] = field(default_factory=list)
-    reached: set[str] | None = None
+    reached: list[str] | None = None
     overflows: int = 0
+
+    def note_each(self) -> None:
+        """Each gradient by itself, as it is made: before clipping, and before other processes' gradients are added."""
+        for name, weight in self.trained.items():
+            self.hooks.append(weight.register_hook(_noting(self, name)))  # type: ignore[no-untyped-call]
+
+    def note_together(self) -> None:
+        """All of them at the end of each pass: a GPU waits for the launches of a norm by each weight of a small model."""
+        self.release()
+        first: Any = self.trained[(self.reached or [])[0]]
+        self.hooks.append(first.register_post_accumulate_grad_hook(_at_the_end(self)))
+
+    def release(self) -> None:
+        """Takes the hooks off the weights."""
+        while self.hooks:
+            self.hooks.pop().remove()
 
     def held(self) -> list[Tensor]:
         """The gradients that the weights hold; DeepSpeed keeps them elsewhere, and steps before it tells anyone."""
@@ -44,8 +60,7 @@ class Guard(Callback):
         self._release()
         watch = _Watch({name: weight for name, weight in kwargs["model"].named_parameters() if weight.requires_grad})
         self.__dict__["_watch"] = watch  # not an option: outside the fields, unseen by equality, printing and storing
-        for name, weight in watch.trained.items():
-            watch.hooks.append(weight.register_hook(_noting(watch, name)))  # type: ignore[no-untyped-call]
+        watch.note_each()
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -53,8 +68,10 @@ class Guard(Callback):
         watch: _Watch = self.__dict__["_watch"]
         norms, watch.norms = watch.norms, []
         if watch.reached is None:
-            watch.reached = {name for name, _ in norms}
+            watch.reached = list(dict.fromkeys(name for name, _ in norms))
             _check_reached(watch)
+            if _launches_count(watch):
+                watch.note_together()
         if not _anywhere(_not_finite(watch, norms)):
             watch.overflows = 0
             return
@@ -81,8 +98,8 @@ class Guard(Callback):
 
     def _release(self) -> None:
         watch: _Watch | None = self.__dict__.pop("_watch", None)
-        for hook in watch.hooks if watch else ():
-            hook.remove()
+        if watch:
+            watch.release()
 
 
 def _noting(watch: _Watch, name: str) -> Any:
@@ -96,6 +113,30 @@ def _noting(watch: _Watch, name: str) -> Any:
         watch.norms.append((name, torch.linalg.vector_norm(gradient, dtype=wide).detach()))
 
     return note
+
+
+def _launches_count(watch: _Watch) -> bool:
+    """Whether all gradients lie on one GPU when a pass ends, those of this process alone."""
+    import torch.distributed as dist
+
+    alone = not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1)
+    return alone and bool(held := watch.held()) and {gradient.device.type for gradient in held} == {"cuda"}
+
+
+def _at_the_end(watch: _Watch) -> Any:
+    """A hook on the weight whose gradient comes first, which notes the norms of all, in their order, when the pass ends."""
+    import torch
+
+    def note() -> None:
+        held = [(name, grad) for name in watch.reached or () if (grad := watch.trained[name].grad) is not None]
+        wide = torch.float32 if any(gradient.dtype == torch.float16 for _, gradient in held) else None
+        norms = torch._foreach_norm([gradient for _, gradient in held], dtype=wide)
+        watch.norms = list(zip([name for name, _ in held], norms))
+
+    def begin(weight: Any) -> None:
+        torch.autograd.Variable._execution_engine.queue_callback(note)
+
+    return begin
 
 
 def _not_finite(watch: _Watch, norms: list[tuple[str, Tensor]]) -> Tensor:
@@ -121,7 +162,7 @@ def _anywhere(bad: Tensor) -> bool:
 
 def _check_reached(watch: _Watch) -> None:
     """Names what should train and got no gradient in the first step."""
-    idle = [name for name in watch.trained if name not in (watch.reached or ())]
+    idle = sorted(set(watch.trained).difference(watch.reached or ()), key=list(watch.trained).index)
     if watch.trained and len(idle) == len(watch.trained):
         raise TrainingStopped(
             f"no parameter got a gradient in the first step, so nothing would be learned ({len(idle)} should be, "

@@ -117,13 +117,13 @@ _GPU: dict[str, Any] = {"size": "135m", "batch": 32, "micro": 32, "steps": 6, "w
 GPU_CASES = {
     case.name: case
     for case in (
-        Case("clm", **{**_GPU, "batch": 16, "micro": 8, "max_length": 2048}),
+        Case("clm", **{**_GPU, "batch": 16, "micro": 16, "max_length": 2048}),
         Case("sft", lora=True, **_GPU),
         Case("dpo", lora=True, **_GPU),
         Case("orpo", lora=True, **_GPU),
     )
 }
-"""`gpu`: SmolLM2-135M's shape; pretraining takes 32,768 tokens a step, the others their whole batch at once, as the
+"""`gpu`: SmolLM2-135M's shape; pretraining takes 32,768 tokens a step; each takes its whole batch at once, as the
 rehearsal of a run would find."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {},

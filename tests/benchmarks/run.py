@@ -3,7 +3,7 @@
 Every measurement is a process of its own; the competitors of a case take turns, another one first each time. Cases are
 those of `cases.py`, `scaling` (what one number costs) and the scripts beside this one; without a name, all of them.
 With `--device cuda` they are `correct` (packed against padded attention), `gpu` (SmolLM2-135M's shape against the others)
-and `options` (what one option of training costs and gains); without a name, these three.
+and `options` (what one option of training costs and gains), or a case of `gpu` by its name; without a name, these three.
 Results are added to --out as they come; `--report results.json` writes tables and plots into docs/benchmarks.md.
 """
 
@@ -59,8 +59,8 @@ def work(name: str, options: argparse.Namespace, found: dict[str, Any]) -> Itera
                 swept = measured(sized(case, options), options, names)
                 found["scaling"].setdefault(axis, {})[str(value)] = swept
                 yield
-    elif name == "gpu":
-        for case in GPU_CASES.values():
+    elif name == "gpu" or (options.device == "cuda" and name in GPU_CASES):
+        for case in [GPU_CASES[name]] if name in GPU_CASES else GPU_CASES.values():
             made = sized(case, options)
             if names := taking_part(made.name, case.competitors, options):
                 found["gpu"][made.name] = measured(made, options, names)

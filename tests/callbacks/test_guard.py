@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from smolrecipes.callbacks import guard as module
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.errors import TrainingStopped
 
@@ -44,19 +45,27 @@ class Keep:
         self.weights.append(copy(model))
 
 
-def test_a_healthy_run_is_left_alone_and_unchanged(make_trainer):
+@pytest.fixture(params=["each gradient", "all together"])
+def noted(request, monkeypatch):
+    """As on a CPU, and as on a GPU."""
+    monkeypatch.setattr(module, "_launches_count", lambda watch: request.param == "all together")
+
+
+def test_a_healthy_run_is_left_alone_and_unchanged(noted, make_trainer):
     guarded = make_trainer([Guard()])
     guarded.train()
     free = make_trainer([])  # made when the first is done: making a trainer sets the seed
     free.train()
     assert same(guarded.model, copy(free.model)) and guarded.state.global_step == 8
-    assert not any(weight._backward_hooks for weight in guarded.model.parameters())
+    assert not any(
+        weight._backward_hooks or weight._post_accumulate_grad_hooks for weight in guarded.model.parameters()
+    )
 
 
 @pytest.mark.parametrize("clip", [1.0, 0.0])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_it_names_the_first_bad_tensor_though_clipping_spoils_all(make_trainer, clip, value, accumulate):
+def test_it_names_the_first_bad_tensor_though_clipping_spoils_all(noted, make_trainer, clip, value, accumulate):
     keep = Keep()
     trainer = make_trainer([Guard(), keep], max_grad_norm=clip, gradient_accumulation_steps=accumulate)
     poison(trainer, "model.layers.0.mlp.up_proj", 4, value)
@@ -73,7 +82,7 @@ def test_it_names_the_first_bad_tensor_though_clipping_spoils_all(make_trainer, 
     assert not any(weight._backward_hooks for weight in trainer.model.parameters())
 
 
-def test_a_loss_that_is_not_finite_is_told_from_a_gradient(make_trainer):
+def test_a_loss_that_is_not_finite_is_told_from_a_gradient(noted, make_trainer):
     trainer = make_trainer([Guard()])
     inner = trainer.compute_loss
     trainer.compute_loss = lambda *a, **k: inner(*a, **k) * (float("nan") if trainer.state.global_step == 2 else 1)
