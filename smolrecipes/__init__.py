@@ -29,6 +29,7 @@ from smolrecipes.architectures.trained import Trained
 from smolrecipes.architectures.transformer import Transformer
 from smolrecipes.architectures.xlm import XLM
 from smolrecipes.architectures.xlnet import XLNet
+from smolrecipes.callbacks.evaluate import Evaluate
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress
@@ -37,12 +38,22 @@ from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.callbacks.watch import Watch
 from smolrecipes.check import Finding, check
 from smolrecipes.component import Component, option
+from smolrecipes.data.chats import Chats
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
 from smolrecipes.data.toy import Toy
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError, Stopped, TrainingStopped
+from smolrecipes.evaluators.answers import Answers
+from smolrecipes.evaluators.classify import Classify
+from smolrecipes.evaluators.exact_match import ExactMatch
+from smolrecipes.evaluators.forgetting import Forgetting
+from smolrecipes.evaluators.function_calls import FunctionCalls
+from smolrecipes.evaluators.harness import LMEval
+from smolrecipes.evaluators.likelihood import Likelihood
+from smolrecipes.evaluators.preferences import Preferences
+from smolrecipes.evaluators.speed import Speed
 from smolrecipes.hookspecs import hookimpl
 from smolrecipes.kinds import (
     Adapter,
@@ -56,6 +67,8 @@ from smolrecipes.kinds import (
     Mean,
     Objective,
     Parts,
+    Scores,
+    Subject,
     Tokenizer,
     Transform,
 )
@@ -126,7 +139,20 @@ __all__ = [
     "Component",
     "Data",
     "Decoding",
+    "Answers",
+    "Chats",
+    "Classify",
+    "Evaluate",
     "Evaluator",
+    "ExactMatch",
+    "Forgetting",
+    "FunctionCalls",
+    "LMEval",
+    "Likelihood",
+    "Preferences",
+    "Scores",
+    "Speed",
+    "Subject",
     "Exporter",
     "Files",
     "Guard",

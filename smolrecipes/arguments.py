@@ -34,6 +34,11 @@ REFUSED = {
     **dict.fromkeys(("save_steps", "save_strategy"), "set training.save_every"),
     **dict.fromkeys(("dataloader_num_workers", "dataloader_drop_last", "dataloader_prefetch_factor"), _OWN_LOADER),
     **dict.fromkeys(("data_seed", "train_sampling_strategy", "group_by_length", "length_column_name"), _OWN_LOADER),
+    **dict.fromkeys(
+        ("torch_empty_cache_steps", "eval_accumulation_steps", "batch_eval_metrics"), "nothing here reads it"
+    ),
+    **dict.fromkeys(("bf16_full_eval", "fp16_full_eval"), "set training.precision, which evaluations follow"),
+    "include_num_input_tokens_seen": "they are counted and logged anyway",
     "label_smoothing_factor": "the loss is the objective's own",
     "gradient_checkpointing": "set training.gradient_checkpointing",
     "resume_from_checkpoint": "an interrupted run resumes by itself",

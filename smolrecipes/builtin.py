@@ -32,18 +32,28 @@ from smolrecipes.architectures.trained import Trained
 from smolrecipes.architectures.transformer import Transformer
 from smolrecipes.architectures.xlm import XLM
 from smolrecipes.architectures.xlnet import XLNet
+from smolrecipes.callbacks.evaluate import Evaluate
 from smolrecipes.callbacks.guard import Guard
 from smolrecipes.callbacks.metrics import Metrics
 from smolrecipes.callbacks.progress import Progress
 from smolrecipes.callbacks.samples import Samples
 from smolrecipes.callbacks.throughput import Throughput
 from smolrecipes.callbacks.watch import Watch
+from smolrecipes.data.chats import Chats
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
 from smolrecipes.data.toy import Toy
+from smolrecipes.evaluators.classify import Classify
+from smolrecipes.evaluators.exact_match import ExactMatch
+from smolrecipes.evaluators.forgetting import Forgetting
+from smolrecipes.evaluators.function_calls import FunctionCalls
+from smolrecipes.evaluators.harness import LMEval
+from smolrecipes.evaluators.likelihood import Likelihood
+from smolrecipes.evaluators.preferences import Preferences
+from smolrecipes.evaluators.speed import Speed
 from smolrecipes.hookspecs import hookimpl
-from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Objective, Tokenizer
+from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Objective, Tokenizer
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.distillation import Distillation, MLMDistillation
@@ -93,7 +103,7 @@ def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
 
 @hookimpl
 def smolrecipes_register_data() -> Iterable[type[Data]]:
-    return [Files, HubData, Mix, Toy]
+    return [Chats, Files, HubData, Mix, Toy]
 
 
 @hookimpl
@@ -113,7 +123,12 @@ def smolrecipes_register_adapters() -> Iterable[type[Adapter]]:
 
 @hookimpl
 def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
-    return [Guard, Metrics, Progress, Samples, Throughput, Watch]
+    return [Evaluate, Guard, Metrics, Progress, Samples, Throughput, Watch]
+
+
+@hookimpl
+def smolrecipes_register_evaluators() -> Iterable[type[Evaluator]]:
+    return [Classify, ExactMatch, Forgetting, FunctionCalls, Likelihood, LMEval, Preferences, Speed]
 
 
 @hookimpl
@@ -123,6 +138,7 @@ def smolrecipes_register_recipes() -> Iterable[str]:
         *("pretrain_mlm_bert", "distil_bert", "pretrain_longformer", "pretrain_rtd_electra", "pretrain_plm_xlnet"),
         *("pretrain_span_t5", "pretrain_denoise_bart", "tlm_xlm"),
         *("translate_transformer", "translate_m2m100", "luke_entities"),
+        "sentiment_chat",
         *("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"),
     )
     return [f"smolrecipes.recipes.{name}" for name in names]

@@ -59,8 +59,11 @@ def damage(checkpoint: Path) -> str:
                 return f"{name} is missing"
             if file.stat().st_size != size:
                 return f"{name} has {file.stat().st_size:,} bytes of {size:,}"
-            if digest(file) != written:
-                return f"{name} is not what was written"
+            try:
+                if digest(file) != written:
+                    return f"{name} is not what was written"
+            except OSError as error:
+                return f"{name} cannot be read ({error.strerror})"
     except FileNotFoundError:
         return f"it has no {MANIFEST}, so nobody knows whether it is whole"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -114,7 +117,8 @@ def _writing_to(trainer: Any, folder: Path) -> Iterator[None]:
 def _make_room(trainer: Any, folder: Path) -> None:
     """An empty folder to write to, on a disk with room for what will come."""
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)
-    (folder / PARTIAL).mkdir(parents=True)
+    if why := refused(lambda: (folder / PARTIAL).mkdir(parents=True)):
+        raise TrainingStopped(_not_written(folder, trainer.state.global_step, why))
     free, wanted = shutil.disk_usage(folder).free, needed(trainer)
     if free < wanted:
         why = f"a checkpoint takes {_mb(wanted)}, and {_mb(free)} are free"
@@ -150,10 +154,12 @@ def _publish(folder: Path, name: str, args: Any) -> None:
 
 
 def _retain(folder: Path, made: Path, keep: int | None) -> None:
-    """The newest stay. Those of later steps than the one just written were passed over: they are damaged."""
+    """The newest stay. Those of later steps than the one just written were passed over as damaged and go; one without a
+    manifest was written by somebody else, and stays."""
     others = sorted((path for path in _all(folder) if path != made), key=step, reverse=True)
     before = [path for path in others if step(path) < step(made)]
-    gone = [path for path in others if step(path) > step(made)] + (before[max(0, keep - 1) :] if keep else [])
+    later = [path for path in others if step(path) > step(made) and (path / MANIFEST).exists()]
+    gone = later + (before[max(0, keep - 1) :] if keep else [])
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
 

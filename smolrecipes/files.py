@@ -26,7 +26,11 @@ def refused(write: Callable[[], object]) -> str | None:
     """Why something could not be written, as on a full disk; None where it was. Other errors go on as they are."""
     try:
         write()
-    except (OSError, RuntimeError) as error:  # torch and safetensors say RuntimeError where a disk is full
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+    except RuntimeError as error:  # which torch's writer says where a disk is full, and much else says as well
+        if not any(word in str(error) for word in ("PytorchStreamWriter", "inline_container", "unexpected pos")):
+            raise
         return f"{type(error).__name__}: {error}"
     except Exception as error:
         if type(error).__name__ != "SafetensorError":

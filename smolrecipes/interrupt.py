@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 from transformers import TrainerCallback
 
-from smolrecipes.launch import HEARD, LAUNCHED, everyones
+from smolrecipes.launch import HEARD, LAUNCHED, everyones, launcher_is_gone
 
-PARENT = os.getppid()
-"""Who started this process."""
 ECHO = 2.0
 """Seconds within which a launched process takes a second signal for the first one, passed on."""
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -34,7 +33,7 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
         self.at = 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if LAUNCHED and not self.noted and os.getppid() != PARENT:
+        if not self.noted and launcher_is_gone():
             self.noted = "the launcher has died"
         self.reason = next(filter(None, everyones(self.noted)), "") if args.world_size > 1 else self.noted
         if self.reason and state.global_step < state.max_steps:
@@ -48,7 +47,23 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
         if not self.noted:
             self.noted, self.at = signal.Signals(number).name, now
             if os.environ.get("RANK", "0") == "0":
-                os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, HEARD)
+                with suppress(OSError):  # nobody may be there to read it
+                    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, HEARD)
+            _mute()
+
+
+def _mute() -> None:
+    """What is printed to a terminal that hung up would raise, and end the run before it has saved: it goes nowhere."""
+    for stream in (1, 2):
+        try:
+            os.tcgetpgrp(stream)
+        except OSError as error:
+            if error.errno == errno.EIO:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)
+        except AttributeError:  # Windows
+            return
 
 
 @contextmanager

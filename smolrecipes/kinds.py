@@ -6,11 +6,12 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from smolrecipes.component import Component
+from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
+from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from datasets import Dataset
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
     from typing_extensions import Self
 
+    from smolrecipes.decoding import Decoding
     from smolrecipes.run import Run
 
 
@@ -322,12 +324,54 @@ for _event in [
     setattr(Callback, f"on_{_event}", Callback.on_init_end)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A trained model as it is evaluated: with the template, the control tokens and the decoding of its training."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    decoding: Decoding
+    folder: Path | None = None
+    """Where it lies; None while it is trained."""
+    base: Path | None = None
+    """Where the model lies that it was tuned from, if there is one."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluator found, row by row."""
+
+    columns: Mapping[str, Sequence[float]]
+    """Numbers by name, one for each row: `Evaluator.measure` makes those of all rows from them."""
+    shown: Sequence[dict[str, str]] = ()
+    """For people, one for each row: what was asked, what was answered, what is right."""
+
+
 class Evaluator(Component, kind="evaluator"):
-    """Numbers about a trained model."""
+    """Numbers about a trained model, made from what is found of each row by itself: so two models can be compared."""
+
+    rows: ClassVar[tuple[str, ...]] = ()
+    """The row types it reads, the best first; none where it brings its own questions."""
+    families: ClassVar[tuple[str, ...]] = ("decoder", "encoder", "encoder-decoder")
+
+    data: Data | str | None = option(default=None, affects_weights=False)
+    """The rows; None takes the held-out ones of the run."""
+    max_rows: Positive | None = option(default=500, affects_weights=False)
+    """At most so many rows, spread evenly over the data; None takes all."""
 
     @abstractmethod
+    def score(self, subject: Subject, rows: Dataset) -> Scores:
+        """Each row by itself; `rows` are of one of the types it reads, `origin` says where each came from."""
+
+    def measure(self, columns: dict[str, NDArray[Any]]) -> dict[str, float]:
+        """The numbers of some rows, (rows,) float64 each: the means, unless they are something else."""
+        return {name: float(values.mean()) for name, values in columns.items()}
+
     def evaluate(self, run: Run) -> dict[str, float]:
         """The numbers by name."""
+        from smolrecipes.evaluation import evaluate, subject_of
+
+        return evaluate(self, subject_of(run.model)).numbers
 
 
 class Exporter(Component, kind="exporter"):

@@ -73,6 +73,10 @@ BY_ACCELERATE = os.environ.get("ACCELERATE_MIXED_PRECISION", "")
 """The precision that `accelerate launch` was asked for, empty without it; the recipe's arguments set the variable later on."""
 LAUNCHED = "RANK" in os.environ or bool(BY_ACCELERATE)
 """Whether a launcher started this process: it passes signals on, and its end is ours."""
+PARENT = os.getppid()
+"""Who started this process: read early, since whoever adopts an orphan is its parent afterwards."""
+LAUNCHER = int(os.environ.get("SMOLRECIPES_LAUNCHER", "0"))
+"""The process that was asked for several and started the launcher."""
 HEARD = b"\nsaves after this step and stops; once more ends at once, without saving\n"
 """What a process says to the first signal."""
 _PRECISIONS = {"bf16": "bfloat16", "fp16": "float16"}
@@ -134,6 +138,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def launcher_is_gone() -> bool:
+    """Whether a launched process has been left alone."""
+    if LAUNCHED and os.getppid() != PARENT:
+        return True
+    try:
+        if LAUNCHER:
+            os.kill(LAUNCHER, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is there, and another user's
+        return False
+    return False
+
+
 def agreed(value: Any) -> Any:
     """Rank 0's value, on every rank."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -157,14 +175,18 @@ def everyones(mine: Any) -> list[Any]:
 
 
 def first_only(act: Callable[[], None]) -> None:
-    """Does something on rank 0; a mistake it finds stops every rank, and rank 0 says it."""
-    problem: RecipeError | None = None
+    """Does something on rank 0; what goes wrong there stops every rank, and rank 0 says it."""
+    problem: Exception | None = None
     if is_first():
         try:
             act()
-        except RecipeError as error:
+        except Exception as error:  # the others wait for this rank: they must be told before it is raised
             problem = error
-    if (found := agreed(problem)) is not None:
+    told = problem if problem is None or isinstance(problem, RecipeError) else RecipeError(f"rank 0: {problem!r}")
+    found = agreed(told)
+    if problem is not None:
+        raise problem
+    if found is not None:
         raise found
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.console import say
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import write_text
 from smolrecipes.secrets import hidden
@@ -50,10 +51,17 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def write(file: Path, recipe: Recipe, command: str) -> None:
-    """The lineage of a run that begins or goes on; what it began with stays."""
+    """The lineage of a run that begins; of one that goes on what it began with stays, and each going on is added."""
+    now = lineage(recipe, command)
     before = read(file) if file.exists() else {}
-    kept = {"tokenizer": before["tokenizer"]} if "tokenizer" in before else {}
-    write_text(file, json.dumps({**lineage(recipe, command), **kept}, indent=2))
+    if before.get("fingerprint") == now["fingerprint"] and "started" in before:
+        again = {name: now[name] for name in ("started", "command", "packages")}
+        now = {**before, "resumed": [*before.get("resumed", []), again]}
+        others = [f"{name} {v}, not {before['packages'].get(name)}" for name, v in again["packages"].items()
+                  if before.get("packages", {}).get(name, v) != v]  # fmt: skip
+        if others:
+            say(f"  goes on with {', '.join(others)}")
+    write_text(file, json.dumps(now, indent=2))
 
 
 def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from smolrecipes.errors import RecipeError
+from smolrecipes.launch import everyones
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,13 +68,20 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
     where one row does not, or on a CPU, RecipeError says which option to change.
     """
     _checkpoint(trainer)
-    _check_room(trainer)
+    for problem in everyones(_no_room(trainer)):
+        if problem:
+            raise RecipeError(problem)
     peaks: dict[str, int] = {}
     while True:
+        idle: list[bool] = []
         with _own_randomness(trainer.args.device):
-            failed = _fails(lambda: _rehearse(trainer, peaks))
+            failed = _fails(partial(_rehearse, trainer, peaks, idle))
         _forget(trainer)
-        if not trainer.accelerator.reduce(torch.tensor(float(failed), device=trainer.args.device)).item():
+        # one question to all ranks, also where one of them alone has failed
+        found = torch.tensor([failed, any(idle)], dtype=torch.float32, device=trainer.args.device)
+        failed_anywhere, idle_anywhere = trainer.accelerator.reduce(found).tolist()
+        if not failed_anywhere:
+            look_for_idle(trainer, bool(idle_anywhere))
             return peaks
         _halve(trainer)
 
@@ -86,7 +94,9 @@ def _checkpoint(trainer: RecipeTrainer) -> None:
         trainer.model.activation_checkpointing_enable(kwargs, offload=offload)
 
 
-def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
+def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool]) -> None:
+    """Asks no other rank: one of them may run out of memory alone. idle: gets whether a weight got no gradient, which
+    several processes would wait for in vain (LUKE's pooler's)."""
     model, batch = trainer.model, trainer.get_train_dataloader().longest()
     peak = partial(_peak, trainer.args.device, peaks)
     model.train()
@@ -94,7 +104,7 @@ def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
         loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
     with peak("backward"):
         loss.backward()  # type: ignore[no-untyped-call]
-    _expect_idle(trainer)
+    idle.append(any(weight.requires_grad and weight.grad is None for weight in model.parameters()))
     with peak("optimizer step"):
         _idle_step(trainer)
     if trainer.eval_dataset is not None:
@@ -105,13 +115,6 @@ def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int]) -> None:
             model.save_pretrained(folder)
 
 
-def _expect_idle(trainer: RecipeTrainer) -> None:
-    """Several processes that wait for a gradient that never comes, LUKE's pooler's, are told to look for such weights."""
-    idle = any(weight.requires_grad and weight.grad is None for weight in trainer.model.parameters())
-    anywhere = trainer.accelerator.reduce(torch.tensor(float(idle), device=trainer.args.device))
-    look_for_idle(trainer, bool(anywhere.item()))
-
-
 def look_for_idle(trainer: Any, looked_for: bool) -> None:
     """Tells DDP; its handler was made with the trainer, and reads the arguments no more."""
     trainer.args.ddp_find_unused_parameters = looked_for
@@ -120,7 +123,11 @@ def look_for_idle(trainer: Any, looked_for: bool) -> None:
 
 
 def _idle_step(trainer: RecipeTrainer) -> None:
-    """A step of the run's own optimizer at a rate of 0, which makes its state and changes no weight."""
+    """A step of the run's own optimizer at a rate of 0 on gradients of 0, which makes its state and changes no weight: a
+    gradient that is not finite would, at any rate."""
+    for weight in trainer.model.parameters():
+        if weight.grad is not None:
+            weight.grad.zero_()
     optimizer = trainer.create_optimizer()
     for group in optimizer.param_groups:
         group["lr"] = 0.0
@@ -159,10 +166,11 @@ def _halve(trainer: RecipeTrainer) -> None:
     args.gradient_accumulation_steps *= 2
 
 
-def _check_room(trainer: RecipeTrainer) -> None:
-    """On a CPU, where asking for too much ends the process without a word: what one row takes, for all of a micro-batch."""
+def _no_room(trainer: RecipeTrainer) -> str:
+    """On a CPU, where asking for too much ends the process without a word: what one row takes, for all of a micro-batch,
+    and what to do where there is not as much."""
     if trainer.args.device.type != "cpu":
-        return
+        return ""
     import psutil  # type: ignore[import-untyped]
 
     peaks: dict[str, int] = {}
@@ -180,10 +188,11 @@ def _check_room(trainer: RecipeTrainer) -> None:
         fewer = (
             f"set training.micro_batch_size={max(1, int((free - fixed) / max(1, each) / 2))}, or " if rows > 1 else ""
         )
-        raise RecipeError(
+        return (
             f"a micro-batch of {rows} rows needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
             f"{fewer}{_remedy(trainer)}"
         )
+    return ""
 
 
 def _remedy(trainer: RecipeTrainer) -> str:
@@ -209,12 +218,12 @@ def _peak(device: torch.device, peaks: dict[str, int], name: str) -> Iterator[No
         yield
         peaks[name] = torch.cuda.max_memory_allocated(device) - before
         return
-    watch = _Watch()
+    gauge = _Gauge()
     yield
-    peaks[name] = watch.stop()
+    peaks[name] = gauge.stop()
 
 
-class _Watch:
+class _Gauge:
     """The peak of this process's memory, looked at every few milliseconds."""
 
     def __init__(self) -> None:

@@ -95,6 +95,7 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     """The recipe's trainer, before its first step; the recipes it builds on are trained first."""
     from smolrecipes.assemble import assemble
     from smolrecipes.build import check_fit
+    from smolrecipes.checkpoints import secure
     from smolrecipes.override import resolve
 
     recipe = resolve(recipe)
@@ -102,7 +103,9 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     _join(recipe)
     concrete = _bases(recipe, Path(runs), "")
     concrete = concrete.replace(training=concrete.training.replace(rehearse=False))  # only `run` rehearses
-    return assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
+    assembly = assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
+    secure(assembly.trainer)
+    return assembly
 
 
 def place(recipe: Recipe, runs: Path) -> Run:
@@ -223,15 +226,14 @@ def _set_aside(folder: Path) -> None:
 
 def _deliver(this: Run) -> None:
     """Runs the recipe's evaluators and exporters that this run has no result of yet."""
-    results, before = this.results, this.results
+    results = this.results
     for what, parts in (("evaluations", this.recipe.evaluators), ("exports", this.recipe.exporters)):
         done = results.setdefault(what, {})
         for part in parts:
             if repr(part) not in done:
                 done[repr(part)] = part.evaluate(this) if isinstance(part, Evaluator) else str(part.export(this))
+                this.finish(results)  # at once: what comes after it may fail
                 say(f"{part!r}: {done[repr(part)]}")
-    if results != before:
-        this.finish(results)
 
 
 def _point_last(this: Run) -> None:

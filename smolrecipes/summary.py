@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import Component
 from smolrecipes.console import say
-from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -155,7 +154,7 @@ def _answered(
         found = ask(model, parts.tokenizer, asked.texts, decoding if head in WRITERS else None, 3, source, target)
         repeats = {"masks", "tokens"} & found.data.keys()  # the text itself, before what is said of it
         said = found.text.split("\n", 1)[-1] if repeats else found.text
-    except RecipeError as error:
+    except Exception as error:  # the training is over and good: what came of it must be kept
         said = f"(not asked: {error})"
     given = {"--source": source, "--target": target}
     languages = [word for option, name in given.items() if name for word in (option, name)]
@@ -165,8 +164,6 @@ def _answered(
 
 def _continued(model: Any, parts: Parts, decoding: Decoding, rows: Dataset, chosen: list[int]) -> list[tuple[str, ...]]:
     """Held-out prompts, and how a decoder answers or goes on."""
-    from jinja2 import TemplateError
-
     from smolrecipes.generate import generate
 
     found: list[tuple[str, ...]] = []
@@ -178,7 +175,7 @@ def _continued(model: Any, parts: Parts, decoding: Decoding, rows: Dataset, chos
         try:
             text = "text" in rows.column_names
             answer = generate(model, parts.tokenizer, [said], decoding, tools=tools, text=text)[0].strip()
-        except (RecipeError, TemplateError) as error:  # the training is over and good: what came of it must be kept
+        except Exception as error:  # the training is over and good: what came of it must be kept
             answer = f"(not asked: {error})"
         found.append((_shown(asked), answer))
     return found

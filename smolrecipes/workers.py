@@ -56,6 +56,14 @@ def batched(objective: Objective) -> bool:
     return own and place(objective, "prepare_many") <= place(objective, "prepare")
 
 
+def examples(
+    objective: Objective, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> list[dict[str, Any] | None]:
+    """What training makes of the rows: many at a time only by a `prepare_many` that knows the objective's `prepare`."""
+    many = type(objective).prepare_many if batched(objective) else Objective.prepare_many
+    return many(objective, rows, tokenizer, max_length)
+
+
 def _table(
     rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int, start: int, size: int
 ) -> pa.Table | None:
@@ -63,8 +71,7 @@ def _table(
 
     columns = rows[start : start + size]
     some = [dict(zip(columns, values)) for values in zip(*columns.values())]
-    many = type(objective).prepare_many if batched(objective) else Objective.prepare_many
-    made = many(objective, some, tokenizer, max_length)
+    made = examples(objective, some, tokenizer, max_length)
     kept = [example for example in made if example is not None]
     if not kept:
         return None

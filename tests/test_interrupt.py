@@ -99,3 +99,38 @@ def test_workers_save_when_their_launcher_has_died(tmp_path: Path) -> None:
     process.kill()
     process.wait(60)
     assert stopped(tmp_path, "the launcher has died") == "to go on, give the same command again"
+
+
+def test_it_saves_when_its_terminal_is_closed(tmp_path: Path) -> None:
+    """Whatever it prints from then on has nowhere to go."""
+    import pty
+
+    (tmp_path / "long.py").write_text(RECIPE, encoding="utf-8")
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [*SMOLRECIPES, "run", "long.py", "training.log_every=1"])
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/long-*/checkpoints/checkpoint-10")):
+        os.read(terminal, 4096)
+        assert time.monotonic() < end
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    (checkpoints,) = tmp_path.glob("runs/long-*/checkpoints")
+    last, passed = newest(checkpoints)
+    assert last and step(last) >= 10 and not passed
+
+
+def test_workers_save_when_the_command_that_asked_for_them_is_killed(tmp_path: Path) -> None:
+    """Nobody is there to read what they say."""
+    import psutil
+
+    process = started(tmp_path, [*SMOLRECIPES, "run", "long.py", "--processes", "2", "training.save_every=1000"])
+    others = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait(60)
+    _, alive = psutil.wait_procs(others, 60)
+    assert not alive
+    (checkpoints,) = tmp_path.glob("runs/long-*/checkpoints")
+    last, passed = newest(checkpoints)
+    assert last and 15 <= step(last) < 1000 and not passed

@@ -62,6 +62,17 @@ def test_a_rehearsal_changes_nothing(folder: Path, optimizer: str) -> None:
     same(trained(rehearsed), trained(plain))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(folder: Path, optimizer: str) -> None:
+    """A rate of 0 times nan is nan: the guard would find it in the first step, and blame other rows."""
+    built = trainer(folder, optimizer=optimizer)
+    before = {name: weight.detach().clone() for name, weight in built.model.named_parameters()}
+    inner = built.compute_loss
+    built.compute_loss = lambda *args, **more: inner(*args, **more) * float("nan")
+    rehearse(built)
+    assert all(torch.equal(weight, before[name]) for name, weight in built.model.named_parameters())
+
+
 def test_the_loss_runs_in_the_precision_of_the_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In rehearsal, training and evaluation: the head is the dearest product of a small model."""
     from smolrecipes.objectives import vocabulary
@@ -103,7 +114,7 @@ def test_one_row_that_does_not_fit_is_a_sentence(folder: Path, monkeypatch: pyte
     def never(*args: Any, **more: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("smolrecipes.memory._check_room", lambda trainer: None)
+    monkeypatch.setattr("smolrecipes.memory._no_room", lambda trainer: "")
     monkeypatch.setattr(small, "compute_loss", never)
     with pytest.raises(RecipeError, match="one row of .* tokens does not fit the GPU; lower training.max_length"):
         rehearse(small)

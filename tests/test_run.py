@@ -225,3 +225,35 @@ def test_preferences_report_the_reward_accuracy(tmp_path: Path) -> None:
         assert found[moment]["loss"] > 0
         assert found[moment]["reward_accuracy"] in [0, 0.25, 0.5, 0.75, 1]  # of the four held-out pairs
     assert found["before"] != found["after"]
+
+
+def test_a_sample_that_fails_does_not_keep_a_trained_run_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **more: Any) -> Any:
+        raise ValueError("no room")
+
+    monkeypatch.setattr("smolrecipes.generate.generate", broken)
+    made = run(RECIPE, runs=tmp_path)
+    assert made.finished and all("(not asked: no room)" in answer for _, answer in made.results["samples"])
+
+
+def test_a_plain_trainer_s_checkpoints_are_gone_on_from(tmp_path: Path) -> None:
+    """`recipe.trainer()` writes into the run's folder, as whole as `run` does."""
+    from smolrecipes.checkpoints import newest
+
+    trainer = RECIPE.trainer(runs=tmp_path)
+    trainer.train()
+    last, passed = newest(Path(trainer.args.output_dir))
+    assert last is not None and not passed
+
+
+def test_going_on_adds_to_the_lineage_and_changes_nothing_in_it(tmp_path: Path) -> None:
+    from smolrecipes import lineage
+
+    file = tmp_path / "lineage.json"
+    lineage.write(file, RECIPE, "the first")
+    first = lineage.read(file)
+    lineage.write(file, RECIPE, "the second")
+    second = lineage.read(file)
+    assert second.pop("resumed")[0]["command"] == "the second" and second == first

@@ -21,7 +21,7 @@ SCALED_STEPS = 20
 
 
 @dataclass
-class _Watch:
+class _Gradients:
     """What the backward passes of one step gave, in the order in which they gave it."""
 
     trained: dict[str, Parameter]
@@ -58,14 +58,16 @@ class Guard(Callback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._release()
-        watch = _Watch({name: weight for name, weight in kwargs["model"].named_parameters() if weight.requires_grad})
+        watch = _Gradients(
+            {name: weight for name, weight in kwargs["model"].named_parameters() if weight.requires_grad}
+        )
         self.__dict__["_watch"] = watch  # not an option: outside the fields, unseen by equality, printing and storing
         watch.note_each()
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        watch: _Watch = self.__dict__["_watch"]
+        watch: _Gradients = self.__dict__["_watch"]
         norms, watch.norms = watch.norms, []
         if watch.reached is None:
             watch.reached = list(dict.fromkeys(name for name, _ in norms))
@@ -87,7 +89,8 @@ class Guard(Callback):
             value = kwargs["logs"].get(name)
             if value is not None and not math.isfinite(value):
                 self._release()
-                rows = _rows(getattr(kwargs.get("train_dataloader"), "seen", ())) if name == "loss" else ""
+                seen = everyones(list(getattr(kwargs.get("train_dataloader"), "seen", ()))) if name == "loss" else []
+                rows = _rows(row for each in seen for row in each)
                 said = f"step {state.global_step}: {what} is {float(value)}{rows}; {_advice(rows)}"
                 raise TrainingStopped(said + _whole(args, state))
 
@@ -97,12 +100,12 @@ class Guard(Callback):
         self._release()
 
     def _release(self) -> None:
-        watch: _Watch | None = self.__dict__.pop("_watch", None)
+        watch: _Gradients | None = self.__dict__.pop("_watch", None)
         if watch:
             watch.release()
 
 
-def _noting(watch: _Watch, name: str) -> Any:
+def _noting(watch: _Gradients, name: str) -> Any:
     """A hook that notes a gradient's norm without waiting for it. It sees the gradient before clipping, which makes
     every gradient nan when one is, and before other processes' gradients are added."""
     import torch
@@ -115,7 +118,7 @@ def _noting(watch: _Watch, name: str) -> Any:
     return note
 
 
-def _launches_count(watch: _Watch) -> bool:
+def _launches_count(watch: _Gradients) -> bool:
     """Whether all gradients lie on one GPU when a pass ends, those of this process alone."""
     import torch.distributed as dist
 
@@ -123,7 +126,7 @@ def _launches_count(watch: _Watch) -> bool:
     return alone and bool(held := watch.held()) and {gradient.device.type for gradient in held} == {"cuda"}
 
 
-def _at_the_end(watch: _Watch) -> Any:
+def _at_the_end(watch: _Gradients) -> Any:
     """A hook on the weight whose gradient comes first, which notes the norms of all, in their order, when the pass ends."""
     import torch
 
@@ -139,7 +142,7 @@ def _at_the_end(watch: _Watch) -> Any:
     return begin
 
 
-def _not_finite(watch: _Watch, norms: list[tuple[str, Tensor]]) -> Tensor:
+def _not_finite(watch: _Gradients, norms: list[tuple[str, Tensor]]) -> Tensor:
     """Whether a gradient is not finite, still on the device: as the hooks saw it where that is all of it (one backward
     pass a step) or the weights hold none (DeepSpeed), else the sum that the optimizer will use."""
     import torch
@@ -160,7 +163,7 @@ def _anywhere(bad: Tensor) -> bool:
     return bool(bad)
 
 
-def _check_reached(watch: _Watch) -> None:
+def _check_reached(watch: _Gradients) -> None:
     """Names what should train and got no gradient in the first step."""
     idle = sorted(set(watch.trained).difference(watch.reached or ()), key=list(watch.trained).index)
     if watch.trained and len(idle) == len(watch.trained):
@@ -175,7 +178,7 @@ def _check_reached(watch: _Watch) -> None:
         log.warning("%d parameters got no gradient in the first step and do not learn: %s", len(idle), _some(idle, 4))
 
 
-def _told(step: int, watch: _Watch, norms: list[tuple[str, Tensor]], loader: Any) -> str:
+def _told(step: int, watch: _Gradients, norms: list[tuple[str, Tensor]], loader: Any) -> str:
     """The sentence: step, tensors, rows, what to do."""
     mine = [name for name, norm in norms if not math.isfinite(float(norm))]
     told = everyones((mine, list(getattr(loader, "seen", ()))))

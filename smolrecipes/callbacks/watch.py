@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Callback
+from smolrecipes.launch import everyones
 from smolrecipes.limits import Gt
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Watch(Callback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         named = kwargs["model"].named_parameters()
-        frozen = {name: _print(weight) for name, weight in named if not weight.requires_grad}
+        frozen = {name: _fingerprint(weight) for name, weight in named if not weight.requires_grad}
         past = [entry["loss"] for entry in state.log_history if "loss" in entry]
         first = next(
             (entry["eval_loss"] for entry in state.log_history if entry.get("step") == 0 and "eval_loss" in entry), None
@@ -64,8 +65,10 @@ class Watch(Callback):
             return
         if len(seen.losses) >= FEW and state.global_step > args.warmup_steps:
             mean, spread = fmean(seen.losses), pstdev(seen.losses)
-            if loss > mean + max(self.spread * spread, LEAST * abs(mean)) and state.is_world_process_zero:
-                _say(_spike(state.global_step, seen, loss, mean))
+            if loss > mean + max(self.spread * spread, LEAST * abs(mean)):  # the same on every rank
+                rows = [row for each in everyones(seen.rows) for row in each]
+                if state.is_world_process_zero:
+                    _say(_spike(state.global_step, seen.since, rows, loss, mean))
         seen.losses.append(loss)
         seen.rows, seen.since = [], state.global_step
 
@@ -88,7 +91,9 @@ class Watch(Callback):
     ) -> None:
         named = dict(kwargs["model"].named_parameters())
         moved = [
-            name for name, was in self._now().frozen.items() if name in named and not was.equal(_print(named[name]))
+            name
+            for name, was in self._now().frozen.items()
+            if name in named and not was.equal(_fingerprint(named[name]))
         ]
         if moved and state.is_world_process_zero:
             _say(f"{len(moved)} frozen weights have changed: {', '.join(moved[:4])}")
@@ -104,7 +109,7 @@ def _say(sentence: str) -> None:
     logging.getLogger(__name__).warning("%s", sentence)
 
 
-def _print(weight: Any) -> Tensor:
+def _fingerprint(weight: Any) -> Tensor:
     """A fingerprint of a tensor: its norm and its sum."""
     import torch
 
@@ -113,8 +118,8 @@ def _print(weight: Any) -> Tensor:
     return torch.stack([wide.float().norm(), wide.sum().float()])
 
 
-def _spike(step: int, seen: _Seen, loss: float, mean: float) -> str:
-    which = f"step {step}" if step == seen.since + 1 else f"steps {seen.since + 1} to {step}"
-    more = f" and {len(seen.rows) - 8:,} more" if len(seen.rows) > 8 else ""
-    rows = f"; their rows: {', '.join(seen.rows[:8])}{more}" if seen.rows else ""
-    return f"{which}: the loss jumped to {loss:.4f} from about {mean:.4f}{rows}"
+def _spike(step: int, since: int, rows: list[str], loss: float, mean: float) -> str:
+    which = f"step {step}" if step == since + 1 else f"steps {since + 1} to {step}"
+    more = f" and {len(rows) - 8:,} more" if len(rows) > 8 else ""
+    whose = f"; their rows: {', '.join(rows[:8])}{more}" if rows else ""
+    return f"{which}: the loss jumped to {loss:.4f} from about {mean:.4f}{whose}"

@@ -73,7 +73,7 @@ def built(recipe: Recipe, assembly: Assembly, cache: Path) -> list[Finding]:
     parts, trainer = assembly.parts, assembly.trainer
     objective = getattr(trainer, "objective", recipe.objective)
     subject = Subject(recipe, objective, parts.train_rows, parts.validation_rows, parts.tokenizer, trainer)
-    return [*plugins(), *training(subject), *scanned(subject, cache), *labels(subject), *_model(subject)]
+    return [*training(subject), *scanned(subject, cache), *labels(subject), *_model(subject)]
 
 
 def deeper(subject: Subject) -> tuple[list[Finding], list[str]]:

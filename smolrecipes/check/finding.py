@@ -39,6 +39,9 @@ CODES = {
     "plugin-heavy": Code(
         "error", "Every command waits for it, also those that only list and show.", "Import it inside the methods."
     ),
+    "rows-unseen": Code(
+        "warning", "What is wrong with the others, or the same in both, is not found.", "Look at them in parts."
+    ),
     "rows-empty": Code("warning", "There is nothing in them to learn.", "Remove or mend them."),
     "rows-twice": Code(
         "warning", "They count so often, and held-out copies make the numbers too good.", "Remove the repetitions."

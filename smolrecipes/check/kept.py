@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smolrecipes.check.finding import Finding
-from smolrecipes.check.rows import rows
+from smolrecipes.check.rows import UNSEEN, rows
 from smolrecipes.console import say
 from smolrecipes.files import refused, write_text
 
@@ -24,6 +24,8 @@ def scanned(subject: Subject, cache: Path | None) -> list[Finding]:
     if file.is_file():
         return [Finding(**found) for found in json.loads(file.read_text(encoding="utf-8"))]
     found = list(rows(subject))
+    if any(one.code == UNSEEN for one in found):  # another time more may be seen
+        return found
     if why := refused(lambda: write_text(file, json.dumps([asdict(each) for each in found], indent=1))):
         say(f"  what the rows showed is not kept ({why})")
     return found

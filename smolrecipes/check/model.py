@@ -69,7 +69,9 @@ def _new_tokens(made: Any, tokenizer: Any) -> Iterator[Finding]:
     learns = any(weight.requires_grad for weight in table.parameters()) or type(table).__name__ != "Embedding"
     if new and not learns:
         names = ", ".join(tokenizer.convert_ids_to_tokens(new[:4]))
-        yield Finding("model-new-tokens", f"{len(new)} new tokens ({names}), and the adapter freezes the embeddings")
+        what = f"{len(new)} new tokens ({names}), and the adapter freezes the embeddings"
+        yield Finding("model-new-tokens", what if named else f"{what}; harmless where the pretrained model knows them",
+                      serious=bool(named))  # fmt: skip
 
 
 def disk(trainer: Any) -> Iterator[Finding]:

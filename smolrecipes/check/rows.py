@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from smolrecipes.check.subject import Subject
 
 BUDGET = 3.0
-"""Seconds for looking at the rows; of more rows only the first are seen, which is said."""
+"""Seconds for looking at the rows; of more rows only the first are seen, which is a finding of its own."""
+UNSEEN = "rows-unseen"
+"""The finding that there are more rows than were looked at."""
 TWICE = 0.02
 """The share of repeated rows from which on it is said."""
 CHUNK = 1_000
@@ -25,6 +27,8 @@ def rows(subject: Subject) -> Iterator[Finding]:
     """One pass over the training rows, one over the held-out ones."""
     seen, found, count = _scan(subject.rows)
     total = len(subject.rows)
+    if count < total:
+        yield Finding(UNSEEN, f"only the first {count:,} of {total:,} rows were looked at, in {BUDGET:.0f} s")
     of = f"of {total:,} rows" if count == total else f"of the first {count:,} of {total:,} rows"
     if found["empty"]:
         yield Finding("rows-empty", f"{len(found['empty']):,} {of} are empty", places(found["empty"]))
@@ -52,10 +56,13 @@ def _conversations(found: dict[str, list[str]], of: str, count: int) -> Iterator
 
 def _overlap(seen: set[int], held_out: Dataset) -> Iterator[Finding]:
     start, both, count = time.monotonic(), [], 0
+    total = len(held_out)
     for row in _rows(held_out, start):
         count += 1
         if _key(row) in seen:
             both.append(row["origin"])
+    if count < total:
+        yield Finding(UNSEEN, f"only the first {count:,} of {total:,} held-out rows were looked at, in {BUDGET:.0f} s")
     if both:
         what = f"{len(both):,} of {count:,} held-out rows are training rows as well"
         yield Finding("rows-overlap", what, places(both), serious=2 * len(both) > count)

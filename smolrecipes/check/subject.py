@@ -34,9 +34,11 @@ class Subject:
     @cached_property
     def sample(self) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
         """Rows, evenly spread, each with the example that the objective makes of it."""
+        from smolrecipes.workers import examples
+
         step = max(1, -(-len(self.rows) // SAMPLE))
         rows = [_beginning(self.rows[index]) for index in range(0, len(self.rows), step)]
-        made = self.objective.prepare_many(rows, self.tokenizer, self.recipe.training.max_length)
+        made = examples(self.objective, rows, self.tokenizer, self.recipe.training.max_length)
         return [(row, example and {**example, "origin": row["origin"]}) for row, example in zip(rows, made)]
 
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "new": "A recipe file to start from.",
     "plan": "Sizes for a new model by a budget of parameters, and why.",
     "try": "Ask a trained model once: it fills, judges, tags, translates or continues.",
+    "eval": "Numbers about a trained model, alone or beside another.",
     "chat": "Talk with a trained model.",
     "tokens": "What a tokenizer makes of text, alone or beside another.",
 }

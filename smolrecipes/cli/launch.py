@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +29,7 @@ def launch(processes: int, arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         environment = {**os.environ, REPORT: str(report), "SMOLRECIPES_PROCESSES": str(processes)}
+        environment["SMOLRECIPES_LAUNCHER"] = str(os.getpid())  # workers end when this process does
         # in a session of its own: a terminal's interrupt would reach it beside ours
         command = _command(processes, arguments)
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
@@ -38,8 +40,9 @@ def launch(processes: int, arguments: list[str]) -> int:
             asked.set()
             _stop(process)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), stop)
         _pass_on(process.stderr, report, asked)
         code = process.wait()
         end = time.monotonic() + PATIENCE
@@ -65,10 +68,14 @@ def _stop(launcher: subprocess.Popen[bytes]) -> None:
     before it has passed it on."""
     import psutil  # type: ignore[import-untyped]
 
-    workers = [one for one in psutil.Process(launcher.pid).children() if "smolrecipes" in one.cmdline()]
-    for worker in workers:
-        worker.terminate()
-    if not workers:
+    told = 0
+    with suppress(psutil.NoSuchProcess):  # one that has just ended need not be told
+        for worker in psutil.Process(launcher.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if "smolrecipes" in worker.cmdline():
+                    worker.terminate()
+                    told += 1
+    if not told:
         launcher.terminate()
 
 

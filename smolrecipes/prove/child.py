@@ -31,9 +31,9 @@ def forked(act: Callable[[], Any], folder: Path, world: int = 1) -> Any:
     if not all(file.exists() for file in files):
         raise RecipeError("a process of the proof died; its memory may not have been enough")
     answers = [pickle.loads(file.read_bytes()) for file in files]  # what this program wrote a moment ago
-    for answer in answers:
-        if isinstance(answer, RecipeError):
-            raise answer
+    wrong = [answer for answer in answers if isinstance(answer, RecipeError)]
+    for answer in sorted(wrong, key=lambda error: "onnection" in str(error)):  # lost when the other rank had ended
+        raise answer
     return answers[0]
 
 

@@ -40,7 +40,9 @@ class Record:
 def near(what: str, one: Record, other: Record) -> Proof:
     """Whether every gradient of every step is the same but for rounding."""
     worst = 0.0
-    for step, (ours, theirs) in enumerate(zip(one.gradients, other.gradients, strict=True), 1):
+    if len(one.gradients) != len(other.gradients):
+        return Proof(what, False, f"one took {len(one.gradients)} steps, the other {len(other.gradients)}")
+    for step, (ours, theirs) in enumerate(zip(one.gradients, other.gradients), 1):
         if ours.keys() != theirs.keys():
             odd = sorted(ours.keys() ^ theirs.keys())
             return Proof(what, False, f"step {step}: only one of the two has a gradient for {odd[0]}")

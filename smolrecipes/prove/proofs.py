@@ -27,6 +27,10 @@ def proofs(what: Any) -> Iterator[Proof]:
     """Each when it is shown; see `prove`."""
     if not POSSIBLE:
         raise RecipeError("prove trains in forked processes, which only Linux has")
+    if not isinstance(what, Recipe) and what.args.device.type != "cpu":
+        raise RecipeError(
+            "prove trains in forked processes, which cannot use a GPU; give it a trainer with use_cpu=True"
+        )
     hush()
     with tempfile.TemporaryDirectory() as folder:
         yield from _recipe(what, Path(folder)) if isinstance(what, Recipe) else _trainer(what, Path(folder))

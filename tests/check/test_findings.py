@@ -259,3 +259,34 @@ def test_the_same_rows_are_not_scanned_twice(tmp_path: Path, monkeypatch: pytest
     assert light(recipe, tmp_path)[0] == first
     assert "rows-empty" in codes(light(chat(tmp_path, CHAT), tmp_path)[0])
     assert "rows-empty" in codes(light(recipe)[0])
+
+
+def test_the_examples_are_those_that_training_makes(tmp_path: Path) -> None:
+    """Of an objective with a `prepare` of its own, which CLM's `prepare_many` knows nothing of."""
+
+    class Backwards(CLM):
+        """From the last token to the first."""
+
+        def prepare(self, row: Any, tokenizer: Any, max_length: int) -> Any:
+            ids = tokenizer(row["text"], add_special_tokens=False)["input_ids"][::-1]
+            return {"input_ids": ids}
+
+    recipe = Recipe(
+        tokenizer=ByteBPE(vocab_size=300), model=Llama(layers=1, hidden=32, heads=2), data=Toy("stories", rows=20),
+        objective=Backwards(), validation=0,
+    )  # fmt: skip
+    _, subject = light(recipe)
+    assert subject is not None
+    row, example = subject.sample[0]
+    assert example and example["input_ids"] == Backwards().prepare(row, subject.tokenizer, 512)["input_ids"]
+
+
+def test_more_rows_than_are_looked_at_is_said_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolrecipes.check import rows as looks
+
+    monkeypatch.setattr(looks, "CHUNK", 10)
+    monkeypatch.setattr(looks, "BUDGET", -1.0)
+    recipe = chat(tmp_path, CHAT)
+    (tmp_path / "cache").mkdir()
+    found, _ = light(recipe, tmp_path / "cache")
+    assert "rows-unseen" in codes(found) and not list((tmp_path / "cache").iterdir())

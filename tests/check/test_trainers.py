@@ -93,7 +93,9 @@ def test_an_adapter_that_misses_a_target_and_does_not_train_new_tokens(tmp_path:
     model.resize_token_embeddings(len(tokenizer))
     adapted = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj", "k_prjo"]))
     said = codes(trainer(tmp_path, tokenizer=tokenizer, model=adapted))
-    assert said == {"model-targets": "warning", "model-new-tokens": "error"}
+    assert said == {"model-targets": "warning", "model-new-tokens": "warning"}
+    model.new_token_ids = [300]  # as ours knows them
+    assert codes(trainer(tmp_path, tokenizer=tokenizer, model=adapted))["model-new-tokens"] == "error"
 
 
 def test_batches_without_a_label(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Evaluators: numbers about a trained model."""
