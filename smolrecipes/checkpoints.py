@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smolrecipes.errors import TrainingStopped
-from smolrecipes.files import digest, flush, refused
+from smolrecipes.files import differs, digest, flush, refused
 from smolrecipes.launch import everyones, first_only
 
 MANIFEST = "manifest.json"
@@ -53,22 +53,11 @@ def damage(checkpoint: Path) -> str:
     """What is wrong with a checkpoint, or nothing: each file is compared with what was written."""
     try:
         known = json.loads((checkpoint / MANIFEST).read_bytes())["files"]
-        for name, (size, written) in known.items():
-            file = checkpoint / name
-            if not file.is_file():
-                return f"{name} is missing"
-            if file.stat().st_size != size:
-                return f"{name} has {file.stat().st_size:,} bytes of {size:,}"
-            try:
-                if digest(file) != written:
-                    return f"{name} is not what was written"
-            except OSError as error:
-                return f"{name} cannot be read ({error.strerror})"
+        return differs(checkpoint, known)
     except FileNotFoundError:
         return f"it has no {MANIFEST}, so nobody knows whether it is whole"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{MANIFEST} cannot be read ({type(error).__name__})"
-    return ""
 
 
 def step(checkpoint: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,28 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def manifest(folder: Path, *parts: str) -> dict[str, list[Any]]:
+    """Of every file below these parts of a folder its bytes and its SHA-256."""
+    found = [path for part in parts for path in (folder / part, *(folder / part).rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): [path.stat().st_size, digest(path)] for path in sorted(found)}
+
+
+def differs(folder: Path, known: dict[str, list[Any]]) -> str:
+    """What is wrong with the first file that is not as a manifest says, or nothing."""
+    for name, (size, written) in known.items():
+        file = folder / name
+        if not file.is_file():
+            return f"{name} is missing"
+        if file.stat().st_size != size:
+            return f"{name} has {file.stat().st_size:,} bytes of {size:,}"
+        try:
+            if digest(file) != written:
+                return f"{name} is not what was written"
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+    return ""
 
 
 def digest(file: Path) -> str:

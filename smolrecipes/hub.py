@@ -118,7 +118,9 @@ def _sentence(path: str, revision: str | None, error: Exception) -> str:
             f"{path} needs code from its own repository, which smolrecipes never runs; take one that transformers has"
         )
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return f"{path} cannot be loaded: {first[:300]}"
+    end = "" if first.endswith(".") else "."
+    mend = "A damaged model of a run is made again by the run's own command" if Path(path).is_dir() else "Name another"
+    return f"{path} cannot be loaded: {first[:300].rstrip(':')}{end} {mend}"
 
 
 def _uncached(path: str, revision: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
-from smolrecipes.files import write_text
+from smolrecipes.files import differs, write_text
 from smolrecipes.kinds import Evaluator
 from smolrecipes.launch import agreed, first_only
 from smolrecipes.lock import alone
@@ -124,15 +124,34 @@ def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     from smolrecipes.summary import reused
 
     this = place(recipe, runs)
-    if fresh or not agreed(this.finished):
+    broken = "" if fresh else agreed(_broken(this) if is_first() else "")
+    if fresh or broken or not agreed(this.finished):
         with alone(this.folder):
             if fresh:
                 first_only(lambda: _set_aside(this.folder))
+            elif broken:
+                first_only(lambda: _reopen(this, broken))
             if not agreed(this.finished):  # another launch may have finished it meanwhile
                 _make(this, runs, command)
                 return this
     reused(this)
     return this
+
+
+def _broken(this: Run) -> str:
+    """What is wrong with a file of a finished run, or nothing."""
+    return differs(this.folder, this.results.get("files", {})) if this.finished else ""
+
+
+def _reopen(this: Run, broken: str) -> None:
+    """Makes a finished run one that goes on from its newest checkpoint; what was made of it is kept."""
+    aside = this.folder / f"model.{time.strftime('%Y%m%d-%H%M%S')}"
+    say(
+        f"{this.folder}: {broken}; the model is made again from the newest checkpoint, and what was there is kept in {aside}"
+    )
+    if this.model.exists():
+        this.model.rename(aside)
+    (this.folder / "results.json").unlink()
 
 
 def _make(this: Run, runs: Path, command: str) -> None:

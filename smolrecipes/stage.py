@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError, Stopped, TrainingStopped
-from smolrecipes.files import refused
+from smolrecipes.files import manifest, refused
 from smolrecipes.launch import agreed, first_only
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
     def save() -> None:
         plain, adapter_bytes = _export(this, model, parts.tokenizer)
         more = {"adapter_bytes": adapter_bytes, "samples": samples(plain, parts, this.recipe.decoding)}
-        _or_stop(this, lambda: this.finish({**numbers, **facts, **more}))
+        files = manifest(this.folder, "model", "adapter", "recipe.json")
+        _or_stop(this, lambda: this.finish({**numbers, **facts, **more, "files": files}))
 
     first_only(save)
 

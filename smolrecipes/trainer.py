@@ -146,6 +146,12 @@ class RecipeTrainer(SteadyTrainer):
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Without the weights that are tied to others, which no checkpoint holds twice."""
+        tied = getattr(self.model, "all_tied_weights_keys", None) or {}
+        load_result.missing_keys[:] = [name for name in load_result.missing_keys if name not in tied]
+        super()._issue_warnings_after_load(load_result)
+
     @cached_property
     def baseline(self) -> float:
         """The held-out loss of one who only knows how often each token is learned, in nats per token."""

@@ -257,3 +257,25 @@ def test_going_on_adds_to_the_lineage_and_changes_nothing_in_it(tmp_path: Path) 
     lineage.write(file, RECIPE, "the second")
     second = lineage.read(file)
     assert second.pop("resumed")[0]["command"] == "the second" and second == first
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
+def test_a_finished_model_that_was_damaged_is_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    done = run(RECIPE, runs=tmp_path)
+    whole = {name: weight.clone() for name, weight in weights(done).items()}  # the file is mapped
+    file = done.model / "model.safetensors"
+    content = file.read_bytes()
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(content[:100] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
+    again = run(RECIPE, runs=tmp_path)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "model/model.safetensors" in said and "the model is made again from the newest checkpoint" in said
+    assert all(torch.equal(weight, whole[name]) for name, weight in weights(again).items())
+    assert list(again.folder.glob("model.2*")) and again.finished
+    capsys.readouterr()
+    run(RECIPE, runs=tmp_path)
+    assert "already trained" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.check.finding import Finding, stop
@@ -16,10 +17,10 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from smolrecipes.assemble import Assembly
 
+USUAL = {"adam_beta1", "adam_beta2", "adam_epsilon"}
+"""Fields of `training.hf` that are taken on trust by the light check, which imports no torch for them."""
 TOLD = ("labels-none", "labels-cut", "labels-control")
 """What a run has said by then, with the counts over all rows."""
 
@@ -42,10 +43,16 @@ def light(recipe: Recipe, cache: Path | None = None) -> tuple[list[Finding], Sub
 
     cache: a folder that keeps what a scan of the rows found, where it exists.
     """
+    from smolrecipes.arguments import options
     from smolrecipes.override import resolve
 
     found = list(plugins())
     try:
+        asked = recipe.training
+        if (
+            set(asked.hf) - USUAL or asked.device in ("cuda", "mps") or asked.precision in ("tf32", "float16")
+        ):  # this takes torch
+            options(recipe, Path("runs"))
         subject = read(resolve(recipe))
         found += [*training(subject), *scanned(subject, cache), *labels(subject)]
     except RecipeError as error:
@@ -79,7 +86,6 @@ def built(recipe: Recipe, assembly: Assembly, cache: Path) -> list[Finding]:
 def deeper(subject: Subject) -> tuple[list[Finding], list[str]]:
     """What only the built model shows, and what a step takes of time and memory."""
     import tempfile
-    from pathlib import Path
 
     from smolrecipes.assemble import assemble
     from smolrecipes.check.measure import measure

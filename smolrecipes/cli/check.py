@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolrecipes.cli.run import Overrides, Source
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from smolrecipes.check import Finding
@@ -30,10 +31,18 @@ def command(
 ) -> None:
     """Say what would go wrong, or looks healthy and is wrong; errors end with 2, warnings with 0. Nothing is trained."""
     from smolrecipes.check.check import deeper, light
+    from smolrecipes.check.finding import Finding
     from smolrecipes.check.shadow import shadowed
     from smolrecipes.load import load_recipe
 
-    loaded = load_recipe(recipe, overrides or [])
+    try:
+        loaded = load_recipe(recipe, overrides or [])
+    except RecipeError as error:
+        if not json:
+            raise
+        refused = Finding("recipe-refused", str(error))
+        typer.echo(_json.dumps({"findings": [refused.row()], "notes": []}, indent=1))
+        raise typer.Exit(2) from None
     findings, subject = light(loaded, runs / ".cache")
     findings = [*shadowed(recipe), *findings]
     notes: list[str] = []

@@ -153,7 +153,7 @@ def _parsed(text: str, name: str, line: int) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         at = f"{name}:{line + error.lineno - 1}, column {error.colno}"
-        raise RecipeError(f"{at}: broken JSON: {error.msg}: {_near(error)}") from None
+        raise RecipeError(f"{at}: broken JSON: {error.msg}: {_near(error)}; mend that line, or remove it") from None
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{name}:{line}: this JSON cannot be read: {error}") from None
 

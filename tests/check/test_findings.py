@@ -290,3 +290,9 @@ def test_more_rows_than_are_looked_at_is_said_and_not_kept(tmp_path: Path, monke
     (tmp_path / "cache").mkdir()
     found, _ = light(recipe, tmp_path / "cache")
     assert "rows-unseen" in codes(found) and not list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.parametrize("change", ["training.precision=float16", 'training.hf={"learning_rate": 1}'])
+def test_options_that_the_run_refuses_are_found(change: str, tmp_path: Path) -> None:
+    recipe = chat(tmp_path, CHAT).override(change)
+    assert codes(light(recipe)[0]) == {"recipe-refused": "error"}
