@@ -34,7 +34,7 @@ MAY = {
     "limits": set(),
     "component": {"errors"},
     "annotations": {"component"},
-    "kinds": {"component", "errors"},
+    "kinds": {"component", "errors", "limits"},
     "decoding": {"component", "errors", "limits"},
     "recipe": {"component", "decoding", "errors", "kinds", "limits"},
     "hookspecs": {"kinds"},
