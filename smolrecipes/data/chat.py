@@ -43,7 +43,9 @@ def conversation(value: Any, where: str) -> list[Message]:
         value = _unpacked(value)
     if is_message(value):
         value = [value]
-    if not isinstance(value, list) or not value:
+    if value == []:
+        raise RecipeError(f"{where} holds no message; add some, or remove the row")
+    if not isinstance(value, list):
         raise RecipeError(f"{where} should be a list of messages, not {shown(value)}")
     return [message(item, f"{where}[{i}]") for i, item in enumerate(value)]
 

@@ -93,6 +93,8 @@ def _is_data(file: Path) -> bool:
 def _missing(path: Path) -> str:
     if not path.parent.is_dir():
         return f"{path}: there is no folder {path.parent}, looking from {Path.cwd()}"
+    if path.is_symlink():
+        return f"{path}: it is a link to {path.readlink()}, which is not there"
     there = sorted(item.name for item in path.parent.iterdir())
     hint = nearest(path.name, there)
     return f"{path}: no such file in {path.parent.absolute()}{hint}"

@@ -267,3 +267,9 @@ def test_real_texts_come_back_whole(name):
     rows = Files(str(REAL / name)).load()["text"][:]
     assert "".join(rows).encode() == (REAL / name).read_bytes()
     assert max(map(len, rows)) <= 4000 and len(rows) > 100
+
+
+def test_a_link_to_nothing_is_called_so(here):
+    Path("rows.jsonl").symlink_to(here / "gone.jsonl")
+    with pytest.raises(RecipeError, match=r"rows.jsonl: it is a link to .*gone.jsonl, which is not there"):
+        Files("rows.jsonl").load()

@@ -246,7 +246,7 @@ GOOD = {"messages": [USER, YES]}
             {"prompt": "a", "completion": "b", "label": 1},
             "x.jsonl:3: label should be true or false, not 1",
         ),
-        (GOOD, {"messages": []}, "x.jsonl:3: messages should be a list of messages, not []"),
+        (GOOD, {"messages": []}, "x.jsonl:3: messages holds no message; add some, or remove the row"),
         (GOOD, {"messages": [{"role": "asistant", "content": ""}]}, "did you mean 'assistant'?"),
         (
             GOOD,
