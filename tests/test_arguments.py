@@ -65,6 +65,7 @@ def test_a_trainer_alone_counts_on_no_rehearsal(tmp_path: Path, monkeypatch: pyt
     class Made:
         trainer = None
 
+    monkeypatch.setattr("smolrecipes.checkpoints.secure", lambda trainer: None)
     monkeypatch.setattr("smolrecipes.assemble.assemble", lambda recipe, *folders: asked.append(recipe) or Made())
     Recipe(model=Llama(), data=Toy("stories"), tokenizer=ByteBPE(), objective=CLM()).trainer(runs=tmp_path)
     assert not asked[0].training.rehearse

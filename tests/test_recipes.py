@@ -40,7 +40,8 @@ def stages(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, Recipe]]:
 def small(recipe: Recipe) -> Iterator[str]:
     """What makes a recipe's own stage small."""
     fresh = not isinstance(recipe.model, Trained)
-    yield f"data.rows={60 if fresh else 24}"
+    held = "data.data" if hasattr(recipe.data, "data") else "data"  # rows that others are made of
+    yield f"{held}.rows={60 if fresh else 24}"
     yield from (f"model.{name}={size}" for name, size in TINY.items() if fresh and hasattr(recipe.model, name))
     if hasattr(recipe.tokenizer, "vocab_size"):
         yield "tokenizer.vocab_size=300"
