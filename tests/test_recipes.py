@@ -132,9 +132,9 @@ def test_shared_stages_are_trained_once(trained: dict[str, Run], runs: Path) -> 
 
 
 def test_the_command_line_finds_the_same_runs(trained: dict[str, Run], runs: Path, python: Python) -> None:
-    before = {path: path.stat().st_mtime_ns for path in runs.glob("*/results.json")}
+    before = {path: path.stat().st_mtime_ns for path in runs.glob("*-*/results.json")}
     done = python("-m", "smolrecipes", "orpo_lora", *overrides("orpo_lora"), "--runs", str(runs))
     assert done.returncode == 0, done.stderr
     assert f"{trained['orpo_lora'].folder.name}: already trained, nothing to do" in done.stdout
     assert "reward" in done.stdout and str(trained["orpo_lora"].model) in done.stdout.replace("\n", "")
-    assert {path: path.stat().st_mtime_ns for path in runs.glob("*/results.json")} == before
+    assert {path: path.stat().st_mtime_ns for path in runs.glob("*-*/results.json")} == before
