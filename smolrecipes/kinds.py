@@ -352,7 +352,6 @@ class Evaluator(Component, kind="evaluator"):
 
     rows: ClassVar[tuple[str, ...]] = ()
     """The row types it reads, the best first; none where it brings its own questions."""
-    families: ClassVar[tuple[str, ...]] = ("decoder", "encoder", "encoder-decoder")
 
     data: Data | str | None = option(default=None, affects_weights=False)
     """The rows; None takes the held-out ones of the run."""

@@ -142,14 +142,11 @@ def launcher_is_gone() -> bool:
     """Whether a launched process has been left alone."""
     if LAUNCHED and os.getppid() != PARENT:
         return True
-    try:
-        if LAUNCHER:
-            os.kill(LAUNCHER, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # it is there, and another user's
+    if not LAUNCHER:
         return False
-    return False
+    import psutil  # type: ignore[import-untyped]
+
+    return not psutil.pid_exists(LAUNCHER)
 
 
 def agreed(value: Any) -> Any:

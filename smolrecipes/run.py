@@ -124,13 +124,12 @@ def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     from smolrecipes.summary import reused
 
     this = place(recipe, runs)
-    broken = "" if fresh else agreed(_broken(this) if is_first() else "")
-    if fresh or broken or not agreed(this.finished):
+    if not fresh:
+        first_only(lambda: _reopen_if_damaged(this))
+    if fresh or not agreed(this.finished):
         with alone(this.folder):
             if fresh:
                 first_only(lambda: _set_aside(this.folder))
-            elif broken:
-                first_only(lambda: _reopen(this, broken))
             if not agreed(this.finished):  # another launch may have finished it meanwhile
                 _make(this, runs, command)
                 return this
@@ -138,20 +137,28 @@ def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
     return this
 
 
-def _broken(this: Run) -> str:
-    """What is wrong with a file of a finished run, or nothing."""
-    return differs(this.folder, this.results.get("files", {})) if this.finished else ""
+def _reopen_if_damaged(this: Run) -> None:
+    """Makes a finished run with a file that is not as it was written one that goes on from its newest checkpoint; what was
+    made of it is kept. RecipeError where there is no checkpoint: nothing is trained anew unasked."""
+    broken = differs(this.folder, this.results.get("files", {})) if this.finished else ""
+    if not broken:
+        return
+    from smolrecipes.checkpoints import newest
 
-
-def _reopen(this: Run, broken: str) -> None:
-    """Makes a finished run one that goes on from its newest checkpoint; what was made of it is kept."""
+    last = newest(this.folder / "checkpoints")[0]
+    if last is None:
+        raise RecipeError(
+            f"{this.folder}: {broken}, and there is no whole checkpoint to make it again from; put the file back, or "
+            "--fresh trains anew and keeps the old run"
+        )
     aside = this.folder / f"model.{time.strftime('%Y%m%d-%H%M%S')}"
-    say(
-        f"{this.folder}: {broken}; the model is made again from the newest checkpoint, and what was there is kept in {aside}"
-    )
-    if this.model.exists():
-        this.model.rename(aside)
-    (this.folder / "results.json").unlink()
+    say(f"{this.folder}: {broken}; the model is made again from {last}, and what was there is kept in {aside}")
+    try:
+        if this.model.exists():
+            this.model.rename(aside)
+        (this.folder / "results.json").unlink()
+    except OSError as error:
+        raise RecipeError(f"{this.folder}: {broken}, and it cannot be set aside ({error.strerror})") from None
 
 
 def _make(this: Run, runs: Path, command: str) -> None:

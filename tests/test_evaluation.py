@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolrecipes import (
+    BERT,
     SFT,
     Answers,
     ByteBPE,
@@ -35,6 +36,7 @@ from smolrecipes import (
     Subject,
     Toy,
     Training,
+    WordPiece,
         run,
 )  # fmt: skip
 from smolrecipes.__main__ import main
@@ -180,14 +182,15 @@ def test_function_calls_are_graded(subject: Subject) -> None:
     assert judge.measure(columns) == {"name": 1.0}
 
 
-def test_preferences_by_hand(subject: Subject) -> None:
-    found = evaluate(Preferences(data=Toy("preferences", rows=6)), subject)
-    swapped = [
-        {**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in Toy("preferences", rows=6).load()
-    ]
-    other = Preferences().score(subject, swapped)  # type: ignore[arg-type]
-    assert np.allclose(found.columns["margin"], [-margin for margin in other.columns["margin"]], atol=1e-5)
-    assert found.numbers["accuracy"] + float(np.mean(other.columns["accuracy"])) == pytest.approx(1)
+def test_preferences_by_hand(subject: Subject, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Is {n} even?", "chosen": "yes", "rejected": "no"} for n in range(6)]
+    turned = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    found = []
+    for name, some in (("rows", rows), ("turned", turned)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+        found.append(evaluate(Preferences(data=Files(str(tmp_path / f"{name}.jsonl"))), subject))
+    assert np.allclose(found[0].columns["margin"], -found[1].columns["margin"], atol=1e-5)
+    assert found[0].numbers["accuracy"] + found[1].numbers["accuracy"] == pytest.approx(1)
 
 
 def test_a_model_forgets_nothing_of_itself(subject: Subject, trained: Any) -> None:
@@ -236,6 +239,17 @@ def test_while_a_model_is_trained(tmp_path: Path) -> None:
     assert made.results["evaluations"]["Likelihood()"]["loss"] == pytest.approx(made.results["after"]["loss"], rel=1e-5)
     with pytest.raises(RecipeError, match="likelihood needs data of its own"):
         run(recipe(tmp_path, callbacks=(Evaluate(Likelihood()),)), runs=tmp_path / "other")
+
+
+def test_what_a_model_cannot_be_asked_is_a_sentence(subject: Subject, tmp_path: Path) -> None:
+    (tmp_path / "long.jsonl").write_text(json.dumps({"prompt": "a " * 200, "chosen": "b", "rejected": "c"}) + "\n")
+    with pytest.raises(RecipeError, match="and the model reads 64 at most"):
+        evaluate(Preferences(data=Files(str(tmp_path / "long.jsonl"))), subject)
+    tokenizer = WordPiece(Toy("stories", rows=20), vocab_size=300, specials="bert").build(None)
+    reader = Subject(BERT(layers=1, hidden=32, heads=2).build(tokenizer, "masked"), tokenizer, Decoding())
+    for judge, said in ((ExactMatch(), "writes no text"), (Likelihood(), "does not predict the next token")):
+        with pytest.raises(RecipeError, match=said):
+            evaluate(judge.replace(data=Toy("chat", rows=2)), reader)
 
 
 def test_labelled_rows_as_conversations() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -273,9 +274,18 @@ def test_a_finished_model_that_was_damaged_is_made_again(
         file.write_bytes(content[:100] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
     again = run(RECIPE, runs=tmp_path)
     said = " ".join(capsys.readouterr().out.split())
-    assert "model/model.safetensors" in said and "the model is made again from the newest checkpoint" in said
+    assert "model/model.safetensors" in said and "the model is made again from" in said
     assert all(torch.equal(weight, whole[name]) for name, weight in weights(again).items())
     assert list(again.folder.glob("model.2*")) and again.finished
     capsys.readouterr()
     run(RECIPE, runs=tmp_path)
     assert "already trained" in capsys.readouterr().out
+
+
+def test_a_damaged_model_without_a_checkpoint_is_not_trained_anew_unasked(tmp_path: Path) -> None:
+    done = run(RECIPE, runs=tmp_path)
+    shutil.rmtree(done.folder / "checkpoints")
+    (done.model / "config.json").write_text("{}")
+    with pytest.raises(RecipeError, match="config.json has 2 bytes .* no whole checkpoint .* --fresh trains anew"):
+        run(RECIPE, runs=tmp_path)
+    assert done.finished and (done.model / "config.json").read_text() == "{}"

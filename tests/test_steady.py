@@ -49,13 +49,41 @@ def test_the_steps_are_transformers_own(clip: float, tmp_path: Path) -> None:
 def test_a_callback_that_leaves_the_model_in_evaluation_is_made_good(tmp_path: Path) -> None:
     class Careless(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *args: Any, model: Any, **kwargs: Any) -> None:
-            model.eval()
+            model.model.layers[0].eval()  # a part of it alone
 
     built, seen = made(CLM(), tmp_path, 4), []
     built.add_callback(Careless())
     built.model.register_forward_pre_hook(lambda module, args: seen.append(all(m.training for m in module.modules())))
     built.train()
     assert len(seen) >= 6 and all(seen)
+
+
+def test_after_training_the_model_is_as_it_was_made(tmp_path: Path) -> None:
+    """A `zero_grad` that knew only this training's weights would let those of the next one add up."""
+    built = made(CLM(), tmp_path, 4)
+    frozen = built.model.model.layers[0].mlp.up_proj.weight
+    frozen.requires_grad_(False)
+    built.train()
+    assert "zero_grad" not in vars(built.model)
+    frozen.requires_grad_(True)
+    frozen.grad = torch.ones_like(frozen)
+    built.model.zero_grad()
+    assert frozen.grad is None
+
+
+def test_a_weight_that_is_thawed_meanwhile_keeps_no_old_gradient(tmp_path: Path) -> None:
+    built, seen = made(CLM(), tmp_path, 4), []
+    weight = built.model.model.layers[0].mlp.up_proj.weight
+    weight.requires_grad_(False)
+
+    class Thaw(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+            seen.append(weight.grad is None)
+            weight.requires_grad_(True)
+
+    built.add_callback(Thaw())
+    built.train()
+    assert seen == [True] * 6
 
 
 def test_the_modules_are_not_visited_in_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

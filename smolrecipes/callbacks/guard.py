@@ -165,7 +165,8 @@ def _anywhere(bad: Tensor) -> bool:
 
 def _check_reached(watch: _Gradients) -> None:
     """Names what should train and got no gradient in the first step."""
-    idle = sorted(set(watch.trained).difference(watch.reached or ()), key=list(watch.trained).index)
+    reached = set(watch.reached or ())
+    idle = [name for name in watch.trained if name not in reached]
     if watch.trained and len(idle) == len(watch.trained):
         raise TrainingStopped(
             f"no parameter got a gradient in the first step, so nothing would be learned ({len(idle)} should be, "

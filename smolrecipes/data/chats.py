@@ -24,13 +24,12 @@ class Chats(Data, name="chats"):
 
     def load(self) -> Dataset:
         from smolrecipes.data.rows import each, make, row_type
-        from smolrecipes.named import named
 
-        data: Any = self.data
-        if isinstance(data, str):
-            found = named("data", data, "chats.data")
-            data = found.component(**found.options)
-        rows = data.load()
+        if isinstance(self.data, str):
+            raise RecipeError(
+                f"chats.data: a recipe finds out what '{self.data}' is; elsewhere give a component, as Files(...)"
+            )
+        rows = self.data.load()
         if (kind := row_type(rows)) not in ("labelled", "pair") or "texts" in rows.column_names:
             raise RecipeError(f"chats: takes rows of one text and its label, or of source and target, not {kind} rows")
         opening = [{"role": "system", "content": self.system}] if self.system else []

@@ -58,6 +58,8 @@ def answered(subject: Subject, asked: list[Any], tools: list[Any], decoding: Dec
     from smolrecipes.conversation.tokens import prompt_ids
     from smolrecipes.generate import generate
 
+    if not subject.model.can_generate():
+        raise RecipeError("the model writes no text, so it cannot be asked for answers")
     tokenizer, chats = subject.tokenizer, bool(subject.tokenizer.chat_template)
     prompts: list[Any] = []
     for one, offered in zip(asked, tools):
@@ -84,7 +86,12 @@ def said(message: dict[str, Any]) -> str:
 
 def _last(row: Row) -> int:
     """Where the last answer stands."""
-    turns = [message["role"] for message in row["messages"]]
-    if "assistant" not in turns:
+    return spoken(row)[-1]
+
+
+def spoken(row: Row) -> list[int]:
+    """Where the assistant speaks."""
+    found = [index for index, message in enumerate(row["messages"]) if message["role"] == "assistant"]
+    if not found:
         raise RecipeError(f"{row['origin']}: no message is the assistant's, so there is no answer to compare with")
-    return len(turns) - 1 - turns[::-1].index("assistant")
+    return found

@@ -75,16 +75,10 @@ class Classify(Evaluator, name="classify"):
 
 def _likeliest(subject: Subject, asked: list[Any], classes: list[str]) -> list[str]:
     """Of each question the class that is likeliest as its whole answer, with the token that ends it."""
-    from smolrecipes.evaluators.passes import summed
-    from smolrecipes.objectives.chat import continuation
-    from smolrecipes.objectives.labels import IGNORE
-    from smolrecipes.objectives.layout import Sequence
+    from smolrecipes.evaluators.passes import answer, summed
 
-    sequences = []
-    for messages in asked:
-        for name in classes:
-            before, after = continuation(messages, [{"role": "assistant", "content": name}], subject.tokenizer)
-            sequences.append(Sequence([*before, *after], [*[IGNORE] * len(before), *after]))
+    said = [[{"role": "assistant", "content": name}] for name in classes]
+    sequences = [answer(messages, one, subject.tokenizer) for messages in asked for one in said]
     scores = [logp for logp, _ in summed(subject, sequences)]
     rows = [scores[start : start + len(classes)] for start in range(0, len(scores), len(classes))]
     return [classes[row.index(max(row))] for row in rows]

@@ -19,7 +19,6 @@ class Forgetting(Evaluator, name="forgetting"):
     `forgotten` is the difference."""
 
     rows: ClassVar[tuple[str, ...]] = ("text", "messages")
-    families: ClassVar[tuple[str, ...]] = ("decoder",)
 
     base: str | None = option(default=None, affects_weights=False)
     """The folder of the model that was tuned; None takes the one that the run began with."""

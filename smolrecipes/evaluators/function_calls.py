@@ -6,8 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from smolrecipes.errors import RecipeError
-from smolrecipes.evaluators.answers import Answers, said
+from smolrecipes.evaluators.answers import Answers, said, spoken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +59,7 @@ def calls(answer: str) -> list[Call] | None:
     for piece in pieces or [bare]:
         try:
             read = json.loads(piece)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         for one in read if isinstance(read, list) else [read]:
             given = one.get("arguments", one.get("parameters")) if isinstance(one, dict) else None
@@ -78,7 +77,5 @@ def arguments(call: Call) -> Any:
 
 def _turn(row: dict[str, Any]) -> int:
     """Where the first call stands, or the first answer."""
-    spoken = [index for index, message in enumerate(row["messages"]) if message["role"] == "assistant"]
-    if not spoken:
-        raise RecipeError(f"{row['origin']}: no message is the assistant's, so there is no answer to compare with")
-    return next((index for index in spoken if row["messages"][index].get("tool_calls")), spoken[0])
+    turns = spoken(row)
+    return next((index for index in turns if row["messages"][index].get("tool_calls")), turns[0])

@@ -25,7 +25,6 @@ class LMEval(Evaluator, name="lm_eval"):
     """
 
     rows: ClassVar[tuple[str, ...]] = ()
-    families: ClassVar[tuple[str, ...]] = ("decoder",)
 
     tasks: Annotated[tuple[str, ...], MinLen(1)] = option(kw_only=False, affects_weights=False)
     """Names of tasks."""

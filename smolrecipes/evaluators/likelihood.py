@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Evaluator, Scores, Subject
 
 if TYPE_CHECKING:
@@ -21,14 +20,9 @@ class Likelihood(Evaluator, name="likelihood"):
     """
 
     rows: ClassVar[tuple[str, ...]] = ("text", "messages")
-    families: ClassVar[tuple[str, ...]] = ("decoder",)
 
     def score(self, subject: Subject, rows: Dataset) -> Scores:
         """`nll`, `tokens` and `bytes` of each row."""
-        if subject.model.config.is_encoder_decoder or not subject.model.can_generate():
-            raise RecipeError(
-                "likelihood: the model does not predict the next token of a text, so it has no loss there"
-            )
         from smolrecipes.evaluators.passes import summed
 
         found = [_sequences(row, subject) for row in rows]

@@ -5,21 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.errors import RecipeError
+
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from smolrecipes.kinds import Subject
 
 TOKENS = 2048
 """Tokens of a forward pass, padding included."""
 
 
+def answer(
+    prompt: list[dict[str, Any]], said: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, tools: Any = None
+) -> Any:
+    """A prompt and an answer to it as a `Sequence` whose labels are the answer, with the token that ends it."""
+    from smolrecipes.objectives.chat import continuation
+    from smolrecipes.objectives.labels import IGNORE
+    from smolrecipes.objectives.layout import Sequence
+
+    before, after = continuation(prompt, said, tokenizer, tools)
+    return Sequence([*before, *after], [*[IGNORE] * len(before), *after])
+
+
 def summed(subject: Subject, sequences: Sequence[Any]) -> list[tuple[float, int]]:
-    """Of each `objectives.layout.Sequence` the sum of its labels' log-probabilities, in nats, and how many they are."""
+    """Of each `objectives.layout.Sequence` the sum of its labels' log-probabilities, in nats, and how many they are.
+
+    RecipeError for a model that does not predict the next token, and for a sequence that is longer than it reads.
+    """
     import torch
 
+    from smolrecipes.architectures.sizes import readable
     from smolrecipes.kinds import Layout
     from smolrecipes.objectives.forward import token_logps
     from smolrecipes.objectives.losses import sequence_sums
 
+    if subject.model.config.is_encoder_decoder or not subject.model.can_generate():
+        raise RecipeError("the model does not predict the next token of a text, so it gives texts no likelihood")
+    longest, limit = max((len(one.ids) - 1 for one in sequences), default=0), readable(subject.model.config)
+    if limit and longest > limit:
+        raise RecipeError(
+            f"a row has {longest:,} tokens, and the model reads {limit:,} at most; shorten it, or leave it out"
+        )
     layout, found = Layout(subject.tokenizer.pad_token_id or 0), [(0.0, 0)] * len(sequences)
     mode = subject.model.training
     subject.model.eval()
