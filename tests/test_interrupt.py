@@ -110,14 +110,24 @@ def test_it_saves_when_its_terminal_is_closed(tmp_path: Path) -> None:
     process, terminal = pty.fork()
     if not process:
         os.chdir(tmp_path)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup switches off for all that it starts
         os.execv(sys.executable, [*SMOLRECIPES, "run", "long.py", "training.log_every=1"])
-    end = time.monotonic() + 60
-    while not list(tmp_path.glob("runs/long-*/checkpoints/checkpoint-*")):
-        if select.select([terminal], [], [], 0.1)[0]:
-            os.read(terminal, 65536)
-        assert time.monotonic() < end
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    end, ended = time.monotonic() + 120, 0
+    try:
+        while not list(tmp_path.glob("runs/long-*/checkpoints/checkpoint-*")):
+            if select.select([terminal], [], [], 0.1)[0]:
+                os.read(terminal, 65536)
+            assert time.monotonic() < end
+        os.close(terminal)
+        while not ended:
+            ended, status = os.waitpid(process, os.WNOHANG)
+            assert time.monotonic() < end, "it goes on"
+            time.sleep(0.1)
+    finally:
+        if not ended:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
     (checkpoints,) = tmp_path.glob("runs/long-*/checkpoints")
     last, passed = newest(checkpoints)
     assert last and step(last) >= 10 and not passed
