@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from smolrecipes.registry import registry
 
@@ -17,6 +18,9 @@ if (
     "PYTEST_XDIST_WORKER" in os.environ
 ):  # before torch is imported: workers with as many threads as cores wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("suite", deadline=None)  # how long a test takes is not what it asks
+settings.load_profile("suite")
 
 Install = Callable[..., Path]
 Python = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -291,7 +291,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     window=st.none() | st.integers(1, 5),
     causal=st.booleans(),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_kernels_see_the_same(sizes: list[tuple[int, int, int]], window: int | None, causal: bool) -> None:
     """For each (prompt, chosen, rejected): sequences with a shared prefix against a dense mask."""
     packed = pairs(sizes)

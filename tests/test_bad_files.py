@@ -7,7 +7,7 @@ from pathlib import Path
 from badinput import bad_files, bad_overrides, is_refused, refused, untouched
 from hypothesis import HealthCheck, given, settings
 
-SLICE = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SLICE = settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @SLICE

@@ -71,7 +71,7 @@ def chats(*answers: str) -> Dataset:
 @given(st.lists(st.integers(2, 30), min_size=1, max_size=12), st.integers(1, 40))
 @example([2], 1)
 @example([5, 4], 8)  # nine tokens: exactly one block
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_token_but_the_first_is_a_target_once(documents: list[int], max_length: int) -> None:
     ids = iter(range(1, sum(documents) + 1))  # every position has an id of its own
     made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]
@@ -87,7 +87,7 @@ def test_every_token_but_the_first_is_a_target_once(documents: list[int], max_le
 
 
 @given(st.lists(st.integers(2, 30), min_size=1, max_size=12), st.integers(1, 40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_separate_documents_are_whole_where_they_fit(documents: list[int], max_length: int) -> None:
     ids = iter(range(1, sum(documents) + 1))
     made = [{"input_ids": [next(ids) for _ in range(size)], "origin": f"doc:{i}"} for i, size in enumerate(documents)]

@@ -37,7 +37,7 @@ def count(model: Scratch, vocabulary: int) -> int:
 
 
 @given(family=st.sampled_from(FAMILIES), power=st.floats(math.log(0.3e6), math.log(1e9)))
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 def test_what_is_built_has_the_budget(family: type[Scratch], power: float) -> None:
     budget = round(math.exp(power))
     plan = family.plan(budget)

@@ -122,7 +122,7 @@ def test_plain_text_as_passages_lines_and_files():
     assert Files(write("y.log", text), format="txt").load()["text"][:] == [text]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from("ab \n\t\r."), max_size=200), st.integers(1, 40))
 def test_passages_lose_nothing(text, long):
     cut = list(passages(text, long))

@@ -304,7 +304,7 @@ json_rows = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(json_rows)
 def test_any_rows_are_rows_or_one_sentence(rows):
     try:
@@ -321,7 +321,7 @@ def test_a_number_comes_back_exactly(number):
     assert read_back == number and type(read_back) is type(number)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
 def test_numbers_come_back_exactly(arguments):
     turn = {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": arguments}]}

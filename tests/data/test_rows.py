@@ -118,7 +118,7 @@ def text_rows(found):
     return make("text", [{"text": text, "origin": f"x:{i}"} for i, text in enumerate(found)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=40),
     st.floats(0.001, 0.99) | st.integers(1, 20),
@@ -155,7 +155,7 @@ def test_split_of_nothing_and_refusals():
             split(text_rows(found), share, 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text("ab \n", max_size=9), min_size=1, max_size=8), st.floats(0.01, 0.99))
 def test_the_last_share_of_text_is_of_its_characters(found, share):
     text = "".join(found)

@@ -94,7 +94,7 @@ def test_every_task_can_be_read_as_text_and_is_split_by_what_it_tells():
     assert prompt_key(reading[0]) == normal(reading[0]["context"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=7).map(" ".join), max_size=25))
 def test_what_lies_inside_what(some):
     some = sorted(some)

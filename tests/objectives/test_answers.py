@@ -44,7 +44,7 @@ def test_one_answer_for_all_tells_nothing():
     assert mcc(table) == 0 and f1(table).tolist() == [0, pytest.approx(8 / 10)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
 def test_the_general_mcc_is_phi_for_two_classes(pairs):
     said, right = np.array(pairs, dtype=int).T

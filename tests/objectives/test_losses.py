@@ -17,7 +17,7 @@ def test_sequence_sums():
     assert got.tolist() == [9.0, 0.0, 6.0, 0.0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(-80, -1e-7))
 def test_log1mexp_in_float32_has_full_precision(x):
     single = torch.tensor(x, dtype=torch.float32)
@@ -51,7 +51,7 @@ def test_odds_ratio_loss_is_finite_for_certain_answers(pair):
     assert loss.isfinite().all() and chosen.grad.isfinite().all() and rejected.grad.isfinite().all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(-20, -1e-3), st.floats(-20, -1e-3))
 def test_odds_ratio_loss_and_its_mirror_image_are_log_probabilities_that_add_to_one(a, b):
     one, other = torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)
@@ -81,7 +81,7 @@ def test_dpo_refuses_what_it_would_not_read(kind, smoothing):
         dpo(kind, 0.1, label_smoothing=smoothing)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["sigmoid", "ipo", "hinge", "robust"]), st.floats(-30, 30), st.floats(-30, 30))
 def test_dpo_depends_on_differences_alone(kind, prompt_shift, pair_shift):
     values = [torch.tensor([x], dtype=torch.float64) for x in (-3.0, -7.0, -4.0, -6.0)]

@@ -40,7 +40,7 @@ def model(tokenizer: Any) -> Any:
     return made
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(LETTERS, min_size=2, max_size=12), st.integers(0, 9), st.integers(1, 4))
 def test_a_hidden_token_changes_no_prediction_that_must_not_see_it(
     tokenizer: Any, model: Any, text: str, seed: int, one_in: int

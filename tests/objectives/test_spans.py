@@ -30,7 +30,7 @@ def restored(seen: list[int], target: list[int]) -> list[int]:
     return [token for one in seen for token in (parts[one] if one in MARK else [one])]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.integers(0, 999), min_size=1, max_size=150),
     st.floats(0.01, 0.95), st.floats(1, 12), st.integers(0, 99),
@@ -56,7 +56,7 @@ def test_holes_have_the_length_asked_for() -> None:
     assert np.mean(lengths) == pytest.approx(75 / 25) and min(lengths) == 1 and max(lengths) > 10
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.integers(1, 999), min_size=1, max_size=60), st.floats(0.05, 0.9), st.floats(0.5, 8), st.integers(0, 9)
 )
@@ -105,7 +105,7 @@ def test_too_few_sentinels_are_a_sentence() -> None:
         SpanCorruption().arrange(examples, 128, tokenizer)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 500), st.integers(1, 40))
 def test_a_document_comes_back_from_its_middle(seed: int, size: int) -> None:
     tokenizer, ids = filled(), list(range(20, 20 + size))

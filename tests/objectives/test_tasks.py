@@ -164,7 +164,7 @@ def test_pairs_are_framed_by_the_tokenizers_own_template(specials, pair):
         assert found.get("token_type_ids") == theirs.get("token_type_ids")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(8, 40))
 def test_the_longest_is_cut_first_as_transformers_does(first, second, size):
     words, texts = tokenizer("bert"), (" ball" * first, " kite" * second)
@@ -229,7 +229,7 @@ def test_a_words_tag_is_learned_at_its_first_token_or_its_last():
 TEXT = "Mia has a red ball. " * 6 + "Leo has a green kite, and Zoe is at the zoo. " + "Max is here. " * 5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, len(TEXT) - 8), st.integers(1, 7), st.integers(30, 90), st.integers(8, 16))
 def test_every_answer_is_whole_in_some_window(start, size, length, overlap):
     from smolrecipes.objectives.windows import BEGINS, ENDS, MAY, windows

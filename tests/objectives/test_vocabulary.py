@@ -163,7 +163,7 @@ def test_label_nll_is_the_sum_with_the_same_gradients(needed):
         torch.testing.assert_close(label_nll(hidden, weight, labels, bias), want.detach(), rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(0, 70), chunk=st.integers(1, 4000), seed=st.integers(0, 9), trainable=st.booleans())
 def test_the_chunk_does_not_matter(n, chunk, seed, trainable):
     hidden, weight, labels, _ = inputs(n=n, seed=seed)
@@ -178,7 +178,7 @@ def test_the_chunk_does_not_matter(n, chunk, seed, trainable):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shift=st.floats(-1e4, 1e4), seed=st.integers(0, 9))
 def test_a_constant_added_to_every_logit_does_not_matter(shift, seed):
     hidden, weight, labels, bias = inputs(seed=seed)

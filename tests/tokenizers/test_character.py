@@ -33,7 +33,7 @@ def tokenizer() -> Any:
 
 
 @given(st.lists(st.sampled_from([*KNOWN, EOS, " ", "\n"])).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_known_characters_come_back_exactly_a_token_each(tokenizer: Any, text: str) -> None:
     ids = tokenizer(text)["input_ids"]
     assert tokenizer.decode(ids) == text

@@ -17,7 +17,7 @@ EXACT = ("byte_bpe", "bytes")
 
 
 @given(text=st.text() | st.lists(st.sampled_from(["<|pad|>", "[SEP]", " ", "\n", "é", "🙂", "\x00"])).map("".join))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @pytest.mark.parametrize("exact", EXACT)
 @pytest.mark.parametrize("family", ["gpt", "bert", "t5", "xlnet"])
 def test_every_text_comes_back_exactly(made: Any, exact: str, family: str, text: str) -> None:
@@ -29,7 +29,7 @@ def test_every_text_comes_back_exactly(made: Any, exact: str, family: str, text:
 
 
 @given(text=st.text(alphabet="Anna lost\n"))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @pytest.mark.parametrize("spaced", ["characters", "unigram"])
 def test_what_is_known_comes_back_with_its_spaces(made: Any, spaced: str, text: str) -> None:
     tokenizer = made(spaced)

@@ -132,7 +132,7 @@ SPELLED = [
 
 @pytest.mark.parametrize("family", ["gpt", "roberta"])
 @given(text=st.lists(st.sampled_from(SPELLED), max_size=8).map("".join))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_nothing_that_is_said_becomes_a_control_token(kind: str, name: str, family: str, made: Any, text: str) -> None:
     """Whoever says it, in training and when asked: there are as many as when everybody says nothing special."""
     tokenizer = made(kind, family, name)
@@ -154,7 +154,7 @@ def test_nothing_that_is_said_becomes_a_control_token(kind: str, name: str, fami
 
 
 @given(text=st.lists(st.sampled_from(SPELLED), max_size=8).map("".join))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_nor_without_a_template(kind: str, made: Any, text: str) -> None:
     tokenizer = made(kind, "gpt", "none")
     special = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}

@@ -36,7 +36,7 @@ def test_loads_canonical_columns(task: str) -> None:
         assert type(dataset.features[name]).__name__ == "Json"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(TASKS), st.integers(1, 40), st.integers(0, 99))
 def test_fewer_rows_are_a_prefix(task: str, count: int, seed: int) -> None:
     assert rows(task, count, seed=seed) == rows(task, 40, seed=seed)[:count]
