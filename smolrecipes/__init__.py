@@ -54,6 +54,10 @@ from smolrecipes.evaluators.harness import LMEval
 from smolrecipes.evaluators.likelihood import Likelihood
 from smolrecipes.evaluators.preferences import Preferences
 from smolrecipes.evaluators.speed import Speed
+from smolrecipes.exporters.gguf import GGUF
+from smolrecipes.exporters.hub import HubFolder
+from smolrecipes.exporters.ollama import Ollama
+from smolrecipes.exporters.weights import AdapterWeights, SafeTensors
 from smolrecipes.hookspecs import hookimpl
 from smolrecipes.kinds import (
     Adapter,
@@ -111,6 +115,11 @@ from smolrecipes.tokenizers.words import Words
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdapterWeights",
+    "GGUF",
+    "HubFolder",
+    "Ollama",
+    "SafeTensors",
     "CLM",
     "DPO",
     "EntityMLM",

@@ -52,8 +52,12 @@ from smolrecipes.evaluators.harness import LMEval
 from smolrecipes.evaluators.likelihood import Likelihood
 from smolrecipes.evaluators.preferences import Preferences
 from smolrecipes.evaluators.speed import Speed
+from smolrecipes.exporters.gguf import GGUF
+from smolrecipes.exporters.hub import HubFolder
+from smolrecipes.exporters.ollama import Ollama
+from smolrecipes.exporters.weights import AdapterWeights, SafeTensors
 from smolrecipes.hookspecs import hookimpl
-from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Objective, Tokenizer
+from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.distillation import Distillation, MLMDistillation
@@ -129,6 +133,11 @@ def smolrecipes_register_callbacks() -> Iterable[type[Callback]]:
 @hookimpl
 def smolrecipes_register_evaluators() -> Iterable[type[Evaluator]]:
     return [Classify, ExactMatch, Forgetting, FunctionCalls, Likelihood, LMEval, Preferences, Speed]
+
+
+@hookimpl
+def smolrecipes_register_exporters() -> Iterable[type[Exporter]]:
+    return [GGUF, AdapterWeights, HubFolder, Ollama, SafeTensors]
 
 
 @hookimpl

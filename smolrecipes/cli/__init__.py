@@ -12,6 +12,7 @@ COMMANDS = {
     "plan": "Sizes for a new model by a budget of parameters, and why.",
     "try": "Ask a trained model once: it fills, judges, tags, translates or continues.",
     "eval": "Numbers about a trained model, alone or beside another.",
+    "export": "A finished run as GGUF, safetensors, Ollama or hub folder, compared with what was trained.",
     "chat": "Talk with a trained model.",
     "tokens": "What a tokenizer makes of text, alone or beside another.",
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from smolrecipes.evaluation import Evaluation
@@ -66,9 +66,9 @@ def _other(against: str, base: Path | None) -> Path:
 
 def _evaluators(folder: Path, names: list[str], data: str, rows: int, options: list[str]) -> list[Evaluator]:
     """The evaluators that are asked for, or the recipe's own, with the options that the command line gives."""
+    from smolrecipes.cli.components import given
     from smolrecipes.evaluation import recipe_of
     from smolrecipes.registry import registry
-    from smolrecipes.values import parsed
 
     recipe = recipe_of(folder)
     own = [] if names else list(recipe.evaluators if recipe else ())
@@ -77,18 +77,9 @@ def _evaluators(folder: Path, names: list[str], data: str, rows: int, options: l
     ]
     asked: dict[str, dict[str, Any]] = {cls.name: {"max_rows": rows or None} for cls in classes}
     if data:
-        asked = {name: {**given, "data": data} for name, given in asked.items()}
-    for text in options:
-        path, separator, value = text.partition("=")
-        name, _, option = path.partition(".")
-        if not separator or not option:
-            raise RecipeError(f"eval takes NAME.OPTION=VALUE, as in exact_match.what=number, not '{text}'")
-        cls = next((cls for cls in classes if cls.name == name), None)
-        if cls is None:
-            raise RecipeError(f"{path}: '{name}' is not among the evaluators ({', '.join(asked)})")
-        if option not in cls.options():
-            raise RecipeError(f"{path}: {cls.__name__} has no option '{option}'{nearest(option, cls.options())}")
-        asked[name][option] = parsed(cls, option, value, path)
+        asked = {name: {**one, "data": data} for name, one in asked.items()}
+    for name, more in given(classes, options, "evaluators", "exact_match.what=number").items():
+        asked[name] |= more
     return [one.replace(**asked[one.name]) for one in own] or [cls(**asked[cls.name]) for cls in classes]
 
 

@@ -9,6 +9,7 @@ from smolrecipes.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
     from smolrecipes.decoding import Decoding
+    from smolrecipes.run import Run
 
 
 def model_folder(path: Path) -> Path:
@@ -24,6 +25,18 @@ def model_folder(path: Path) -> Path:
     runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
     hint = nearest(path.name, runs) or "; train one with 'smolrecipes run'"
     raise RecipeError(f"{path}: there is no such run or folder{hint}")
+
+
+def finished_run(path: Path) -> Run:
+    """The run that a path names; RecipeError where it is none, or not finished."""
+    from smolrecipes.evaluation import recipe_of
+    from smolrecipes.run import Run
+
+    folder = model_folder(path)
+    recipe = recipe_of(folder)
+    if recipe is None or not (found := Run(folder.parent, recipe)).finished:
+        raise RecipeError(f"{path}: it is not a finished run, which has recipe.json, results.json and a folder model/")
+    return found
 
 
 def decoding(folder: Path, least: int = 0, **asked: Any) -> Decoding:

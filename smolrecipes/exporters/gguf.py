@@ -1,0 +1,104 @@
+"""GGUF, the file that llama.cpp, Ollama, LM Studio and their like run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
+from smolrecipes.exporters.certified import LONGEST, MERGED, Certified
+
+if TYPE_CHECKING:
+    from smolrecipes.exporters.parity import Certificate
+    from smolrecipes.run import Run
+
+ALLOWED = {
+    "f32": 0.001, "f16": 0.01, "bf16": 0.1, "q8_0": 0.05, "q6_k": 0.1,
+    "q5_1": 0.25, "q5_k_m": 0.25, "q4_0": 0.6, "q4_k_m": 0.5,
+}  # fmt: skip
+"""Nats that the log-probabilities of likely tokens may differ on average: several times what rounding costs small models."""
+
+
+class GGUF(Certified):
+    """One file with weights, tokenizer and chat template, made by llama.cpp's converter and run by llama.cpp to compare it."""
+
+    label: ClassVar[str] = "GGUF"
+    """What its certificate is called."""
+
+    form: Literal["f32", "f16", "bf16", "q8_0", "q6_k", "q5_1", "q5_k_m", "q4_0", "q4_k_m"] = option(
+        default="q8_0", kw_only=False, affects_weights=False
+    )
+    """What the weights are held in: 32, 16, 8, 6, 5 or 4 bits."""
+
+    @classmethod
+    def parse(cls, name: str, value: Any) -> Any:
+        return super().parse(name, value.lower() if name == "form" and isinstance(value, str) else value)
+
+    def file(self, run: Run) -> str:
+        return f"{run.folder.name}-{self.form}.gguf"
+
+    def make(self, run: Run, target: Path) -> list[Certificate]:
+        from smolrecipes.exporters.llama_cpp import running
+        from smolrecipes.exporters.parity import prompts, with_llama_cpp
+        from smolrecipes.exporters.trained import as_trained, questions
+
+        _check(run)
+        model, tokenizer = as_trained(run)
+        _convert(run, target, self.form, tokenizer)
+        longest = min(LONGEST, getattr(model.config, "max_position_embeddings", None) or LONGEST)
+        asked = prompts(tokenizer, questions(run), longest)
+        with running(target, LONGEST) as found:
+            certificate = with_llama_cpp(model, tokenizer, found, asked, f"{self.label} {self.form}", ALLOWED[self.form])
+        return [*merged(run, model, tokenizer), certificate]
+
+
+def merged(run: Run, model: Any, tokenizer: Any) -> list[Certificate]:
+    """How the merged model compares with the adapter beside its base; nothing where there is no adapter."""
+    from smolrecipes.ask.load import load
+    from smolrecipes.exporters.parity import prompts, with_transformers
+    from smolrecipes.exporters.trained import questions
+
+    if not run.adapter.is_dir():
+        return []
+    asked = prompts(tokenizer, questions(run), LONGEST)
+    return [with_transformers(model, tokenizer, *load(run.model), asked, "merged model", MERGED)]
+
+
+def _check(run: Run) -> None:
+    """That llama.cpp is there and that the model writes text."""
+    from smolrecipes.exporters.convert import source
+    from smolrecipes.exporters.llama_cpp import INSTALL, check_installed
+
+    check_installed()
+    if source() is None:
+        raise RecipeError(INSTALL)
+    saved = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
+    name = (saved.get("architectures") or [""])[0]
+    if saved.get("is_encoder_decoder") or not name.endswith(("ForCausalLM", "LMHeadModel")) or "XLNet" in name:
+        raise RecipeError(
+            f"gguf: llama.cpp runs models that continue a text, which {name} does not; export safetensors"
+        )
+
+
+def _convert(run: Run, target: Path, form: str, tokenizer: Any) -> None:
+    from smolrecipes.exporters.convert import UNKNOWN
+    from smolrecipes.exporters.labels import label
+
+    job = {
+        "model": str(run.model),
+        "name": run.folder.name,
+        "out": str(target),
+        "form": form,
+        "label": label(tokenizer),
+    }
+    words = [sys.executable, "-m", "smolrecipes.exporters.convert", json.dumps(job)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode == UNKNOWN:
+        raise RecipeError(f"gguf: llama.cpp's converter does not know {done.stdout.strip().splitlines()[-1]}")
+    if done.returncode:
+        told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise RecipeError(f"gguf: llama.cpp's converter failed ({told[-1]})")
