@@ -65,7 +65,7 @@ def subject_of(folder: Path) -> Subject:
     recipe = recipe_of(folder)
     model, tokenizer = load(folder)
     decoding = recipe.decoding if recipe else Decoding()
-    return Subject(model, tokenizer, decoding, folder, _base(recipe, folder) if recipe else None)
+    return Subject(model, tokenizer, decoding, folder, base_of(recipe, folder) if recipe else None)
 
 
 def recipe_of(folder: Path) -> Recipe | None:
@@ -78,7 +78,7 @@ def recipe_of(folder: Path) -> Recipe | None:
     return load_recipe(str(stored))
 
 
-def _base(recipe: Recipe, folder: Path) -> Path | None:
+def base_of(recipe: Recipe, folder: Path) -> Path | None:
     """The folder of the model that a run began with."""
     from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.architectures.trained import Trained
