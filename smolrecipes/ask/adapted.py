@@ -1,4 +1,4 @@
-"""An adapter that lies alone, in a checkpoint or in a run's `adapter/`, put over the model that its run began with."""
+"""An adapter that lies alone, in a checkpoint, put over the model that its run began with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from smolrecipes.hub import sentences
 
 def adapted(folder: Path, run: Path) -> tuple[Any, Any]:
     """The plain model with the adapter's updates in its weights, made as its run makes it, and the tokenizer."""
+    from smolrecipes.launch import hush
+
+    hush()
     from peft import load_peft_weights, set_peft_model_state_dict
     from transformers import AutoTokenizer
 
@@ -29,7 +32,9 @@ def adapted(folder: Path, run: Path) -> tuple[Any, Any]:
     built = recipe.model if isinstance(recipe.model, Pretrained) else Pretrained(str(base))
     model = recipe.adapter.apply(built.build(tokenizer), tokenizer)
     with sentences(str(folder)):
-        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+        loaded = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+    if loaded.unexpected_keys:
+        raise RecipeError(f"{folder} holds weights that its run's adapter has no place for; {_MEND}")
     return merged(model), tokenizer
 
 

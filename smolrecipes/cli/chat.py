@@ -90,8 +90,9 @@ def _terminal(talks: list[Conversation]) -> None:
 def _welcome(talks: list[Conversation], orders: str) -> None:
     from smolrecipes.console import say
 
-    own = [f"on {talk.device}" if talk.template else "has no chat template: it continues texts" for talk in talks]
-    say(f"{', '.join(f'{talk.folder} {what}' for talk, what in zip(talks, own))}; {orders}")
+    for talk in talks:
+        what = f"on {talk.device}" if talk.template else "has no chat template: it continues texts"
+        say(f"{talk.folder} {what}{f'; {orders}' if talk is talks[-1] else ''}")
 
 
 def _check_writes(folder: Path) -> None:

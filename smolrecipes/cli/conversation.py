@@ -24,6 +24,7 @@ class Conversation:
         self.template = bool(self.tokenizer.chat_template)
         self.decoding = self._own = decoding
         self._changes: dict[str, Any] = {}
+        self._answers = 0
         self.system = ""
         self.tools: list[dict[str, Any]] = []
         self.messages: list[Message] = []
@@ -89,8 +90,12 @@ class Conversation:
         return called(self.messages[-1], bool(self.tools))
 
     def _go_on(self, more: list[Message]) -> Iterator[str]:
+        from torch import manual_seed
+
         from smolrecipes.generate import stream
 
+        manual_seed(self._answers)  # else every answer is drawn with the same numbers, since `stream` puts them back
+        self._answers += 1
         asked = [*self.messages, *more]
         prompt = asked if self.template else str(more[-1]["content"])
         said = ""

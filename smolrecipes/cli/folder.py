@@ -27,8 +27,9 @@ def model_folder(path: Path, adapters: bool = False) -> Path:
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether an adapter alone lies there, as in a checkpoint of a LoRA's training."""
-    return (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()
+    """Whether an adapter lies there with its tokenizer and no model, as in a checkpoint of a LoRA's training."""
+    here = [(folder / f"{name}config.json").is_file() for name in ("adapter_", "tokenizer_", "")]
+    return here == [True, True, False]
 
 
 def _instead(run: Path) -> str:
