@@ -122,7 +122,7 @@ def _table(turns: Turns, said: list[str], ends: list[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=MINIMAL, expand=True, padding=(0, 1))
+    made = Table(box=MINIMAL, width=console().width - 3)  # an interrupt, echoed as ^C, then wraps no line
     for talk, _ in turns:
         made.add_column(Text(printable(talk.name), style="bold"), ratio=1, overflow="fold")
     cells = [Text(text) for text in said]
