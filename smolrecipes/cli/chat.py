@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="Runs, checkpoints, or folders with a model; by default runs/last."),
+        typer.Argument(metavar="RUN", help="Runs, checkpoints, or folders with a model; by default runs/last."),
     ] = None,
     system: Annotated[str, typer.Option(help="The system message.")] = "",
     tools: Annotated[str, typer.Option(metavar="FILE.json", help="Functions that the models may call.")] = "",
@@ -39,11 +39,14 @@ def command(
     for folder in folders:
         _check_writes(folder)
     how = [decoding(folder, 256, temperature=temperature, max_new_tokens=max_new_tokens) for folder in folders]
+    from smolrecipes.cli.calls import read_tools
+
+    functions = read_tools(Path(tools)) if tools else []
     from smolrecipes.cli.conversation import Conversation
     from smolrecipes.cli.orders import offer
 
     talks = [Conversation(folder, own, system, name) for folder, own, name in zip(folders, how, given)]
-    offer(talks, tools)
+    offer(talks, functions)
     for stream in (sys.stdin, sys.stdout):  # what is no text in the terminal's encoding is no reason to end
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

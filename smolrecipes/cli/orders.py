@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smolrecipes.cli.answers import say
 from smolrecipes.cli.calls import names, read_tools, signature
@@ -75,13 +75,12 @@ def _tools(talks: Talks, file: str) -> None:
         told = "\n".join(map(signature, talks[0].tools))
         print(printable(told or "no function is offered; /tools FILE offers those in a JSON file"))
         return
-    offer(talks, "" if file == "none" else file)
+    offer(talks, [] if file == "none" else read_tools(Path(file)))
     say(f"a new conversation, with {', '.join(names(talks[0].tools)) or 'no function'}")
 
 
-def offer(talks: Talks, file: str) -> None:
-    """Offers the functions in a file to all models, or to none of them; without a file, no function."""
-    tools = read_tools(Path(file)) if file else []
+def offer(talks: Talks, tools: list[dict[str, Any]]) -> None:
+    """Offers functions to all models, or to none of them where one has no place for them."""
     for talk in talks if tools else ():
         talk.needs_tools(tools)
     for talk in talks:
