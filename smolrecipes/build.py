@@ -9,7 +9,7 @@ from smolrecipes.kinds import Architecture, Objective, Tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
     from smolrecipes.kinds import Layout
     from smolrecipes.recipe import Recipe
@@ -71,7 +71,9 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     assert isinstance(recipe.model, Architecture)
     objective, classes = recipe.objective, recipe.objective.classes
     if isinstance(recipe.model, Scratch):
-        check_type(objective, recipe.model.config(tokenizer).model_type)
+        config = recipe.model.config(tokenizer)
+        check_type(objective, config.model_type)
+        check_reload(config, tokenizer)
     model = recipe.model.build(tokenizer, objective.head, len(classes) or 1)
     if classes:
         model.config.id2label = dict(enumerate(classes))
@@ -91,6 +93,28 @@ def check_type(objective: Objective, model_type: str) -> None:
     if objective.types and model_type not in objective.types:
         fits = " and ".join(objective.types)
         raise RecipeError(f"model: {objective.name} fits {fits} models, not those of type {model_type}")
+
+
+def check_reload(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """That the tokenizer is loaded as it was saved: beside some model types transformers takes their own splitting of text."""
+    import json
+    from tempfile import TemporaryDirectory
+
+    from transformers import AutoTokenizer
+
+    if not tokenizer.is_fast:
+        return
+    with TemporaryDirectory() as folder:
+        config.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        now, then = (
+            json.loads(one.backend_tokenizer.to_str()) for one in (tokenizer, AutoTokenizer.from_pretrained(folder))
+        )
+    if any(now[part] != then[part] for part in ("normalizer", "pre_tokenizer")):
+        raise RecipeError(
+            f"model: beside a {config.model_type} transformers loads no tokenizer but that type's own, which splits texts "
+            "differently, so the saved model would read other tokens than it learned; take another type, such as qwen3"
+        )
 
 
 def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:

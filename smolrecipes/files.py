@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,20 @@ def write_text(file: Path, text: str) -> None:
     flush(partial)
     partial.replace(file)
     flush(file.parent)
+
+
+def append(file: Path, text: str) -> None:
+    """Adds whole lines to a file, all or none, below what it holds, whether that ends its last line or not."""
+    size = file.stat().st_size if file.exists() else 0
+    try:
+        with file.open("ab+") as stream:
+            stream.seek(max(size - 1, 0))
+            begun = stream.read(1) not in (b"", b"\n")
+            stream.write((b"\n" if begun else b"") + text.encode("utf-8", "replace"))
+    except OSError:
+        with suppress(OSError):
+            os.truncate(file, size)
+        raise
 
 
 def refused(write: Callable[[], object]) -> str | None:

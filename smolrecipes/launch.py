@@ -22,7 +22,6 @@ def join(device: str = "auto") -> Any:
     from accelerate import PartialState
     from transformers.utils.logging import disable_progress_bar
 
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft's to mend
     datasets.disable_progress_bars()  # one progress line is enough
     disable_progress_bar()
     if not torch.cuda.is_available():
@@ -50,10 +49,12 @@ def join(device: str = "auto") -> Any:
 
 
 def hush() -> None:
-    """bitsandbytes, which peft imports where it is installed, misses a kernel on some CPUs that nothing here uses."""
+    """bitsandbytes, which peft imports where it is installed, misses a kernel on some CPUs that nothing here uses; and peft
+    itself calls something by an old name."""
     import logging
 
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def device_options(device: str) -> dict[str, Any]:

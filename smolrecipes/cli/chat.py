@@ -1,25 +1,28 @@
-"""`smolrecipes chat`: talk with a trained model in the terminal, or answer the lines of standard input."""
+"""`smolrecipes chat`: talk with trained models in the terminal, or answer the lines of standard input."""
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smolrecipes.cli.folder import decoding, model_folder, printable
+from smolrecipes.cli.folder import decoding, is_adapter, model_folder, printable
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from smolrecipes.cli.conversation import Conversation
 
-HELP = "/quit ends, /reset forgets the conversation, /system TEXT sets the system message"
-
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a folder with a model.")] = "runs/last",
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN", help="Runs, checkpoints, or folders with a model; by default runs/last."),
+    ] = None,
     system: Annotated[str, typer.Option(help="The system message.")] = "",
+    tools: Annotated[str, typer.Option(metavar="FILE.json", help="Functions that the models may call.")] = "",
     temperature: Annotated[
         float | None,
         typer.Option(min=0, help="0 takes the likeliest token; by default as in the run's recipe."),
@@ -29,75 +32,78 @@ def command(
         typer.Option(min=1, help="Tokens to answer with at most; by default 256, or as in the run's recipe if more."),
     ] = None,
 ) -> None:
-    """Talk with a trained model; answers are written as they come. Lines on standard input are answered one by one."""
-    folder = model_folder(Path(model))
-    _check_writes(folder)
-    how = decoding(folder, 256, temperature=temperature, max_new_tokens=max_new_tokens)
+    """Talk with a trained model, or ask several side by side; /help lists the orders. Lines on standard input are answered
+    one by one."""
+    given = models or ["runs/last"]
+    folders = [model_folder(Path(model), adapters=True) for model in given]
+    for folder in folders:
+        _check_writes(folder)
+    how = [decoding(folder, 256, temperature=temperature, max_new_tokens=max_new_tokens) for folder in folders]
+    from smolrecipes.cli.calls import read_tools
+
+    functions = read_tools(Path(tools)) if tools else []
     from smolrecipes.cli.conversation import Conversation
-    from smolrecipes.console import say
+    from smolrecipes.cli.orders import offer
 
-    talk = Conversation(folder, how, system)
-    if not sys.stdin.isatty():
-        for line in sys.stdin:
-            if not _order(talk, line.strip()):
-                break
-        return
-    say(f"{folder} on {talk.device}: {HELP}" if talk.template else f"{folder} has no chat template: it continues texts")
-    _terminal(talk)
+    talks = [Conversation(folder, own, system, name) for folder, own, name in zip(folders, how, given)]
+    offer(talks, functions)
+    for stream in (sys.stdin, sys.stdout):  # what is no text in the terminal's encoding is no reason to end
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if sys.stdin.isatty():
+        _terminal(talks)
+    else:
+        _lines(talks)
 
 
-def _terminal(talk: Conversation) -> None:
+def _lines(talks: list[Conversation]) -> None:
+    from smolrecipes.cli.answers import answer_line
+    from smolrecipes.cli.orders import is_order, obey
+
+    for line in map(str.strip, sys.stdin):
+        if is_order(line):
+            if not obey(talks, line):
+                return
+        elif line:
+            answer_line(talks, line)
+
+
+def _terminal(talks: list[Conversation]) -> None:
+    from smolrecipes.cli.answers import say, turn
+    from smolrecipes.cli.orders import HELP, is_order, obey
     from smolrecipes.console import console
 
+    _welcome(talks, HELP)
     while True:
         try:
             line = console().input("[bold]> [/bold]").strip()
+            if is_order(line):
+                if not obey(talks, line):
+                    return
+            elif line:
+                turn(talks, line)
         except EOFError:
             return
         except KeyboardInterrupt:
-            _confirm("\n/quit ends, and so does Ctrl-D")
-            continue
-        try:
-            if not _order(talk, line):
-                return
-        except KeyboardInterrupt:
-            _confirm("\nstopped; this question and what was answered are forgotten")
-        except RecipeError as error:  # such as a conversation that has become too long: /reset mends it
-            print(error)
+            say("\n/quit ends, and so does Ctrl-D")
+        except RecipeError as error:
+            print(printable(str(error)))
 
 
-def _order(talk: Conversation, line: str) -> bool:
-    """Obeys or answers one line; False when it asks to end."""
-    word, _, rest = line.partition(" ")
-    if word == "/quit":
-        return False
-    if word == "/reset":
-        talk.reset()
-        _confirm(f"the conversation is forgotten{'; the system message stays' if talk.system else ''}")
-    elif word == "/system":
-        talk.begin(rest)
-        _confirm(f"a new conversation, {'with that' if rest else 'without a'} system message")
-    elif word.startswith("/") and word[1:].isalpha():
-        print(f"there is no {word}; {HELP}")
-    elif line:
-        for piece in talk.answer(line):
-            print(printable(piece), end="", flush=True)
-        print()
-    return True
+def _welcome(talks: list[Conversation], orders: str) -> None:
+    from smolrecipes.console import say
 
-
-def _confirm(text: str) -> None:
-    """Says what an order did, to a person: whoever sends lines wants the answers alone."""
-    from smolrecipes.console import console
-
-    if sys.stdin.isatty():
-        console().print(text, style="dim", markup=False)
+    for talk in talks:
+        what = f"on {talk.device}" if talk.template else "has no chat template: it continues texts"
+        say(f"{talk.folder} {what}{f'; {orders}' if talk is talks[-1] else ''}")
 
 
 def _check_writes(folder: Path) -> None:
     """That the model writes text: transformers would give any other a head of random weights."""
     import json
 
+    if is_adapter(folder):  # whose recipe tells
+        return
     saved = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
     if saved[0].endswith("Classification"):
         raise RecipeError(f"{folder}: this model scores texts and writes none ({saved[0]}), so it does not chat")

@@ -6,28 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smolrecipes.cli.calls import Call, Message, called, spoken
+from smolrecipes.cli.folder import changed, is_adapter, run_folder
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 
 
 class Conversation:
-    """A model, its tokenizer, and what was said so far."""
+    """A model, its tokenizer, what functions it is offered, and what was said so far."""
 
-    def __init__(self, folder: Path, decoding: Decoding, system: str = "") -> None:
+    def __init__(self, folder: Path, decoding: Decoding, system: str = "", name: str = "") -> None:
         from accelerate import PartialState
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
-        from smolrecipes.hub import sentences
-
-        logging.disable_progress_bar()
-        with sentences(str(folder)):
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            self.model: Any = AutoModelForCausalLM.from_pretrained(folder)
+        self.name = name or str(folder)
+        self.folder = folder
+        self.model, self.tokenizer = _loaded(folder)
         self.template = bool(self.tokenizer.chat_template)
-        self.decoding = decoding
+        self.decoding = self._own = decoding
+        self._changes: dict[str, Any] = {}
+        self._answers = 0
         self.system = ""
-        self.messages: list[dict[str, str]] = []
+        self.tools: list[dict[str, Any]] = []
+        self.messages: list[Message] = []
+        if system:
+            self.needs_template("a system message")
         self.begin(system)
         # the device that accelerate, and so the trainer, would take
         self.model.to(PartialState().default_device)
@@ -37,24 +39,81 @@ class Conversation:
         """Where the model is: cuda, mps or cpu."""
         return str(self.model.device.type)
 
+    @property
+    def row(self) -> dict[str, Any]:
+        """The conversation as a row to train on."""
+        return {"messages": self.messages, **({"tools": self.tools} if self.tools else {})}
+
+    def needs_template(self, what: str) -> None:
+        """RecipeError where the tokenizer has no chat template to write `what` with."""
+        if not self.template:
+            raise RecipeError(f"{self.name}: the tokenizer has no chat template, so there is no place for {what}")
+
+    def needs_tools(self, tools: list[dict[str, Any]]) -> None:
+        """RecipeError where the chat template does not write functions: some leave them out without a word."""
+        from smolrecipes.conversation.render import render
+
+        self.needs_template("functions")
+        asked = [{"role": "user", "content": "?"}]
+        if render(asked, self.tokenizer, tools, prompt=True) == render(asked, self.tokenizer, None, prompt=True):
+            raise RecipeError(f"{self.name}: the chat template writes no functions, so the model would see none")
+
     def begin(self, system: str) -> None:
         """Forgets what was said; the system message is `system` from now on."""
-        if system and not self.template:
-            raise RecipeError("the tokenizer has no chat template, so there is no place for a system message")
         self.system = system
         self.reset()
 
+    def offer(self, tools: list[dict[str, Any]]) -> None:
+        """Forgets what was said; these functions are offered from now on."""
+        self.tools = tools
+        self.reset()
+
     def reset(self) -> None:
-        """Forgets what was said; the system message stays."""
+        """Forgets what was said; the system message and the functions stay."""
         self.messages = [{"role": "system", "content": self.system}] if self.system else []
+
+    def write(self, **changes: Any) -> None:
+        """Changes how it writes, over the decoding that it began with."""
+        self.decoding = changed(self._own, {**self._changes, **changes})
+        self._changes |= changes
 
     def answer(self, text: str) -> Iterator[str]:
         """The answer to `text` as it is generated; without a chat template, what follows `text`."""
+        return self._go_on([{"role": "user", "content": text}])
+
+    def told(self, results: list[Message]) -> Iterator[str]:
+        """The answer to what functions gave, messages of the role tool."""
+        return self._go_on(results)
+
+    def calls(self) -> list[Call] | None:
+        """The functions that the last answer calls; None where it tries to and cannot be read."""
+        return called(self.messages[-1], bool(self.tools))
+
+    def _go_on(self, more: list[Message]) -> Iterator[str]:
+        from torch import manual_seed
+
         from smolrecipes.generate import stream
 
-        asked = [*self.messages, {"role": "user", "content": text}]
+        manual_seed(self._answers)  # else every answer is drawn with the same numbers, since `stream` puts them back
+        self._answers += 1
+        asked = [*self.messages, *more]
+        prompt = asked if self.template else str(more[-1]["content"])
         said = ""
-        for piece in stream(self.model, self.tokenizer, asked if self.template else text, self.decoding):
+        for piece in stream(self.model, self.tokenizer, prompt, self.decoding, self.tools or None):
             said += piece
             yield piece
-        self.messages = [*asked, {"role": "assistant", "content": said}]
+        self.messages = [*asked, spoken(said, bool(self.tools))]
+
+
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    from smolrecipes.ask.adapted import adapted
+    from smolrecipes.hub import sentences
+
+    logging.disable_progress_bar()
+    if is_adapter(folder):
+        return adapted(folder, run_folder(folder))
+    with sentences(str(folder)):
+        return AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from smolrecipes.run import Run
 
 
-def model_folder(path: Path) -> Path:
-    """The folder with the model of a run, or the folder itself."""
+def model_folder(path: Path, adapters: bool = False) -> Path:
+    """The folder with the model of a run, or the folder itself; with `adapters`, one with an adapter alone as well."""
     from smolrecipes.named import run_at
 
     for where in map(run_at, (path, Path("runs") / path)):
         for folder in (where / "model", where):
-            if (folder / "config.json").is_file():
+            if (folder / "config.json").is_file() or (adapters and is_adapter(folder)):
                 return folder
         if where.is_dir():
-            raise RecipeError(f"{where}: there is no trained model in it; a finished run has a folder model/")
+            raise RecipeError(f"{where}: there is no trained model in it; {_instead(where)}")
     runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
     hint = nearest(path.name, runs) or "; train one with 'smolrecipes run'"
     raise RecipeError(f"{path}: there is no such run or folder{hint}")
@@ -39,19 +39,45 @@ def finished_run(path: Path) -> Run:
     return found
 
 
+def is_adapter(folder: Path) -> bool:
+    """Whether an adapter lies there with its tokenizer and no model, as in a checkpoint of a LoRA's training."""
+    here = [(folder / f"{name}config.json").is_file() for name in ("adapter_", "tokenizer_", "")]
+    return here == [True, True, False]
+
+
+def _instead(run: Path) -> str:
+    """What has a model where a run has none yet."""
+    from smolrecipes.checkpoints import newest
+
+    last, _ = newest(run / "checkpoints")
+    return f"its newest checkpoint is {last}" if last else "a finished run has a folder model/"
+
+
+def run_folder(folder: Path) -> Path:
+    """The run that a model, an adapter or a checkpoint belongs to, if it belongs to one."""
+    parent = folder.absolute().parent
+    return parent.parent if parent.name == "checkpoints" else parent
+
+
 def decoding(folder: Path, least: int = 0, **asked: Any) -> Decoding:
     """The recipe's decoding where there is a recipe, with what the command line changes; None changes nothing.
 
     least: tokens that may be written at least, where the command line does not say it.
     """
-    from smolrecipes.decoding import SAMPLED, Decoding
+    from smolrecipes.decoding import Decoding
 
-    stored = folder.parent / "recipe.json"
+    stored = run_folder(folder) / "recipe.json"
     found = _stored(stored) if stored.is_file() else Decoding()
     changes = {name: value for name, value in asked.items() if value is not None}
-    if changes.get("temperature") == 0:  # then the recipe's options of sampling have no meaning
+    return changed(found, {"max_new_tokens": max(least, found.max_new_tokens), **changes})
+
+
+def changed(found: Decoding, changes: dict[str, Any]) -> Decoding:
+    """Decoding with changes; at a temperature of 0 its options of sampling have no meaning and go."""
+    from smolrecipes.decoding import SAMPLED
+
+    if changes.get("temperature") == 0:
         changes = {name: found.options()[name].default for name in SAMPLED} | changes
-    changes.setdefault("max_new_tokens", max(least, found.max_new_tokens))
     return found.replace(**changes)
 
 
@@ -61,7 +87,7 @@ def learned_texts(folder: Path) -> bool:
 
     from smolrecipes.registry import registry
 
-    stored = folder.parent / "recipe.json"
+    stored = run_folder(folder) / "recipe.json"
     if not stored.is_file():
         return False
     used = str(json.loads(stored.read_text(encoding="utf-8")).get("objective", {}).get("use", ""))

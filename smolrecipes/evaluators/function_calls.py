@@ -58,14 +58,24 @@ def calls(answer: str) -> list[Call] | None:
     found: list[Call] = []
     for piece in pieces or [bare]:
         try:
-            read = json.loads(piece)
+            read = _values(piece)
         except (ValueError, RecursionError):
             return None
-        for one in read if isinstance(read, list) else [read]:
+        for one in read:
             given = one.get("arguments", one.get("parameters")) if isinstance(one, dict) else None
             if not isinstance(given, dict) or not isinstance(one.get("name"), str):
                 return None
             found.append({"name": one["name"], "arguments": given})
+    return found
+
+
+def _values(text: str) -> list[Any]:
+    """The JSON values of a text, one below the other, as some templates write several calls; a list is many."""
+    found: list[Any] = []
+    while text.strip() or not found:
+        value, end = json.JSONDecoder().raw_decode(text := text.strip())
+        found += value if isinstance(value, list) else [value]
+        text = text[end:]
     return found
 
 

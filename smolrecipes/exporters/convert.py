@@ -46,7 +46,9 @@ def _convert(job: dict[str, Any]) -> None:
     from conversion.base import TextModel
 
     folder, form = Path(job["model"]), job["form"]
-    kind: Any = get_model_class(get_model_architecture(ModelBase.load_hparams(folder, False), ModelType.TEXT))
+    sizes = ModelBase.load_hparams(folder, False)
+    sizes.setdefault("n_ctx", sizes.get("n_positions"))  # which transformers 5 does not write any more
+    kind: Any = get_model_class(get_model_architecture(sizes, ModelType.TEXT))
     if job["label"]:
         TextModel.get_vocab_base_pre = lambda self, tokenizer: job["label"]
     if form not in PLAIN:
@@ -59,7 +61,7 @@ def _convert(job: dict[str, Any]) -> None:
     kind.modify_tensors, kind.tensor_force_quant = _watched(kind.modify_tensors, columns), wanted
     file_type = gguf.LlamaFileType["ALL_F32" if form == "f32" else f"MOSTLY_{form.upper()}"]
     with torch.inference_mode():
-        kind(folder, file_type, Path(job["out"]), model_name=job["name"], eager=True).write()
+        kind(folder, file_type, Path(job["out"]), hparams=sizes, model_name=job["name"], eager=True).write()
 
 
 def _watched(modify: Any, columns: list[int]) -> Any:

@@ -52,7 +52,9 @@ class GGUF(Certified):
         longest = min(LONGEST, getattr(model.config, "max_position_embeddings", None) or LONGEST)
         asked = prompts(tokenizer, questions(run), longest)
         with running(target, LONGEST) as found:
-            certificate = with_llama_cpp(model, tokenizer, found, asked, f"{self.label} {self.form}", ALLOWED[self.form])
+            certificate = with_llama_cpp(
+                model, tokenizer, found, asked, f"{self.label} {self.form}", ALLOWED[self.form]
+            )
         return [*merged(run, model, tokenizer), certificate]
 
 

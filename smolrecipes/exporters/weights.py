@@ -44,9 +44,10 @@ class AdapterWeights(Certified, name="adapter"):
         return f"{run.folder.name}-adapter"
 
     def make(self, run: Run, target: Path) -> list[Certificate]:
+        from smolrecipes.ask.adapted import base_with
         from smolrecipes.ask.load import load
         from smolrecipes.exporters.parity import prompts, with_transformers
-        from smolrecipes.exporters.trained import base_with, questions
+        from smolrecipes.exporters.trained import questions
 
         if not run.adapter.is_dir():
             raise RecipeError(
@@ -55,7 +56,7 @@ class AdapterWeights(Certified, name="adapter"):
         model, tokenizer = load(run.model)
         shutil.copytree(run.adapter, target)
         tokenizer.save_pretrained(target)
-        base = base_with(run, tokenizer)
+        base = base_with(run.recipe, run.folder, tokenizer)
         if base is None:
             raise RecipeError(f"adapter: the weights that {run.folder} began with are kept nowhere, so it fits none")
         asked = prompts(tokenizer, questions(run), LONGEST)
@@ -65,12 +66,12 @@ class AdapterWeights(Certified, name="adapter"):
 
 def _beside(base: Any, tokenizer: Any, folder: Path, run: Run) -> Any:
     """The base with the adapter, as a user loads them; a QLoRA's base is held in 4 bits, as in its training."""
-    from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
+    from peft import PeftModel
 
-    if run.recipe.adapter and hasattr(run.recipe.adapter, "quantization"):
-        adapted = run.recipe.adapter.apply(base, tokenizer)
-        set_peft_model_state_dict(adapted, load_peft_weights(str(folder), device="cpu"))
-        return adapted.to(base.device).eval()
+    from smolrecipes.ask.adapted import beside
+
+    if hasattr(run.recipe.adapter, "quantization"):
+        return beside(run.recipe, base, tokenizer, folder).to(base.device).eval()
     return PeftModel.from_pretrained(base, str(folder)).eval()
 
 

@@ -13,43 +13,6 @@ from smolrecipes import generate
 from smolrecipes.cli.folder import decoding, printable
 from smolrecipes.decoding import Decoding
 
-TEMPLATE = (
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}<assistant>{% endif %}"
-)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run's folder with a model of a few hundred weights, which knows nothing."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("run") / "model"
-    letters = {letter: index for index, letter in enumerate(["</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())])}
-    backend = Tokenizer(models.BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", pad_token="</s>")
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(letters), eos_token_id=0, pad_token_id=0, **sizes)).save_pretrained(
-        folder
-    )
-    (folder.parent / "recipe.json").write_text(
-        json.dumps({"decoding": {"max_new_tokens": 300, "repetition_penalty": 1.1}})
-    )
-    return folder
-
-
-class Terminal(io.StringIO):
-    """What a person types."""
-
-    def isatty(self) -> bool:
-        return True
-
 
 def _say(cli: Any, monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Any:
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
@@ -60,9 +23,9 @@ def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pyt
     asked: list[Any] = []
     original = generate.stream
 
-    def stream(model: Any, tokenizer: Any, messages: Any, decoding: Any) -> Any:
+    def stream(model: Any, tokenizer: Any, messages: Any, decoding: Any, tools: Any) -> Any:
         asked.append(messages)
-        return original(model, tokenizer, messages, decoding)
+        return original(model, tokenizer, messages, decoding, tools)
 
     monkeypatch.setattr(generate, "stream", stream)
     script = "hello\n\nagain\n/reset\nnew\n/system be brief\nlast\n/quit\nnever\n"
@@ -80,7 +43,7 @@ def test_lines_are_answered_one_by_one_and_remembered(cli: Any, monkeypatch: pyt
 
 def test_an_unknown_order_is_not_sent_to_the_model(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
     done = _say(cli, monkeypatch, "/rest\n", str(model))
-    assert done.out.startswith("there is no /rest; /quit ends")
+    assert done.out.startswith("there is no /rest; did you mean '/reset'? /help lists the orders")
 
 
 def test_what_fails_while_generating_is_not_swallowed(model: Path) -> None:
@@ -125,9 +88,9 @@ def test_without_a_template_texts_are_continued_and_there_is_no_system_message(
 
 
 def test_in_a_terminal_a_conversation_that_is_too_long_goes_on_after_a_sentence(
-    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path, typed: Any
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Terminal(f"{'long ' * 20}\nhi\n/quit\n"))
+    monkeypatch.setattr(sys, "stdin", typed(f"{'long ' * 20}\nhi\n/quit\n"))
     folder = shutil.copytree(model, Path("short"))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 40}))
@@ -138,10 +101,10 @@ def test_in_a_terminal_a_conversation_that_is_too_long_goes_on_after_a_sentence(
 
 
 def test_in_a_terminal_orders_are_confirmed_and_sent_lines_are_not(
-    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path, typed: Any
 ) -> None:
     script = "/reset\n/system be brief\n/reset\n/system\n"
-    monkeypatch.setattr(sys, "stdin", Terminal(script))
+    monkeypatch.setattr(sys, "stdin", typed(script))
     said = [line.removeprefix("> ") for line in cli("chat", str(model)).out.splitlines()[1:]]
     assert said[:4] == [
         "the conversation is forgotten",
@@ -153,11 +116,11 @@ def test_in_a_terminal_orders_are_confirmed_and_sent_lines_are_not(
 
 
 def test_an_interrupt_stops_the_answer_and_not_the_conversation(
-    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path, typed: Any
 ) -> None:
     """Ctrl-C within an answer, then at the prompt."""
 
-    class Impatient(Terminal):
+    class Impatient(typed):  # type: ignore[misc]
         def readline(self, *size: Any) -> str:
             line = super().readline(*size)
             if line == "^C\n":
@@ -166,7 +129,7 @@ def test_an_interrupt_stops_the_answer_and_not_the_conversation(
 
     asked: list[Any] = []
 
-    def stream(model: Any, tokenizer: Any, messages: Any, decoding: Any) -> Any:
+    def stream(model: Any, tokenizer: Any, messages: Any, decoding: Any, tools: Any) -> Any:
         asked.append(messages)
         yield "well"
         if len(asked) == 1:
