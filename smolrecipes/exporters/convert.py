@@ -27,7 +27,8 @@ def source() -> Path | None:
 
 
 def main() -> None:
-    """Converts what the one argument says: model, name, out, form, and the pre-tokenizer's label, empty where it is known."""
+    """Converts what the one argument says: model, name, out, form, whether there is a bos token, which token
+    ends a turn, and the pre-tokenizer's label, empty where it is known."""
     job = json.loads(sys.argv[1])
     place = source()
     assert place is not None, "who starts this has looked"
@@ -35,7 +36,10 @@ def main() -> None:
     try:
         _convert(job)
     except NotImplementedError as error:
-        print(" ".join(str(error).split()) or "something of it")
+        told = " ".join(str(error).split()) or "something of it"
+        print(
+            "a tokenizer that splits texts as this one does; train with ByteBPE()" if "pre-tokenizer" in told else told
+        )
         sys.exit(UNKNOWN)
 
 
@@ -51,6 +55,7 @@ def _convert(job: dict[str, Any]) -> None:
     kind: Any = get_model_class(get_model_architecture(sizes, ModelType.TEXT))
     if job["label"]:
         TextModel.get_vocab_base_pre = lambda self, tokenizer: job["label"]
+    _with_template(gguf.GGUFWriter, job)
     if form not in PLAIN:
         gguf.quants.quantize = _quantiser(gguf)
     types, columns = gguf.GGMLQuantizationType, [0]
@@ -62,6 +67,18 @@ def _convert(job: dict[str, Any]) -> None:
     file_type = gguf.LlamaFileType["ALL_F32" if form == "f32" else f"MOSTLY_{form.upper()}"]
     with torch.inference_mode():
         kind(folder, file_type, Path(job["out"]), hparams=sizes, model_name=job["name"], eager=True).write()
+
+
+def _with_template(writer: Any, job: dict[str, Any]) -> None:
+    """Says beside the chat template which token ends a turn, and in it that there is no bos: llama.cpp takes token 11 for it."""
+    plain, first = writer.add_chat_template, "" if job["bos"] else "{%- set bos_token = '' -%}\n"
+
+    def add(self: Any, template: Any) -> None:
+        plain(self, first + template if isinstance(template, str) else template)
+        if job["end"] is not None:
+            self.add_eot_token_id(job["end"])
+
+    writer.add_chat_template = add
 
 
 def _watched(modify: Any, columns: list[int]) -> Any:

@@ -87,16 +87,12 @@ def _check(run: Run) -> None:
 
 
 def _convert(run: Run, target: Path, form: str, tokenizer: Any) -> None:
+    from smolrecipes.conversation.tokens import turn_end
     from smolrecipes.exporters.convert import UNKNOWN
     from smolrecipes.exporters.labels import label
 
-    job = {
-        "model": str(run.model),
-        "name": run.folder.name,
-        "out": str(target),
-        "form": form,
-        "label": label(tokenizer),
-    }
+    job: dict[str, Any] = {"model": str(run.model), "name": run.folder.name, "out": str(target), "form": form}
+    job |= {"label": label(tokenizer), "bos": tokenizer.bos_token is not None, "end": turn_end(tokenizer)}
     words = [sys.executable, "-m", "smolrecipes.exporters.convert", json.dumps(job)]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode == UNKNOWN:

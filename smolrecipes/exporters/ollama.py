@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MARKS = {role: f"\N{BLACK SQUARE}{role}\N{BLACK SQUARE}" for role in ("system", "user", "assistant", "again")}
 """What stands for each message while the template's own words around it are found."""
+PROMPT = "prompt"
+"""What begins the answer; a few templates write an answer that was given otherwise."""
 UNLIKE = (
     "ollama: the chat template is more than words around each message, and Ollama has a template language of its own; "
     "export gguf and run it in llama.cpp"
@@ -63,10 +65,8 @@ def modelfile(tokenizer: Any, decoding: Decoding) -> str:
 
 
 def pieces(tokenizer: Any) -> dict[str, tuple[str, str]]:
-    """What the template writes before and after a message of each role; RecipeError where no such words make its renderings.
-
-    The last user's message is followed by what begins the answer.
-    """
+    """What the template writes before and after a message of each role, and to begin an answer; RecipeError where no such
+    words make its renderings."""
     from smolrecipes.conversation.render import render
 
     chat = [{"role": role, "content": MARKS[role]} for role in ("system", "user", "assistant")]
@@ -80,14 +80,15 @@ def pieces(tokenizer: Any) -> dict[str, tuple[str, str]]:
     between = rest[2].partition(MARKS["user"])[0]
     after_user, _, later = text.partition(MARKS["user"])[2].partition(MARKS["assistant"])
     after_answer = later.partition(MARKS["again"])[0]
-    if not (between.endswith(before) and after_answer.endswith(before) and after_user == begins):
+    if not (between.endswith(before) and after_answer.endswith(before)):
         raise RecipeError(UNLIKE)
     end = after_answer.removesuffix(before)
-    closes = end if after_user.startswith(end) else ""  # a question ends as an answer does
+    closes = end if after_user.startswith(end) and begins.startswith(end) else ""  # a question ends as an answer does
     found = {
         "system": (rest[0], between.removesuffix(before)),
         "user": (before, closes),
         "assistant": (after_user.removeprefix(closes), end),
+        PROMPT: (begins.removeprefix(closes), ""),
     }
     _compare(tokenizer, found)
     return found
@@ -96,7 +97,7 @@ def pieces(tokenizer: Any) -> dict[str, tuple[str, str]]:
 def rendered(around: dict[str, tuple[str, str]], messages: list[dict[str, Any]]) -> str:
     """A conversation by such pieces, ready for the answer: what Ollama makes of the Modelfile's template."""
     told = "".join(around[each["role"]][0] + each["content"] + around[each["role"]][1] for each in messages)
-    return told + around["assistant"][0]
+    return told + around[PROMPT][0]
 
 
 def _compare(tokenizer: Any, found: dict[str, tuple[str, str]]) -> None:
@@ -113,8 +114,9 @@ def _go(around: dict[str, tuple[str, str]]) -> str:
     told = "".join(
         f'{{{{ {"if" if index == 0 else "else if"} eq .Role "{role}" }}}}{before}{{{{ .Content }}}}{after}'
         for index, (role, (before, after)) in enumerate(around.items())
+        if role != PROMPT
     )
-    return "{{ range .Messages }}" + told + "{{ end }}{{ end }}" + around["assistant"][0]
+    return "{{ range .Messages }}" + told + "{{ end }}{{ end }}" + around[PROMPT][0]
 
 
 def _opening(tokenizer: Any) -> str:
