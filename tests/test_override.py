@@ -229,7 +229,9 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
         ),
         ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
         ("training.precision=half", "should be 'auto', 'float32', 'tf32', 'bfloat16' or 'float16', not 'half'"),
-        ("validation=-1", "validation: should be"),
+        ("validation=-5", "validation: should be a share below 1, or a whole number of rows (0: none), not -5"),
+        ("validation=2.5", "validation: should be a share below 1, or a whole number of rows (0: none), not 2.5"),
+        ("validation=nan", "validation: should be a share below 1"),
         ("training.hf=5", "training.hf: "),
         ("data.columns=a:b", "data.columns: write JSON, as in 'data.columns={\"key\": 1}', not 'a:b'"),
         (

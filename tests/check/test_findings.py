@@ -212,6 +212,14 @@ def test_the_first_error_is_raised_and_the_others_counted() -> None:
     stop(errors[2:])
 
 
+def test_one_row_held_out_is_said(tmp_path: Path) -> None:
+    """Whoever writes validation=1.0 may mean all of the rows; two rows, and a share, are nobody's mistake."""
+    one = found(chat(tmp_path, CHAT, validation=1.0), "recipe-one-held-out")
+    assert one.level == "warning" and one.what == "validation=1 holds out one row of 40"
+    for validation in (2, 0.02):
+        assert codes(light(chat(tmp_path, CHAT, validation=validation))[0]) == {}
+
+
 def test_codes_are_named_by_what_they_are_about() -> None:
     about = {code.split("-")[0] for code in CODES}
     assert about == {"recipe", "plugin", "rows", "labels", "batch", "model", "trainer", "precision", "disk"}
