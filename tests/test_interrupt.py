@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,28 @@ def stopped(folder: Path, reason: str) -> str:
     last, passed = newest(checkpoints)
     assert last and step(last) == int(said[1]) and not passed
     return said[2]
+
+
+@pytest.mark.parametrize("after", ["smolrecipes.component", "smolrecipes.kinds", "smolrecipes.hookspecs"])
+def test_an_interrupt_while_it_is_imported_ends_it_without_a_word(after: str) -> None:
+    """Python itself says which module it has imported."""
+    command = [sys.executable, "-X", "importtime", "-m", "smolrecipes", "list"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr and process.stdout
+    lines = iter(process.stderr.readline, "")
+    assert any(line.rstrip().endswith(f" {after}") for line in lines)
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert said == "" and all(line.startswith("import time:") for line in told.splitlines())
+
+
+def test_whoever_imports_it_keeps_python_s_own_interrupt(python: Any) -> None:
+    """Also once the command line has begun."""
+    asked = "import signal, smolrecipes; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    assert python("-c", asked).stdout == "True\n"
+    begun = "import signal, smolrecipes.starting as s; signal.signal(signal.SIGINT, signal.SIG_DFL); s.begun(); "
+    assert python("-c", begun + asked).stdout == "True\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
