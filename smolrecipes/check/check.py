@@ -62,7 +62,10 @@ def light(recipe: Recipe, cache: Path | None = None) -> tuple[list[Finding], Sub
 
 def foresee(recipe: Recipe, cache: Path) -> None:
     """RecipeError where something is wrong with a recipe whose bases are not trained yet."""
+    from smolrecipes.build import check_targets
+
     subject = read(recipe)
+    check_targets(untrained(subject.recipe), subject.tokenizer)
     stop([*scanned(subject, cache), *labels(subject)])
 
 

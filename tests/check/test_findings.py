@@ -16,6 +16,7 @@ from smolrecipes import (
     SFT,
     ByteBPE,
     Classification,
+    Distillation,
     Files,
     Finding,
     Llama,
@@ -234,6 +235,23 @@ def test_an_error_is_found_before_what_a_recipe_builds_on_is_trained(tmp_path: P
     recipe = base.replace(model=Trained(base), tokenizer=None, data=data, objective=ORPO())
     with pytest.raises(RecipeError, match=r"^rows-same-answers"):
         run(recipe, runs=tmp_path / "runs")
+    assert not list(tmp_path.glob("runs/*/*"))
+
+
+@pytest.mark.parametrize("where", ["last", "between", "beside"])
+def test_a_target_that_no_layer_has_is_found_before_anything_is_trained(tmp_path: Path, where: str) -> None:
+    """In the last of three stages, in the one between, and in a second one that the last builds on."""
+    wrong: dict[str, Any] = {"adapter": LoRA(targets=("q_prj",))}
+    base = chat(tmp_path, CHAT, training=TRAINING.replace(steps=2))
+    tuned: dict[str, Any] = {"model": Trained(base), "tokenizer": None}
+    other = base.replace(seed=1, **(wrong if where == "beside" else {}))
+    second = base.replace(**tuned, **(wrong if where == "between" else {}))
+    last = second.replace(model=Trained(second), adapter=wrong["adapter"] if where == "last" else None)
+    if where == "beside":
+        objective = Distillation(teacher=Trained(other))
+        last = base.replace(**tuned, objective=objective, data=Toy("stories", rows=20))
+    with pytest.raises(RecipeError, match=r"^LoRA\.targets: no linear layer .* 'q_prj'; did you mean 'q_proj'\?"):
+        run(last, runs=tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*"))
 
 
