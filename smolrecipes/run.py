@@ -184,7 +184,7 @@ def _make(this: Run, runs: Path, command: str, foreseen: bool) -> None:
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
         examined = assembly
-        first_only(lambda: examine(recipe, examined, runs / ".cache"))
+        first_only(lambda: examine(concrete, examined, runs / ".cache"))
         train(this, assembly)
     except BaseException:
         if new and is_first() and not (assembly and assembly.trainer.state.global_step):

@@ -107,8 +107,12 @@ def deeper(subject: Subject) -> tuple[list[Finding], list[str]]:
 
 def _model(subject: Subject) -> Iterator[Finding]:
     from smolrecipes.check.model import disk, model, precision
+    from smolrecipes.check.tokenizer import tokenizer
 
     trainer = subject.trainer
-    yield from model(trainer.accelerator.unwrap_model(trainer.model), subject.tokenizer)
+    other = list(tokenizer(subject))
+    found = model(trainer.accelerator.unwrap_model(trainer.model), subject.tokenizer)
+    yield from other
+    yield from (one for one in found if not other or one.code != other[0].code)
     yield from precision(trainer)
     yield from disk(trainer)

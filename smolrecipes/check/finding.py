@@ -88,7 +88,8 @@ CODES = {
         "model.resize_token_embeddings(len(tokenizer)), or take the model's own tokenizer.",
     ),
     "model-other-tokenizer": Code(
-        "warning", "Far more embeddings than tokens mean a tokenizer of another model.", "Take the model's own."
+        "warning", "What a model has learned of its own tokens is lost on those of another tokenizer.",
+        "Take the model's own: leave tokenizer out."
     ),
     "model-pad": Code(
         "warning", "Where padding is left out of the loss, the end of the answer is, too.", "Give it a pad token of its own."

@@ -15,12 +15,15 @@ from smolrecipes import (
     ORPO,
     SFT,
     ByteBPE,
+    Bytes,
     Classification,
     Distillation,
     Files,
     Finding,
     Llama,
     LoRA,
+    Pretrained,
+    PretrainedTokenizer,
     Recipe,
     RecipeError,
     Toy,
@@ -204,6 +207,22 @@ def test_a_warning_is_said_by_the_run(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_adapter_that_misses_some_targets(tmp_path: Path) -> None:
     recipe = chat(tmp_path, CHAT, adapter=LoRA(r=2))
     assert "model-targets" not in codes(check(recipe))
+
+
+def test_another_tokenizer_than_the_model_has_learned_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a recipe that is to be trained first, of a folder, and in a run; its own tokenizer is none, nor with more tokens."""
+    base = chat(tmp_path, CHAT, training=TRAINING.replace(steps=2, rehearse=False))
+    said = "the model has learned 300 tokens, of which the recipe's tokenizer reads "
+    for other in (Bytes(), ByteBPE(Toy("stories", rows=50), vocab_size=300)):
+        findings = check(base.replace(model=Trained(base), tokenizer=other))
+        (one,) = [one for one in findings if one.code == "model-other-tokenizer"]
+        assert one.level == "warning" and one.what.startswith(said)
+    folder = str(run(base, runs=tmp_path / "runs").model)
+    capsys.readouterr()
+    run(base.replace(model=Pretrained(folder), tokenizer=Bytes()), runs=tmp_path / "runs")
+    assert f"warning: model-other-tokenizer: {said}" in capsys.readouterr().out
+    for own in (PretrainedTokenizer(folder), PretrainedTokenizer(folder, chat_template="gemma"), None):
+        assert "model-other-tokenizer" not in codes(check(base.replace(model=Pretrained(folder), tokenizer=own)))
 
 
 def test_the_first_error_is_raised_and_the_others_counted() -> None:
