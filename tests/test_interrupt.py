@@ -125,6 +125,41 @@ def test_workers_save_when_their_launcher_has_died(tmp_path: Path) -> None:
     assert stopped(tmp_path, "the launcher has died") == "to go on, give the same command again"
 
 
+WAITS = """
+import os, pathlib, time
+while "ACCELERATE_MIXED_PRECISION" in os.environ and not pathlib.Path("go").exists():
+    pathlib.Path(f"here-{os.getpid()}").touch()
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [[*ACCELERATE, "run", "long.py"], [*SMOLRECIPES, "run", "long.py", "--processes", "2"]]
+)
+def test_workers_notice_a_launcher_that_died_before_training(tmp_path: Path, words: list[str]) -> None:
+    """They wait in the recipe's file meanwhile, and stop after their first step."""
+    import psutil
+
+    (tmp_path / "long.py").write_text(WAITS + RECIPE, encoding="utf-8")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE")}
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=plain)
+    end = time.monotonic() + 120
+    try:
+        while len(list(tmp_path.glob("here-*"))) < (2 if "--processes" in words else 1):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        others = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.kill()
+        process.wait(60)
+        (tmp_path / "go").touch()
+    _, alive = psutil.wait_procs(others, 120)
+    assert not alive
+    (checkpoints,) = tmp_path.glob("runs/long-*/checkpoints")
+    last, passed = newest(checkpoints)
+    assert last and step(last) == 1 and not passed
+
+
 def test_it_saves_when_its_terminal_is_closed(tmp_path: Path) -> None:
     """Whatever it prints from then on has nowhere to go."""
     import pty
