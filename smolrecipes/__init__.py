@@ -1,5 +1,9 @@
 """Train small language models end to end, with a Python recipe of about a dozen lines. Nothing heavy is imported here."""
 
+from smolrecipes import starting  # noqa: F401 before all others, for an interrupt while they are imported
+
+# isort: split
+
 from smolrecipes.adapters.lora import LoRA
 from smolrecipes.adapters.qlora import QLoRA
 from smolrecipes.architectures.albert import ALBERT

@@ -15,6 +15,7 @@ from typing import Any
 from smolrecipes.cli import COMMANDS, REPORT
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.launch import LAUNCHED
+from smolrecipes.starting import begun
 
 OTHERS_WAIT = 3.0
 """Seconds that other ranks wait before they speak: when rank 0 fails too, the launcher has ended them by then."""
@@ -27,8 +28,10 @@ def main() -> None:
 
 
 def _status(arguments: Sequence[str]) -> int:
+    words = list(arguments)
     try:
-        return _called(_with_command(list(arguments)))
+        words = _with_command(words)
+        return _called(words)
     except RecipeError as error:
         _tell(error)
         return error.code
@@ -38,7 +41,7 @@ def _status(arguments: Sequence[str]) -> int:
             return RecipeError.code
         return done.code or 0
     except KeyboardInterrupt:
-        return _interrupted()
+        return _interrupted(words)
 
 
 def _called(words: list[str]) -> int:
@@ -47,8 +50,10 @@ def _called(words: list[str]) -> int:
 
     from smolrecipes.cli.app import app
 
+    command = app(words)
+    begun()
     try:
-        code = app(words)(args=words, prog_name="smolrecipes", standalone_mode=False)
+        code = command(args=words, prog_name="smolrecipes", standalone_mode=False)
     except Abort:
         return 1
     except Exception as error:
@@ -56,17 +61,17 @@ def _called(words: list[str]) -> int:
             raise
         raise RecipeError(_usage(error, words)) from None
     if code == 130:  # typer's own for an interrupt
-        return _interrupted()
+        return _interrupted(words)
     return code if isinstance(code, int) else 0
 
 
-def _interrupted() -> int:
+def _interrupted(words: list[str]) -> int:
     if os.environ.get("RANK", "0") == "0":
-        print(
-            "stopped; the same command goes on from the newest checkpoint (training.save_every says how often one is "
-            "saved), or starts over where there is none yet",
-            file=sys.stderr,
+        more = (
+            "; the same command goes on from the newest checkpoint (training.save_every says how often one is saved), "
+            "or starts over where there is none yet"
         )
+        print(f"stopped{more if words[:1] == ['run'] else ''}", file=sys.stderr)
     return 130
 
 

@@ -62,6 +62,8 @@ def _spoken(hint: Any) -> str:
         return f"list of {spoken(get_args(inner)[0])}"
     if origin is dict:
         return "dict"
+    if any(type(mark).__name__ == "ShareOrCount" for mark in getattr(hint, "__metadata__", ())):
+        return "a share or a count"
     name = "text" if inner is str else inner.kind or inner.__name__ if _is_component(inner) else _name(inner)
     return " ".join([name, *filter(None, map(_limit, getattr(hint, "__metadata__", ())))])
 

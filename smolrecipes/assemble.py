@@ -108,27 +108,32 @@ def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, ar
 
 def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     """Training rows and held-out rows as the objective reads them, with the sentences that say what was done."""
-    from smolrecipes.data.rows import convert
+    from smolrecipes.data.files import files_in
+    from smolrecipes.data.paths import told_apart
     from smolrecipes.data.split import split, split_last, split_phrases
 
-    objective = recipe.objective
     sentences: list[str] = []
-
-    def read(data: Any, where: str) -> Dataset:
-        assert isinstance(data, Data)
-        loaded = data.load()
-        rows, sentence = convert(loaded, objective.rows, type(objective).__name__)
-        sentences.extend(f"{where}: {text}" for text in (loaded.info.description, sentence) if text)
-        return rows
-
-    rows = read(recipe.data, "data")
-    if isinstance(recipe.validation, (Data, str)):
-        return rows, read(recipe.validation, "validation"), sentences
+    sources = [data for data in (recipe.data, recipe.validation) if isinstance(data, Data)]
+    with told_apart([file for data in sources if len(sources) > 1 for file in files_in(data)]):
+        rows = _read(recipe, recipe.data, "data", sentences)
+        if isinstance(recipe.validation, (Data, str)):
+            return rows, _read(recipe, recipe.validation, "validation", sentences), sentences
     if not recipe.validation:
         return rows, None, sentences
     if recipe.holdout == "last":
         return *split_last(rows, recipe.validation), sentences
     return *(split if recipe.holdout == "random" else split_phrases)(rows, recipe.validation, recipe.seed), sentences
+
+
+def _read(recipe: Recipe, data: Any, where: str, sentences: list[str]) -> Dataset:
+    """A component's rows as the objective reads them; adds the sentences that say what was done."""
+    from smolrecipes.data.rows import convert
+
+    assert isinstance(data, Data)
+    loaded = data.load()
+    rows, sentence = convert(loaded, recipe.objective.rows, type(recipe.objective).__name__)
+    sentences.extend(f"{where}: {text}" for text in (loaded.info.description, sentence) if text)
+    return rows
 
 
 def some_texts(rows: Dataset) -> list[str]:

@@ -88,6 +88,15 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     return recipe.adapter.apply(model, tokenizer) if recipe.adapter else model
 
 
+def check_targets(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> None:
+    """That the adapter finds what it adapts, where the model's modules are known before it is built."""
+    assert isinstance(recipe.model, Architecture)
+    if recipe.adapter:
+        outline = recipe.model.outline(tokenizer, recipe.objective.head, len(recipe.objective.classes) or 1)
+        if outline is not None:
+            recipe.adapter.check_targets(outline)
+
+
 def check_type(objective: Objective, model_type: str) -> None:
     """That the objective fits the model's type, where it does not fit all of a family."""
     if objective.types and model_type not in objective.types:

@@ -10,7 +10,7 @@ import re
 import sys
 from abc import ABCMeta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from smolrecipes.errors import RecipeError, nearest
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typing_extensions import Self
+
+OF_ANOTHER_TYPE = ("_type", "_parsing", "is_instance_of")
+"""How pydantic's kinds of complaint end that only say that a value is no such thing at all."""
 
 
 def option(
@@ -114,7 +117,8 @@ class Component(metaclass=_Named):
         try:
             return _adapter(cls, name).validate_python(value)
         except ValidationError as error:
-            raise RecipeError(f"{cls.__name__}.{name}: {_sentence(error, value)}") from None
+            near = nearest(value, choices(cls.hints()[name])) if isinstance(value, str) else ""
+            raise RecipeError(f"{cls.__name__}.{name}: {_sentence(error, value)}{near}") from None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -244,9 +248,17 @@ def _adapter(cls: type[Component], name: str) -> Any:
     return TypeAdapter(_hints(cls)[name])
 
 
+def choices(hint: Any) -> list[str]:
+    """The words that an annotation allows, of a Literal anywhere in it."""
+    if get_origin(hint) is Literal:
+        return [choice for choice in get_args(hint) if isinstance(choice, str)]
+    return [choice for part in get_args(hint) for choice in choices(part)]
+
+
 def _sentence(error: Any, value: Any) -> str:
-    """pydantic's first complaint that says most, in our words: `should be greater than 0, not -1`."""
-    first = error.errors()[0]
+    """pydantic's first complaint that is not of the type, where there is one, in our words: `should be greater than 0, not -1`."""
+    errors = error.errors()
+    first = next((one for one in errors if not one["type"].endswith(OF_ANOTHER_TYPE)), errors[0])
     where = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
     message = first["msg"].replace("Input should be", "should be")
     message = re.sub(r"an instance of (?=[AEIO])", "an ", message).replace("an instance of", "a")

@@ -53,6 +53,10 @@ class Architecture(Component, kind="architecture"):
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
         """The model with the head that the objective asks for (`causal`, `masked`, ...: `architectures/heads.py`)."""
 
+    def outline(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> Any:
+        """What `build` makes, without weights, for checks before anything is trained; None where nobody can tell."""
+        return None
+
     def packs(self, model: PreTrainedModel) -> bool:
         """Whether its attention is exact when sequences lie side by side without padding (`smolrecipes.attention`).
 
@@ -291,6 +295,9 @@ class Adapter(Component, kind="adapter"):
 
     def check(self) -> None:
         """Raises RecipeError where this cannot run; called before anything is built."""
+
+    def check_targets(self, model: PreTrainedModel) -> None:
+        """Raises RecipeError where the model lacks what it adapts; the model's weights may be empty."""
 
     @abstractmethod
     def apply(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:

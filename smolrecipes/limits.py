@@ -47,4 +47,21 @@ class MinLen(Limit):
     key = "min_length"
 
 
+class ShareOrCount:
+    """A share below 1 or a whole number, such as of rows; 0 is none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(_share_or_count, handler(source))
+
+
+def _share_or_count(value: float) -> float:
+    from pydantic_core import PydanticCustomError
+
+    if value >= 0 and (value < 1 or value.is_integer()):
+        return value
+    raise PydanticCustomError("share_or_count", "Input should be a share below 1, or a whole number of rows (0: none)")
+
+
 Positive = Annotated[int, Gt(0)]

@@ -8,7 +8,7 @@ from smolrecipes.component import Component, option
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
-from smolrecipes.limits import Ge, Gt, Le, Lt, Positive
+from smolrecipes.limits import Ge, Gt, Le, Lt, Positive, ShareOrCount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,8 +109,8 @@ class Recipe(Component):
     """None trains every weight."""
     training: Training = option(factory=Training)
     """How long, how fast, in which precision."""
-    validation: Data | Annotated[float, Ge(0)] | str = 0.02
-    """Held-out rows: data, a share below 1, or a count."""
+    validation: Data | Annotated[float, ShareOrCount()] | str = 0.02
+    """Held-out rows: data, a share below 1, or a count from 1 on; 0 holds out none."""
     holdout: Literal["random", "phrases", "last"] = "random"
     """Which rows a share or count takes: drawn, equal prompts and texts on one side; phrases: drawn so that none lies inside
     a training text as well; or the last in order, text cut at the character where a share begins."""

@@ -21,6 +21,8 @@ from smolrecipes.lock import alone
 from smolrecipes.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from smolrecipes.assemble import Assembly
 
 Part = TypeVar("Part", bound=Component)
@@ -101,7 +103,7 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     recipe = resolve(recipe)
     check_fit(recipe)
     _join(recipe)
-    concrete = _bases(recipe, Path(runs), "")
+    concrete = _bases(recipe, Path(runs), "", False)
     concrete = concrete.replace(training=concrete.training.replace(rehearse=False))  # only `run` rehearses
     assembly = assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
     secure(assembly.trainer)
@@ -119,8 +121,8 @@ def place(recipe: Recipe, runs: Path) -> Run:
     return Run(runs / f"{recipe.title or recipe.objective.name}-{fingerprint[:8]}", recipe)
 
 
-def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
-    """The finished run of a recipe, trained now unless it already is."""
+def trained(recipe: Recipe, runs: Path, fresh: bool, command: str, foreseen: bool = False) -> Run:
+    """The finished run of a recipe, trained now unless it already is. foreseen: all of its stages were looked at."""
     from smolrecipes.summary import reused
 
     this = place(recipe, runs)
@@ -131,7 +133,7 @@ def trained(recipe: Recipe, runs: Path, fresh: bool, command: str) -> Run:
             if fresh:
                 first_only(lambda: _set_aside(this.folder))
             if not agreed(this.finished):  # another launch may have finished it meanwhile
-                _make(this, runs, command)
+                _make(this, runs, command, foreseen)
                 return this
     reused(this)
     return this
@@ -161,7 +163,7 @@ def _reopen_if_damaged(this: Run) -> None:
         raise RecipeError(f"{this.folder}: {broken}, and it cannot be set aside ({error.strerror})") from None
 
 
-def _make(this: Run, runs: Path, command: str) -> None:
+def _make(this: Run, runs: Path, command: str, foreseen: bool) -> None:
     """Trains what a run builds on, then the run; one that fails before its first step leaves no folder behind."""
     from smolrecipes.assemble import assemble
     from smolrecipes.build import check_fit
@@ -171,10 +173,10 @@ def _make(this: Run, runs: Path, command: str) -> None:
 
     recipe = this.recipe
     check_fit(recipe)
-    if agreed(any(not place(base, runs).finished for base in bases(recipe))):
+    if not foreseen and agreed(any(not place(base, runs).finished for base in bases(recipe))):
         _join(recipe)
-        first_only(lambda: _foresee(recipe, this.folder, runs / ".cache"))
-    concrete = _bases(recipe, runs, command)
+        first_only(lambda: _foresee(recipe, runs))
+    concrete = _bases(recipe, runs, command, True)
     new, assembly = not this.folder.exists(), None
     try:
         first_only(lambda: _open(this, command))
@@ -182,7 +184,7 @@ def _make(this: Run, runs: Path, command: str) -> None:
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
         examined = assembly
-        first_only(lambda: examine(recipe, examined, runs / ".cache"))
+        first_only(lambda: examine(concrete, examined, runs / ".cache"))
         train(this, assembly)
     except BaseException:
         if new and is_first() and not (assembly and assembly.trainer.state.global_step):
@@ -190,13 +192,25 @@ def _make(this: Run, runs: Path, command: str) -> None:
         raise
 
 
-def _foresee(recipe: Recipe, folder: Path, cache: Path) -> None:
-    """Finds a mistake in a recipe's options, rows and labels before minutes go into training what it builds on."""
+def _foresee(recipe: Recipe, runs: Path) -> None:
+    """Finds a mistake in the options, rows, labels and adapter of a recipe, and of those it builds on, before minutes go
+    into training the first of them, which is looked at as a whole when its turn comes."""
     from smolrecipes.arguments import options
     from smolrecipes.check.check import foresee
 
-    options(recipe, folder)
-    foresee(recipe, cache)
+    for stage in reversed([*dict.fromkeys(_stages(recipe, runs))][1:]):
+        options(stage, place(stage, runs).folder)
+        foresee(stage, runs / ".cache")
+
+
+def _stages(recipe: Recipe, runs: Path) -> Iterator[Recipe]:
+    """What is still to be trained, in its order; the recipe itself comes last."""
+    from smolrecipes.summary import bases
+
+    for base in bases(recipe):
+        if not place(base, runs).finished:
+            yield from _stages(base, runs)
+    yield recipe
 
 
 def _join(recipe: Recipe) -> None:
@@ -206,16 +220,16 @@ def _join(recipe: Recipe) -> None:
     join(recipe.training.device)
 
 
-def _bases(part: Part, runs: Path, command: str) -> Part:
+def _bases(part: Part, runs: Path, command: str, foreseen: bool) -> Part:
     """`part` with every `Trained(recipe)` in it trained and replaced by its folder."""
     from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.architectures.trained import Trained
 
     def settle(value: Any) -> Any:
         if isinstance(value, Trained):
-            return Pretrained(str(trained(value.recipe, runs, False, command).model))
+            return Pretrained(str(trained(value.recipe, runs, False, command, foreseen).model))
         if isinstance(value, Component):
-            return _bases(value, runs, command)
+            return _bases(value, runs, command, foreseen)
         return tuple(map(settle, value)) if isinstance(value, tuple) else value
 
     changed = {name: settle(getattr(part, name)) for name in part.options()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Union, get_origin
+from typing import Any, Literal, Union, get_origin
 
 from smolrecipes.annotations import bare, element, members, optional, spoken
 from smolrecipes.component import Component
@@ -19,7 +19,9 @@ def parsed(cls: type[Component], name: str, text: str, path: str) -> Any:
         return cls.parse(name, raw(text, hint, path))
     except RecipeError as error:
         complaint = str(error).removeprefix(f"{cls.__name__}.{name}: ").removeprefix(f"{path}: ")
-        raise RecipeError(f"{path}: {complaint} (expected: {spoken(hint)})") from None
+        told = all(get_origin(bare(member)) is Literal for member in members(hint) if member is not type(None))
+        expected = "" if told else f" (expected: {spoken(hint)})"
+        raise RecipeError(f"{path}: {complaint}{expected}") from None
 
 
 def raw(text: str, hint: Any, path: str) -> Any:

@@ -65,7 +65,7 @@ DATA = [
         r"map them with data\.columns, as in data\.columns=",
     ),
     ("data=text.jsonl", r"text\.jsonl holds text rows; ORPO needs prompt, chosen and rejected; map .* data\.columns="),
-    ("data=hole.jsonl", r"hole\.jsonl:9: chosen is missing; mend the row, or give a default, as in data\.columns="),
+    ("data=hole.jsonl", r"hole\.jsonl:9: chosen is missing; mend the row, or remove it"),
     ("data=latin.jsonl", r"latin\.jsonl:1: not UTF-8 \(byte 0xe9\); save it as UTF-8"),
     ("data=bad.parquet", r"bad\.parquet cannot be read as parquet"),
     ("data=notes.weird", r"notes\.weird: the extension '\.weird' .* data\.format="),

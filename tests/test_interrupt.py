@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,28 @@ def stopped(folder: Path, reason: str) -> str:
     return said[2]
 
 
+@pytest.mark.parametrize("after", ["smolrecipes.component", "smolrecipes.kinds", "smolrecipes.hookspecs"])
+def test_an_interrupt_while_it_is_imported_ends_it_without_a_word(after: str) -> None:
+    """Python itself says which module it has imported."""
+    command = [sys.executable, "-X", "importtime", "-m", "smolrecipes", "list"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr and process.stdout
+    lines = iter(process.stderr.readline, "")
+    assert any(line.rstrip().endswith(f" {after}") for line in lines)
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert said == "" and all(line.startswith("import time:") for line in told.splitlines())
+
+
+def test_whoever_imports_it_keeps_python_s_own_interrupt(python: Any) -> None:
+    """Also once the command line has begun."""
+    asked = "import signal, smolrecipes; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    assert python("-c", asked).stdout == "True\n"
+    begun = "import signal, smolrecipes.starting as s; signal.signal(signal.SIGINT, signal.SIG_DFL); s.begun(); "
+    assert python("-c", begun + asked).stdout == "True\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_once_it_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = started(tmp_path, [*SMOLRECIPES, "run", "long.py", "training.learning_rate=0.01"])
@@ -100,6 +123,41 @@ def test_workers_save_when_their_launcher_has_died(tmp_path: Path) -> None:
     process.kill()
     process.wait(60)
     assert stopped(tmp_path, "the launcher has died") == "to go on, give the same command again"
+
+
+WAITS = """
+import os, pathlib, time
+while "ACCELERATE_MIXED_PRECISION" in os.environ and not pathlib.Path("go").exists():
+    pathlib.Path(f"here-{os.getpid()}").touch()
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [[*ACCELERATE, "run", "long.py"], [*SMOLRECIPES, "run", "long.py", "--processes", "2"]]
+)
+def test_workers_notice_a_launcher_that_died_before_training(tmp_path: Path, words: list[str]) -> None:
+    """They wait in the recipe's file meanwhile, and stop after their first step."""
+    import psutil
+
+    (tmp_path / "long.py").write_text(WAITS + RECIPE, encoding="utf-8")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE")}
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=plain)
+    end = time.monotonic() + 120
+    try:
+        while len(list(tmp_path.glob("here-*"))) < (2 if "--processes" in words else 1):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        others = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.kill()
+        process.wait(60)
+        (tmp_path / "go").touch()
+    _, alive = psutil.wait_procs(others, 120)
+    assert not alive
+    (checkpoints,) = tmp_path.glob("runs/long-*/checkpoints")
+    last, passed = newest(checkpoints)
+    assert last and step(last) == 1 and not passed
 
 
 def test_it_saves_when_its_terminal_is_closed(tmp_path: Path) -> None:

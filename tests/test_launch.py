@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,8 +68,8 @@ LAUNCHERS = {
 }
 
 
-def launch(kind: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    (folder / "tiny.py").write_text(RECIPE)
+def launch(kind: str, folder: Path, *more: str, recipe: str = RECIPE) -> subprocess.CompletedProcess[str]:
+    (folder / "tiny.py").write_text(recipe)
     command = [sys.executable, *LAUNCHERS[kind], "tiny.py", "training.device=cpu", *more]
     if kind != "alone":
         command[4:4] = ["--main_process_port", "0"]
@@ -143,6 +144,72 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     done = launch("ddp", tmp_path, "objective.bta=1")
     assert done.returncode != 0
     assert done.stderr.count("did you mean 'beta'") == 1
+
+
+SPOILT = """
+import dataclasses, os
+from smolrecipes import SFT, ByteBPE, Llama, Recipe, Training
+
+steps = []
+
+
+class Spoilt(SFT):
+    # its loss jumps in the eighth step, and is nan on the second rank alone from the tenth on
+
+    def loss(self, model, batch):
+        steps.append(batch)
+        found = super().loss(model, batch)
+        by = 100.0 if len(steps) == 8 else float("nan") if len(steps) >= 10 and os.environ["RANK"] == "1" else 1.0
+        return dataclasses.replace(
+            found, terms={name: dataclasses.replace(one, sum=one.sum * by) for name, one in found.terms.items()}
+        )
+
+
+recipe = Recipe(
+    tokenizer=ByteBPE(vocab_size=270), model=Llama(layers=1, hidden=32, heads=2), data="rows.jsonl", objective=Spoilt(),
+    training=Training(steps=12, global_batch_size=4, max_length=64, log_every=1, learning_rate=1e-5, rehearse=False),
+    validation=0,
+)
+"""
+
+
+def test_the_rows_of_every_rank_are_named(tmp_path: Path) -> None:
+    """By the watch for a loss that jumps, and by the guard for a gradient that is not finite on one rank alone."""
+    rows = [{"user": f"Say {n}.", "assistant": f"{n}!"} for n in range(4)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = launch("ddp", tmp_path, recipe=SPOILT)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for line in (r"step 8: the loss jumped to .*; their rows: (.*)", r"error: step 10: .*; the batch held ([^;]*);"):
+        (named,) = re.findall(line, said)
+        assert sorted(named.split(", ")) == [f"rows.jsonl:{n}" for n in range(1, 5)], said
+
+
+SHORT_OF_MEMORY = """
+import os
+from smolrecipes import memory
+
+taken, step = [], memory._idle_step
+
+
+def short(trainer):
+    import torch
+
+    taken.append(trainer.args.per_device_train_batch_size)
+    if os.environ["RANK"] == "1" and taken[-1] > 1:
+        raise torch.OutOfMemoryError
+    step(trainer)
+
+
+memory._idle_step = short
+"""
+
+
+def test_a_rank_that_alone_runs_out_of_memory_leaves_no_other_waiting(tmp_path: Path) -> None:
+    """All take smaller micro-batches, and what one rank asks the others ask as well, in the rehearsal and after it."""
+    done = launch("ddp", tmp_path, "model.recipe.model.recipe.training.steps=1", recipe=RECIPE + SHORT_OF_MEMORY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("micro-batches of 1 rows, since 2 do not fit") == 3
 
 
 def test_deepspeed_that_cpu_would_drop_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

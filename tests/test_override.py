@@ -228,8 +228,10 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
             "seed: should be a valid integer, unable to parse string as an integer, not '1.5' (expected: int >= 0 < 4294967296)",
         ),
         ("training.steps=-1", "training.steps: should be greater than 0, not '-1' (expected: int > 0, or none)"),
-        ("training.precision=half", "not 'half' (expected: auto or float32 or tf32 or bfloat16 or float16)"),
-        ("validation=-1", "validation: should be"),
+        ("training.precision=half", "should be 'auto', 'float32', 'tf32', 'bfloat16' or 'float16', not 'half'"),
+        ("validation=-5", "validation: should be a share below 1, or a whole number of rows (0: none), not -5"),
+        ("validation=2.5", "validation: should be a share below 1, or a whole number of rows (0: none), not 2.5"),
+        ("validation=nan", "validation: should be a share below 1"),
         ("training.hf=5", "training.hf: "),
         ("data.columns=a:b", "data.columns: write JSON, as in 'data.columns={\"key\": 1}', not 'a:b'"),
         (
@@ -245,6 +247,19 @@ def test_mistakes_are_one_sentence_with_the_nearest_name(assignment: str, senten
         override(RECIPE, [assignment])
     assert sentence in str(found.value)
     assert "\n" not in str(found.value)
+
+
+def test_a_misspelt_choice_is_told_the_nearest_and_the_choices_once() -> None:
+    """Also where other values than words are allowed."""
+    with pytest.raises(RecipeError) as found:
+        override(RECIPE, ["training.optimizer=adm"])
+    assert str(found.value) == (
+        "training.optimizer: should be 'adamw', 'muon' or 'adamw_8bit', not 'adm'; did you mean 'adamw'?"
+    )
+    with pytest.raises(RecipeError, match=r"'selective' or 'offload', not 'selectiv'; did you mean 'selective'\?"):
+        override(RECIPE, ["training.gradient_checkpointing=selectiv"])
+    with pytest.raises(RecipeError, match=r"^Training\.schedule: .*, not 'cosin'; did you mean 'cosine'\?$"):
+        Training(schedule="cosin")  # type: ignore[arg-type]
 
 
 def test_nothing_is_set_inside_what_is_not_there() -> None:

@@ -52,6 +52,10 @@ class LoRA(Adapter):
         )  # fmt: skip
         return get_peft_model(model, config)
 
+    def check_targets(self, model: PreTrainedModel) -> None:
+        """That each target is the name of a layer."""
+        self._targets(model)
+
     def _targets(self, model: PreTrainedModel) -> dict[str, Module]:
         """The layers to update, by full name."""
         linear = dict(linear_layers(model))
@@ -67,7 +71,7 @@ class LoRA(Adapter):
                 known = sorted({name.rsplit(".", 1)[-1] for name in linear})
                 raise RecipeError(
                     f"{type(self).__name__}.targets: no linear layer of {type(model).__name__} is called '{target}'"
-                    f"{nearest(target, known)} (it has: {', '.join(known)})"
+                    f"{nearest(target, [*known, 'all-linear'])} (it has: {', '.join(known)})"
                 )
             chosen |= found
         return chosen

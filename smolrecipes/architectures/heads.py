@@ -125,6 +125,14 @@ def with_head(config: PreTrainedConfig, head: str, labels: int) -> PreTrainedMod
     return model
 
 
+def outlined(config: PreTrainedConfig, head: str, labels: int) -> PreTrainedModel:
+    """As `with_head`, without weights."""
+    import torch
+
+    with torch.device("meta"):
+        return with_head(config, head, labels)
+
+
 def settings(head: str, labels: int) -> dict[str, Any]:
     """What a config says of the head."""
     if head == "regression":

@@ -11,7 +11,7 @@ from smolrecipes.component import option
 from smolrecipes.kinds import Architecture, Tokenizer
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NEEDS = ("config.json",)
 PACKS = frozenset(
@@ -44,16 +44,12 @@ class Pretrained(Architecture):
     """Which implementation of attention computes it; auto is sdpa, but eager for types that transformers has without."""
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> PreTrainedModel:
-        where = hub.folder(self.path, NEEDS)
+        name, commit = self._place()
         import torch
-        from transformers import AutoConfig
 
         from smolrecipes.architectures.heads import auto_class, settings
 
-        name, commit = str(where or self.path), None if where else self._commit()
-        with hub.sentences(self.path, self.revision):
-            config = AutoConfig.from_pretrained(name, revision=commit, trust_remote_code=False)
-        check_head(self.path, config, head)
+        config = self._config(name, commit, head)
         given = settings(head, labels) | ({"pad_token_id": tokenizer.pad_token_id} if head in TASKS else {})
         with hub.sentences(self.path, self.revision), quiet():
             model, report = auto_class(head).from_pretrained(
@@ -68,6 +64,11 @@ class Pretrained(Architecture):
         fix(model, getattr(config, "fixed", ""))
         built: PreTrainedModel = model
         return built
+
+    def outline(self, tokenizer: PreTrainedTokenizerBase, head: str = "causal", labels: int = 0) -> Any:
+        from smolrecipes.architectures.heads import outlined
+
+        return outlined(self._config(*self._place(), head), head, labels)
 
     def packs(self, model: PreTrainedModel) -> bool:
         """For the model types that were each tested to be exact."""
@@ -85,6 +86,20 @@ class Pretrained(Architecture):
         if where:
             return {**known, "content": hub.content(where, (*hub.MODEL_FILES, *hub.TOKENIZER_FILES))}
         return {**known, "hub": self.path, "commit": self._commit()}
+
+    def _place(self) -> tuple[str, str | None]:
+        """The folder, or the hub id and its commit."""
+        where = hub.folder(self.path, NEEDS)
+        return str(where or self.path), None if where else self._commit()
+
+    def _config(self, name: str, commit: str | None, head: str) -> PretrainedConfig:
+        """What was saved, of a kind that can carry the head."""
+        from transformers import AutoConfig
+
+        with hub.sentences(self.path, self.revision):
+            config: PretrainedConfig = AutoConfig.from_pretrained(name, revision=commit, trust_remote_code=False)
+        check_head(self.path, config, head)
+        return config
 
     def _commit(self) -> str:
         return hub.commit(self.path, self.revision, NEEDS)

@@ -114,14 +114,27 @@ class Scratch(Architecture):
 
     def build(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> PreTrainedModel:
         """A new model with the head that the objective asks for; the one it is pretrained with when none is named."""
-        from smolrecipes.architectures.heads import check_offered, with_head
+        from smolrecipes.architectures.heads import with_head
         from smolrecipes.architectures.sizes import check, check_memory
 
         check_memory(type(self).__name__, self.parameters(len(tokenizer)))
-        config, head = self.config(tokenizer), head or self.head
+        head = head or self.head
+        return check(with_head(self._config(tokenizer, head), head, labels), self, len(tokenizer))
+
+    def outline(self, tokenizer: PreTrainedTokenizerBase, head: str = "", labels: int = 0) -> Any:
+        from smolrecipes.architectures.heads import outlined
+
+        head = head or self.head
+        return outlined(self._config(tokenizer, head), head, labels)
+
+    def _config(self, tokenizer: PreTrainedTokenizerBase, head: str) -> PreTrainedConfig:
+        """The config with how attention is computed, of a model that has the head."""
+        from smolrecipes.architectures.heads import check_offered
+
+        config = self.config(tokenizer)
         check_offered(type(self).__name__, config.model_type, self.family, head)
         config._attn_implementation = self.computed_by
-        return check(with_head(config, head, labels), self, len(tokenizer))
+        return config
 
     def packs(self, model: PreTrainedModel) -> bool:
         return self.exact and self.computed_by == "sdpa"

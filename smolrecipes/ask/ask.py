@@ -66,11 +66,12 @@ def ask(
 
     head = head_of(model.config, type(model).__name__)
     how = HOW[head]
-    if not how.least <= len(texts) <= how.most or not all(texts):
-        takes = how.takes.format(mask=tokenizer.mask_token)
-        raise RecipeError(
-            f"this model ({head}) takes {takes}, not {len(texts)} text{'s' * (len(texts) != 1)}{_empty(texts)}"
-        )
+    takes = how.takes.format(mask=tokenizer.mask_token)
+    if not how.least <= len(texts) <= how.most:
+        raise RecipeError(f"this model ({head}) takes {takes}, not {len(texts)} text{'s' * (len(texts) != 1)}")
+    if not all(texts):
+        which = "the text" if len(texts) == 1 else f"text {[*texts].index('') + 1} of {len(texts)}"
+        raise RecipeError(f"{which} is empty; this model ({head}) takes {takes}")
     module, _, name = how.function.partition(".")
     function: Callable[..., Answer] = getattr(import_module(f"smolrecipes.ask.{module}"), name)
     spoken = {"source": source} if module == "fill" and getattr(model.config, "lang2id", None) else {}
@@ -85,10 +86,6 @@ def ask(
             return function(model.eval(), tokenizer, texts, top, **spoken)
     finally:
         model.train(mode)
-
-
-def _empty(texts: Sequence[str]) -> str:
-    return "" if all(texts) else ", one of them empty"
 
 
 def ranked(names: Sequence[str], shares: Sequence[float], top: int) -> list[tuple[str, float]]:

@@ -62,7 +62,10 @@ def light(recipe: Recipe, cache: Path | None = None) -> tuple[list[Finding], Sub
 
 def foresee(recipe: Recipe, cache: Path) -> None:
     """RecipeError where something is wrong with a recipe whose bases are not trained yet."""
+    from smolrecipes.build import check_targets
+
     subject = read(recipe)
+    check_targets(untrained(subject.recipe), subject.tokenizer)
     stop([*scanned(subject, cache), *labels(subject)])
 
 
@@ -104,8 +107,12 @@ def deeper(subject: Subject) -> tuple[list[Finding], list[str]]:
 
 def _model(subject: Subject) -> Iterator[Finding]:
     from smolrecipes.check.model import disk, model, precision
+    from smolrecipes.check.tokenizer import tokenizer
 
     trainer = subject.trainer
-    yield from model(trainer.accelerator.unwrap_model(trainer.model), subject.tokenizer)
+    other = list(tokenizer(subject))
+    found = model(trainer.accelerator.unwrap_model(trainer.model), subject.tokenizer)
+    yield from other
+    yield from (one for one in found if not other or one.code != other[0].code)
     yield from precision(trainer)
     yield from disk(trainer)

@@ -33,6 +33,10 @@ CODES = {
     "recipe-rate": Code(
         "warning", "Training at such a rate diverges as a rule.", "AdamW takes 1e-5 to 1e-2, Muon up to 1e-1."
     ),
+    "recipe-one-held-out": Code(
+        "warning", "From 1 on it is a count, and one row says next to nothing of a model.",
+        "Give a share below 1, such as 0.1, or a larger count.",
+    ),
     "recipe-shadows": Code(
         "warning", "The name means the installed recipe; the file is not read.", "Give the file's path to run it."
     ),
@@ -84,7 +88,8 @@ CODES = {
         "model.resize_token_embeddings(len(tokenizer)), or take the model's own tokenizer.",
     ),
     "model-other-tokenizer": Code(
-        "warning", "Far more embeddings than tokens mean a tokenizer of another model.", "Take the model's own."
+        "warning", "What a model has learned of its own tokens is lost on those of another tokenizer.",
+        "Take the model's own: leave tokenizer out."
     ),
     "model-pad": Code(
         "warning", "Where padding is left out of the loss, the end of the answer is, too.", "Give it a pad token of its own."

@@ -34,6 +34,8 @@ def training(subject: Subject) -> Iterator[Finding]:
     if steps and options.evaluate_every and options.evaluate_every >= steps:
         what = f"training.evaluate_every={options.evaluate_every:,} is no less than the {steps:,} steps"
         yield Finding("recipe-never-evaluated", what)
+    if subject.recipe.validation == 1 and subject.held_out is not None and len(subject.held_out) == 1:
+        yield Finding("recipe-one-held-out", f"validation=1 holds out one row of {rows + 1:,}")
     if options.learning_rate >= RATES[options.optimizer]:
         yield Finding("recipe-rate", f"training.learning_rate={options.learning_rate:g} with {options.optimizer}")
 

@@ -56,16 +56,17 @@ def read(recipe: Recipe) -> Subject:
     check_fit(recipe)
     rows, held_out, _ = load_rows(recipe)
     objective = recipe.objective.fitted(rows)
-    return Subject(recipe.replace(objective=objective), objective, rows, held_out, _tokenizer(recipe, rows))
+    return Subject(recipe.replace(objective=objective), objective, rows, held_out, tokenizer_of(recipe, rows))
 
 
-def _tokenizer(recipe: Recipe, rows: Dataset | None) -> PreTrainedTokenizerBase:
+def tokenizer_of(recipe: Recipe, rows: Dataset | None = None) -> PreTrainedTokenizerBase:
+    """What a recipe reads its rows with, which are read where they are not given."""
     from smolrecipes.assemble import load_rows
     from smolrecipes.build import build_tokenizer
 
     base = _base(recipe)
     if recipe.tokenizer is None and base is not None:
-        return _tokenizer(base, None)
+        return tokenizer_of(base)
     return build_tokenizer(recipe, load_rows(recipe)[0] if rows is None else rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import shutil
 import textwrap
@@ -67,9 +68,14 @@ def _components(registry: Registry, kind: str) -> list[tuple[str, ...]]:
 
 
 def _what(component: type[Component], plugin: Plugin) -> str:
-    """The first line of its docstring, and which plugin brings it when it is another's."""
-    line = (component.__doc__ or "").strip().partition("\n")[0]
-    return line if plugin.name == "builtin" else f"{line} ({plugin})"
+    """The first paragraph of its docstring, and which plugin brings it when it is another's."""
+    told = _opening(component.__doc__ or "")
+    return told if plugin.name == "builtin" else f"{told} ({plugin})"
+
+
+def _opening(docstring: str) -> str:
+    """The first paragraph on one line."""
+    return " ".join(inspect.cleandoc(docstring).partition("\n\n")[0].split())
 
 
 def _options(component: type[Component]) -> str:
@@ -85,7 +91,7 @@ def _default(spec: Any) -> str:
 
 
 def _docstring(path: str) -> str:
-    """The first line of a module, without running it."""
+    """The first paragraph of a module, without running it."""
     import ast
     import importlib.util
     from pathlib import Path
@@ -94,7 +100,7 @@ def _docstring(path: str) -> str:
     if spec is None or spec.origin is None:
         raise RecipeError(f"the recipe {path} is registered, but there is no such module")
     text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
-    return text.partition("\n")[0]
+    return _opening(text)
 
 
 def _plugins(registry: Registry) -> list[tuple[str, ...]]:

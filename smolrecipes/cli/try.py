@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,7 @@ def command(
     loaded = load(folder)
     if texts:
         plain = learned_texts(folder)
+        _look_for_masks(texts, head_of(loaded[0].config))
         told = writes if options or head_of(loaded[0].config) in WRITERS else None
         found["answer"] = ask(*loaded, texts, told, top, source=source, target=target, plain=plain)
     if neighbours:
@@ -60,6 +62,14 @@ def _check(texts: list[str], neighbours: str, attention: str) -> None:
         raise RecipeError("--attention draws one text; give it alone")
     if attention and Path(attention).suffix != ".svg":
         raise RecipeError(f"--attention writes SVG, and '{attention}' does not end with .svg")
+
+
+def _look_for_masks(texts: list[str], head: str) -> None:
+    """Says that what goes on from a text fills nothing inside it."""
+    found = [mask for mask in ("[MASK]", "<mask>") if any(mask in text for text in texts)]
+    if found and head == "causal":
+        what = f"goes on from its text and fills no {found[0]}: it reads it as any word"
+        warnings.warn(f"this model ({head}) {what}", stacklevel=2)
 
 
 def _near(loaded: tuple[Any, Any], word: str, top: int) -> dict[str, Any]:

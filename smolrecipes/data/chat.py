@@ -91,6 +91,12 @@ def shown(value: Any) -> str:
     return text if len(text) < 60 else f"{text[:57]}..."
 
 
+def called(value: Any) -> str:
+    """What JSON calls a value of this type: null, a list, a number."""
+    names = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a text"}
+    return names.get(type(value)) or ("a list" if isinstance(value, list) else "an object")
+
+
 def _is_canonical(item: Any) -> bool:
     return (
         isinstance(item, dict)

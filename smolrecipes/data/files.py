@@ -6,7 +6,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
-from smolrecipes.component import option
+from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
 
@@ -91,6 +91,16 @@ class Files(Data, name="files"):
                 yield shape.convert(row, origin)
             plain = form == "txt" and not self.columns
             said.append((name, count, f"{self.rows} of text" if plain else shape.sentence()))
+
+
+def files_in(part: Component) -> Iterator[Path]:
+    """The files that a component reads, also by those inside it."""
+    from smolrecipes.data.paths import expand
+
+    if isinstance(part, Files):
+        yield from expand((part.paths,) if isinstance(part.paths, str) else part.paths)
+    for _, child in part.children():
+        yield from files_in(child)
 
 
 def _listed(paths: Any) -> Any:

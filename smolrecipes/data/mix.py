@@ -35,7 +35,11 @@ class Mix(Data, name="mix"):
     def load(self) -> Dataset:
         from datasets import concatenate_datasets
 
-        loaded = [source.load() for source in self.sources]
+        from smolrecipes.data.files import files_in
+        from smolrecipes.data.paths import told_apart
+
+        with told_apart(files_in(self)):
+            loaded = [source.load() for source in self.sources]
         self._alike(loaded)
         said = [rows.info.description or repr(source) for rows, source in zip(loaded, self.sources, strict=True)]
         if self.weights is None and self.rows is None:

@@ -7,7 +7,10 @@ import glob
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +29,28 @@ def expand(paths: Sequence[str]) -> list[Path]:
     return found
 
 
+_beside: ContextVar[tuple[Path, ...]] = ContextVar("_beside", default=())
+
+
+@contextmanager
+def told_apart(files: Iterable[Path]) -> Iterator[None]:
+    """Meanwhile `names` tells files apart from these as well: a recipe's rows may come of several components."""
+    token = _beside.set((*_beside.get(), *files))
+    try:
+        yield
+    finally:
+        _beside.reset(token)
+
+
 def names(files: Sequence[Path]) -> list[str]:
     """A short name for each file: its own, or the path below their common folder where two have the same."""
-    own = [file.name for file in files]
-    if len(set(own)) == len(own):
+    own, full = [file.name for file in files], [file.absolute() for file in files]
+    everything = {*full, *(file.absolute() for file in _beside.get())}
+    often = Counter(file.name for file in everything)
+    if all(often[name] == 1 for name in own):
         return own
-    full = [file.absolute() for file in files]
     try:
-        common = os.path.commonpath(full)
+        common = os.path.commonpath(everything)
     except ValueError:  # on different drives
         return [path.as_posix() for path in full]
     return [path.relative_to(common).as_posix() for path in full]

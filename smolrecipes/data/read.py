@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from smolrecipes.data import conll, delimited, passages
-from smolrecipes.data.chat import is_conversation
+from smolrecipes.data.chat import called, is_conversation
 from smolrecipes.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ FORMATS = {
     **{".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv"},
     **{".conll": "conll", ".parquet": "parquet", ".arrow": "arrow", ".txt": "txt", ".text": "txt", ".md": "txt"},
 }
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""The marks that such a file begins with."""
+BEGINNING = 8_000
+"""Bytes by which text is told from what is none."""
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
@@ -83,6 +87,7 @@ def _zipped(path: Path, name: str) -> IO[bytes]:
 def _lines(path: Path, name: str) -> Iterator[tuple[int, str]]:
     try:
         with opened(path, name) as stream:
+            _check_text(stream, name)
             for number, line in enumerate(stream, 1):
                 yield number, _decoded(line, name, number)
     except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
@@ -92,6 +97,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[int, str]]:
 def _text(path: Path, name: str) -> str:
     try:
         with opened(path, name) as stream:
+            _check_text(stream, name)
             return _decoded(stream.read(), name, 1)
     except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise RecipeError(_unreadable(name, error)) from None
@@ -102,13 +108,23 @@ def _unreadable(name: str, error: Exception) -> str:
     return f"{name} cannot be read: {what}; is it complete, and what its extension says?"
 
 
+def _check_text(stream: Any, name: str) -> None:
+    """That there are no zero bytes at its beginning: no text has any, and nearly everything else does."""
+    first = stream.peek(BEGINNING)[:BEGINNING]
+    if b"\0" in first and first[:2] not in UTF_16:
+        raise RecipeError(
+            f"{name} is not text: there are zero bytes in it; name a text file, or give it the extension of what it is, "
+            "such as .parquet or .gz"
+        )
+
+
 def _decoded(data: bytes, name: str, line: int) -> str:
     """UTF-8 text, without the mark that some editors put before it."""
     try:
         return data.decode("utf-8-sig" if line == 1 else "utf-8")
     except UnicodeDecodeError as error:
         line += data.count(b"\n", 0, error.start)
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        if data[:2] in UTF_16:
             raise RecipeError(f"{name}:{line}: the file is UTF-16; save it as UTF-8") from None
         raise RecipeError(f"{name}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8") from None
 
@@ -131,7 +147,7 @@ def _json(text: str, name: str) -> Iterator[tuple[int, Row]]:
     if isinstance(value, dict):
         value = _inner(value) or [value]
     if not isinstance(value, list):
-        raise RecipeError(f"{name} should hold a list of objects, not {type(value).__name__}")
+        raise RecipeError(f'{name} should hold a list of objects such as [{{"text": "..."}}], not {called(value)}')
     yield from ((number, _object(item, f"{name}:{number}")) for number, item in enumerate(value, 1))
 
 
@@ -165,7 +181,8 @@ def _near(error: json.JSONDecodeError) -> str:
 
 def _object(value: Any, where: str) -> Row:
     if not isinstance(value, dict):
-        raise RecipeError(f'{where}: a row should be an object such as {{"text": "..."}}, not {type(value).__name__}')
+        what = f'a row should be an object such as {{"text": "..."}}, not {called(value)}'
+        raise RecipeError(f"{where}: {what}; mend the row, or remove it")
     return value
 
 

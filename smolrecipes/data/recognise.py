@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any
 
 from smolrecipes.data.chat import conversation, is_conversation, is_message, shown, tools
-from smolrecipes.data.columns import known, mapper, mentioned
+from smolrecipes.data.columns import CANONICAL, known, mapper, mentioned
 from smolrecipes.data.preference import explicit, implicit, turns
 from smolrecipes.errors import RecipeError
 
@@ -252,12 +252,14 @@ def _tools(row: Row, extra: tuple[str, ...], where: str) -> list[Row] | None:
 
 def _given(row: Row, column: str, where: str) -> Any:
     if row.get(column) is None:
-        default = f'data.columns={{"{column}": "{{{{ {column} or \'\' }}}}"}}'
-        raise RecipeError(f"{where}: {column} is missing; mend the row, or give a default, as in {default}")
+        raise RecipeError(f"{where}: {column} is missing; mend the row, or remove it")
     return row[column]
 
 
 def _text(row: Row, column: str, where: str) -> str:
+    if row.get(column) is None and column in CANONICAL:  # of a column that is text, a template can be given
+        empty = f'data.columns={{"{column}": "{{{{ {column} | default }}}}"}}'
+        raise RecipeError(f"{where}: {column} is missing; mend the row, remove it, or read it as empty: '{empty}'")
     value = _given(row, column, where)
     if not isinstance(value, str):
         raise RecipeError(f"{where}: {column} should be text, not {shown(value)}")

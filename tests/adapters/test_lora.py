@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from tiny import ALL, TOKENIZER, heads
 from transformers import (
     AutoModelForCausalLM,
     GPT2Config,
@@ -17,8 +18,9 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from smolrecipes.adapters.lora import LoRA
+from smolrecipes.adapters.lora import LoRA, linear_layers
 from smolrecipes.adapters.merge import merged
+from smolrecipes.architectures.pretrained import Pretrained
 from smolrecipes.errors import RecipeError
 from smolrecipes.weights import count_weights
 
@@ -153,6 +155,26 @@ def test_a_wrong_target_is_a_sentence():
         LoRA(targets=())
     with pytest.raises(RecipeError, match=r"LoRA\.r: should be greater than 0"):
         LoRA(r=0)
+
+
+@pytest.mark.parametrize("model", ALL, ids=lambda model: type(model).__name__)
+def test_an_outline_without_weights_has_the_layers_of_the_model(model):
+    """So that a wrong target is found before anything is trained."""
+    for head in heads(model):
+        outline, built = model.outline(TOKENIZER, head, 2), model.build(TOKENIZER, head, 2)
+        assert [*dict(linear_layers(outline))] == [*dict(linear_layers(built))]
+        assert outline.get_input_embeddings().weight.is_meta
+
+
+def test_an_outline_of_saved_weights_reads_none_of_them(tmp_path):
+    llama().save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    outline = Pretrained(str(tmp_path)).outline(TOKENIZER)
+    assert [*dict(linear_layers(outline))] == [*dict(linear_layers(llama()))]
+    with pytest.raises(
+        RecipeError, match=r"no linear layer of LlamaForCausalLM is called 'all-lineer'; did you mean 'all-linear'"
+    ):
+        LoRA(targets=("all-lineer",)).check_targets(outline)
 
 
 def test_rslora_and_alpha_reach_peft(tmp_path):

@@ -15,11 +15,15 @@ from smolrecipes import (
     ORPO,
     SFT,
     ByteBPE,
+    Bytes,
     Classification,
+    Distillation,
     Files,
     Finding,
     Llama,
     LoRA,
+    Pretrained,
+    PretrainedTokenizer,
     Recipe,
     RecipeError,
     Toy,
@@ -205,11 +209,35 @@ def test_an_adapter_that_misses_some_targets(tmp_path: Path) -> None:
     assert "model-targets" not in codes(check(recipe))
 
 
+def test_another_tokenizer_than_the_model_has_learned_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a recipe that is to be trained first, of a folder, and in a run; its own tokenizer is none, nor with more tokens."""
+    base = chat(tmp_path, CHAT, training=TRAINING.replace(steps=2, rehearse=False))
+    said = "the model has learned 300 tokens, of which the recipe's tokenizer reads "
+    for other in (Bytes(), ByteBPE(Toy("stories", rows=50), vocab_size=300)):
+        findings = check(base.replace(model=Trained(base), tokenizer=other))
+        (one,) = [one for one in findings if one.code == "model-other-tokenizer"]
+        assert one.level == "warning" and one.what.startswith(said)
+    folder = str(run(base, runs=tmp_path / "runs").model)
+    capsys.readouterr()
+    run(base.replace(model=Pretrained(folder), tokenizer=Bytes()), runs=tmp_path / "runs")
+    assert f"warning: model-other-tokenizer: {said}" in capsys.readouterr().out
+    for own in (PretrainedTokenizer(folder), PretrainedTokenizer(folder, chat_template="gemma"), None):
+        assert "model-other-tokenizer" not in codes(check(base.replace(model=Pretrained(folder), tokenizer=own)))
+
+
 def test_the_first_error_is_raised_and_the_others_counted() -> None:
     errors = [Finding("rows-overlap", "one"), Finding("model-frozen", "two"), Finding("rows-twice", "three")]
     with pytest.raises(RecipeError, match=r"^rows-overlap: one\. .* \[and 1 more; smolrecipes check says all\]$"):
         stop(errors)
     stop(errors[2:])
+
+
+def test_one_row_held_out_is_said(tmp_path: Path) -> None:
+    """Whoever writes validation=1.0 may mean all of the rows; two rows, and a share, are nobody's mistake."""
+    one = found(chat(tmp_path, CHAT, validation=1.0), "recipe-one-held-out")
+    assert one.level == "warning" and one.what == "validation=1 holds out one row of 40"
+    for validation in (2, 0.02):
+        assert codes(light(chat(tmp_path, CHAT, validation=validation))[0]) == {}
 
 
 def test_codes_are_named_by_what_they_are_about() -> None:
@@ -226,6 +254,23 @@ def test_an_error_is_found_before_what_a_recipe_builds_on_is_trained(tmp_path: P
     recipe = base.replace(model=Trained(base), tokenizer=None, data=data, objective=ORPO())
     with pytest.raises(RecipeError, match=r"^rows-same-answers"):
         run(recipe, runs=tmp_path / "runs")
+    assert not list(tmp_path.glob("runs/*/*"))
+
+
+@pytest.mark.parametrize("where", ["last", "between", "beside"])
+def test_a_target_that_no_layer_has_is_found_before_anything_is_trained(tmp_path: Path, where: str) -> None:
+    """In the last of three stages, in the one between, and in a second one that the last builds on."""
+    wrong: dict[str, Any] = {"adapter": LoRA(targets=("q_prj",))}
+    base = chat(tmp_path, CHAT, training=TRAINING.replace(steps=2))
+    tuned: dict[str, Any] = {"model": Trained(base), "tokenizer": None}
+    other = base.replace(seed=1, **(wrong if where == "beside" else {}))
+    second = base.replace(**tuned, **(wrong if where == "between" else {}))
+    last = second.replace(model=Trained(second), adapter=wrong["adapter"] if where == "last" else None)
+    if where == "beside":
+        objective = Distillation(teacher=Trained(other))
+        last = base.replace(**tuned, objective=objective, data=Toy("stories", rows=20))
+    with pytest.raises(RecipeError, match=r"^LoRA\.targets: no linear layer .* 'q_prj'; did you mean 'q_proj'\?"):
+        run(last, runs=tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*"))
 
 

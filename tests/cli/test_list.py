@@ -14,6 +14,12 @@ def test_everything_installed_is_listed(cli: Any) -> None:
         assert f"\n{recipe} " in out
 
 
+def test_a_description_of_several_lines_is_whole(cli: Any) -> None:
+    """Wrapped, up to its last word."""
+    shown = " ".join(cli("list", "objective").out.split())
+    assert "its softened predictions and the direction of its hidden states, at the hidden tokens." in shown
+
+
 def test_one_kind_with_its_options(cli: Any) -> None:
     out = cli("list", "objectives").out
     assert out == cli("list", "objective").out

@@ -125,6 +125,12 @@ def test_an_interrupt_is_130(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the same command goes on" in stopped.err
 
 
+def test_of_a_command_that_trains_nothing_an_interrupt_is_one_word(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolrecipes.registry.registry", _raising(KeyboardInterrupt()))
+    stopped = cli("list")
+    assert (stopped.code, stopped.err) == (130, "stopped\n")
+
+
 def test_a_mistake_of_ours_keeps_its_traceback(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RUN, "run", _raising(ZeroDivisionError("ours")))
     with pytest.raises(ZeroDivisionError):

@@ -48,6 +48,14 @@ def test_what_learned_texts_continues_them(cli: Any, runs: dict[str, Path]) -> N
     assert done.code == 0 and done.out.startswith("The red ball")
 
 
+def test_a_mask_that_no_model_of_this_kind_fills_is_said(cli: Any, runs: dict[str, Path]) -> None:
+    """It goes on from the text as it stands, since somebody may mean just these letters."""
+    said = r"^this model \(causal\) goes on from its text and fills no \[MASK\]: it reads it as any word$"
+    with pytest.warns(UserWarning, match=said):
+        done = cli("try", str(runs["text"]), "The red [MASK] .", "--decoding", "max_new_tokens=3")
+    assert done.code == 0 and done.out.startswith("The red")
+
+
 @pytest.mark.parametrize(
     ("run", "words", "said"),
     [
@@ -60,6 +68,8 @@ def test_what_learned_texts_continues_them(cli: Any, runs: dict[str, Path]) -> N
         ("text", ["a", "--decoding", "top_k=3"], "Decoding.top_k is for sampling, and temperature=0 does not"),
         ("text", ["a", "--source", "en"], "this model knows no tokens of languages"),
         ("text", ["a", "b"], "this model (causal) takes one text, not 2 texts"),
+        ("text", [""], "the text is empty; this model (causal) takes one text"),
+        ("mask", [""], "the text is empty; this model (masked) takes a text with [MASK] in it"),
     ],
 )
 def test_mistakes_are_sentences(cli: Any, runs: dict[str, Path], run: str, words: list[str], said: str) -> None:

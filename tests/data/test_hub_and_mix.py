@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from smolrecipes import SFT, Bytes, Llama, Recipe
+from smolrecipes.assemble import load_rows
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
@@ -129,3 +131,22 @@ def test_mix_refuses():
     ):
         with pytest.raises(RecipeError, match=part):
             Mix(**options).load()
+
+
+def test_files_of_one_name_are_told_apart_in_all_of_a_recipe(here):
+    """Within a mixture, beside the held-out rows, and in what is said of a broken row; by itself a file has its own name."""
+    one, other = pairs("one/a.jsonl", 2), pairs("other/a.jsonl", 2, "t")
+    assert [*Mix((one, other)).load()["origin"]] == [
+        f"{where}/a.jsonl:{n}" for where in ("one", "other") for n in (1, 2)
+    ]
+    training = {"objective": SFT(), "model": Llama(), "tokenizer": Bytes()}
+    rows, held_out, said = load_rows(Recipe(data=one, validation=other, **training))
+    assert rows["origin"][0] == "one/a.jsonl:1" and held_out["origin"][0] == "other/a.jsonl:1"
+    assert said[0].startswith("data: one/a.jsonl: 2 rows")
+    Path("other/a.jsonl").write_text('{"question": "a", "answer": "b"}\n[]\n')
+    for recipe in (Recipe(data=one, validation=other, **training), Recipe(data=Mix((one, other)), **training)):
+        with pytest.raises(RecipeError, match=r"^other/a\.jsonl:2: a row should be an object"):
+            load_rows(recipe)
+    assert one.load()["origin"][0] == "a.jsonl:1"
+    rows, held_out, _ = load_rows(Recipe(data=one, validation=pairs("b.jsonl", 2), **training))
+    assert (rows["origin"][0], held_out["origin"][0]) == ("a.jsonl:1", "b.jsonl:1")

@@ -228,6 +228,16 @@ def test_what_is_not_recognised_says_what_to_do(row, columns, part):
     assert part in refused(row, **columns)
 
 
+def test_what_is_advised_for_a_row_without_its_column_works():
+    """As it is written there, for a row in which the column is null, and for one that has none."""
+    for bad in ({}, {"text": None}):
+        message = refused({"text": "a"}, bad)
+        assert message.startswith("x.jsonl:2: text is missing; mend the row, remove it, or read it as empty: ")
+        columns = json.loads(message.partition("data.columns=")[2].rstrip("'"))
+        assert read({"text": "a"}, bad, **columns)[2] == [{"text": "a"}, {"text": ""}]
+    assert refused({"body": "a"}, {}) == "x.jsonl:2: body is missing; mend the row, or remove it"  # no column to map
+
+
 GOOD = {"messages": [USER, YES]}
 
 
