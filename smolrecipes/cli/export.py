@@ -33,7 +33,7 @@ def command(
     from smolrecipes.cli.folder import finished_run
 
     this = finished_run(Path(run))
-    chosen = _exporters(to or [], options or []) or list(this.recipe.exporters)
+    chosen = exporters(to or [], options or []) or list(this.recipe.exporters)
     if not chosen:
         raise RecipeError("export: name what to make with --to, such as --to gguf:q4_k_m (smolrecipes list exporter)")
     if out:
@@ -49,7 +49,8 @@ def command(
         typer.echo(str(one.export(this)))
 
 
-def _exporters(to: list[str], options: list[str]) -> list[Exporter]:
+def exporters(to: list[str], options: list[str]) -> list[Exporter]:
+    """What `--to NAME:VALUE` and NAME.OPTION=VALUE say."""
     from smolrecipes.cli.components import given
     from smolrecipes.registry import registry
 

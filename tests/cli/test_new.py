@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,49 @@ def test_both_ways_to_import_a_shipped_recipe_are_read_and_rewritten() -> None:
     )
     assert _builds_on(text) == ["orpo_lora", "sft_chat"]
     assert _local(text) == "import orpo_lora as o\nfrom sft_chat import recipe\nimport ast\n"
+
+
+def rows(count: int, **more: Any) -> None:
+    chats = [{"user": f"How much is {n} and one?", "assistant": f"{n + 1}", **more} for n in range(count)]
+    Path("my chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chats), encoding="utf-8")
+
+
+def test_a_recipe_for_ones_own_data_says_what_it_takes(cli: Any) -> None:
+    """From own chats to the file for llama.cpp, in one command and one run."""
+    rows(60)
+    done = cli("new", "--data", "my chats.jsonl", "--to", "gguf:Q4_K_M", "--to", "safetensors")
+    assert done.code == 0 and "written  my_chats_recipe.py" in done.out
+    assert "rows     60 (messages), 64 tokens at the most" in done.out
+    assert "s: about" in done.out and "memory of the longest batch" in done.out
+    recipe: Any = load_recipe("my_chats_recipe.py")
+    assert [repr(one) for one in recipe.exporters] == ["GGUF('q4_k_m')", "SafeTensors()"]
+    assert recipe.adapter and recipe.training.max_length == 64 and recipe.objective.name == "sft"
+
+
+def test_a_model_that_is_not_here_is_told_and_the_recipe_is_written(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolrecipes import hub
+
+    monkeypatch.setattr(hub, "reachable", lambda: False)
+    rows(20)
+    done = cli("new", "mine", "--data", "my chats.jsonl", "--model", "org/name")
+    assert done.code == 0 and "not measured: org/name is not in the cache" in done.out
+    assert load_recipe("mine.py").model == "org/name" or "org/name" in repr(load_recipe("mine.py").model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--to", "gguf"], "error: --to needs --data FILE"),
+        ([], "error: new: name the file, as in new mine"),
+        (["--data", "none.jsonl"], "error: none.jsonl"),
+        (["--data", "my chats.jsonl", "--to", "ggufs"], "error: no exporter named 'ggufs'; did you mean 'gguf'"),
+        (["--data", "pairs.jsonl"], "error: --data pairs.jsonl: these are pair rows"),
+    ],
+    ids=str,
+)
+def test_what_new_with_data_refuses(cli: Any, arguments: list[str], sentence: str) -> None:
+    rows(5)
+    Path("pairs.jsonl").write_text('{"source": "a", "target": "b"}\n' * 5, encoding="utf-8")
+    done = cli("new", *arguments)
+    assert done.code == 2 and sentence in done.err
+    assert not list(Path().glob("*.py"))
