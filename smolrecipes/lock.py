@@ -32,7 +32,7 @@ def alone(folder: Path) -> Iterator[None]:
         if is_first():
             _holder(file).unlink(missing_ok=True)
             with suppress(PermissionError):  # Windows removes no open file; there, releasing the lock removes it
-                file.unlink()
+                file.unlink(missing_ok=True)
             lock.release()
             with suppress(OSError):  # it is not empty, as a rule
                 folder.parent.rmdir()

@@ -119,7 +119,7 @@ def test_a_command_is_understood(
     """Really run, with only the training left out, beside the shipped recipes and with files of the names given."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "recipes", "recipes", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in re.findall(r"=(\w+\.jsonl)", " ".join(words)):
+    for name in re.findall(r"(?:=|--data )(\w+\.jsonl)", " ".join(words)):
         Path(name).write_text(PAIR * 20, encoding="utf-8")
     asked: list[Recipe] = []
     monkeypatch.setattr(RUN, "run", lambda recipe, **_: asked.append(recipe))
@@ -128,7 +128,7 @@ def test_a_command_is_understood(
     with pytest.raises(SystemExit) as ended:
         main()
     said = capfd.readouterr()
-    if arguments[0] in ("chat", "eval", "try"):
+    if arguments[0] in ("chat", "eval", "export", "serve", "try"):
         assert re.match(r"error: runs/[\w-]+: there is no such run", said.err)
         return
     assert (ended.value.code, said.err) == (0, "")
