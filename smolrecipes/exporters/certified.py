@@ -12,7 +12,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Exporter
 
 if TYPE_CHECKING:
-    from smolrecipes.exporters.parity import Certificate
+    from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
 
 LONGEST = 512

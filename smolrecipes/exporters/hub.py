@@ -11,7 +11,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.exporters.certified import Certified
 
 if TYPE_CHECKING:
-    from smolrecipes.exporters.parity import Certificate
+    from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
 
 

@@ -10,7 +10,7 @@ from smolrecipes.exporters.gguf import GGUF
 
 if TYPE_CHECKING:
     from smolrecipes.decoding import Decoding
-    from smolrecipes.exporters.parity import Certificate
+    from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
 
 MARKS = {role: f"\N{BLACK SQUARE}{role}\N{BLACK SQUARE}" for role in ("system", "user", "assistant", "again")}
@@ -102,7 +102,7 @@ def rendered(around: dict[str, tuple[str, str]], messages: list[dict[str, Any]])
 
 def _compare(tokenizer: Any, found: dict[str, tuple[str, str]]) -> None:
     from smolrecipes.conversation.render import render
-    from smolrecipes.exporters.parity import CONVERSATIONS
+    from smolrecipes.exporters.samples import CONVERSATIONS
 
     for messages, tools in CONVERSATIONS:
         wanted = render(messages, tokenizer, None, prompt=True)

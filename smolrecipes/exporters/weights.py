@@ -11,7 +11,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.exporters.certified import LONGEST, MERGED, Certified
 
 if TYPE_CHECKING:
-    from smolrecipes.exporters.parity import Certificate
+    from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
 
 ALLOWED = {"float32": MERGED, "float16": 0.01, "bfloat16": 0.1}

@@ -36,8 +36,9 @@ from smolrecipes import (
 )  # fmt: skip
 from smolrecipes.__main__ import main
 from smolrecipes.conversation.render import render
+from smolrecipes.exporters.certificate import Certificate
 from smolrecipes.exporters.ollama import modelfile, pieces, rendered
-from smolrecipes.exporters.parity import CONVERSATIONS, Certificate
+from smolrecipes.exporters.samples import CONVERSATIONS
 
 from .conftest import SIZES, Made
 
