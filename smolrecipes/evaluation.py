@@ -120,6 +120,19 @@ def difference(one: Evaluation, other: Evaluation, seed: int = 0) -> Difference:
     return Difference(numbers, _percentiles(gaps), tuple(int(row) for row in (differ > 0).nonzero()[0]))
 
 
+def confusion(found: Evaluation) -> dict[str, dict[str, int]]:
+    """Of each class how often each answer was found in its place; nothing of what tells no classes apart."""
+    from collections import Counter
+
+    if found.scores.columns.keys() != {"right", "found"}:
+        return {}
+    pairs = Counter((row["right"], row["answered"]) for row in found.scores.shown)
+    return {
+        right: {answer: n for (one, answer), n in sorted(pairs.items()) if one == right}
+        for right in sorted({right for right, _ in pairs})
+    }
+
+
 def _rows(evaluator: Evaluator, subject: Subject) -> Dataset:
     """The evaluator's data, or the held-out rows of the run, as a row type that it reads."""
     from smolrecipes.assemble import load_rows

@@ -40,7 +40,7 @@ from smolrecipes import (
         run,
 )  # fmt: skip
 from smolrecipes.__main__ import main
-from smolrecipes.evaluation import difference, evaluate, spread, subject_of
+from smolrecipes.evaluation import confusion, difference, evaluate, spread, subject_of
 from smolrecipes.evaluators.exact_match import final_number
 from smolrecipes.evaluators.function_calls import calls
 
@@ -131,6 +131,9 @@ def test_classes_by_likelihood_by_generation_and_by_hand(subject: Subject, monke
     told(monkeypatch, {f"Is {n} even?": "yes" if n % 3 else "maybe" for n in range(60)})
     found = evaluate(Classify(by="generation"), subject)
     assert set(found.columns["found"]) <= {1.0, 2.0}  # "yes" is the second class, another answer is none
+    taken = confusion(found)
+    assert sum(n for answers in taken.values() for n in answers.values()) == len(found.origins)
+    assert confusion(evaluate(Likelihood(), subject)) == {}
     measured = Classify().measure({"right": np.array([0, 0, 1, 1.0]), "found": np.array([0, 1, 1, 2.0])})
     assert measured == {"accuracy": 0.5, "macro_f1": pytest.approx((2 / 3 + 0.5) / 2)}
 
@@ -290,7 +293,7 @@ def test_the_command(
         (("--with", "exact_mach"), "did you mean 'exact_match'"),
         (("--with", "likelihood", "likelihood.max_row=3"), "no option 'max_row'; did you mean 'max_rows'"),
         (("--with", "likelihood", "speed.repeats=3"), "'speed' is not among the evaluators (likelihood)"),
-        (("--with", "likelihood", "max_rows=3"), "eval takes NAME.OPTION=VALUE"),
+        (("--with", "likelihood", "max_rows=3"), "evaluators take NAME.OPTION=VALUE"),
         (("--against", "base"), "the run began with no other model"),
         (("--with", "preferences"), "holds messages rows; Preferences needs prompt, chosen and rejected"),
         (("--data", "missing.jsonl"), "missing.jsonl"),

@@ -16,7 +16,7 @@ def given(classes: list[Any], texts: list[str], what: str, example: str) -> dict
         path, separator, value = text.partition("=")
         name, _, option = path.partition(".")
         if not separator or not option:
-            raise RecipeError(f"these are NAME.OPTION=VALUE, as in {example}, not '{text}'")
+            raise RecipeError(f"{what} take NAME.OPTION=VALUE, as in {example}, not '{text}'")
         cls = next((cls for cls in classes if cls.name == name), None)
         if cls is None:
             raise RecipeError(f"{path}: '{name}' is not among the {what} ({', '.join(found) or 'none'})")

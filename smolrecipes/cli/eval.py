@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from smolrecipes.evaluation import Evaluation
     from smolrecipes.kinds import Evaluator
 
-SHOWN = 5
-"""Rows on which two models differ that are printed; `--out` keeps all."""
-
 
 def command(
     model: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a folder with a model.")],
@@ -95,13 +92,18 @@ def _write(found: list[Evaluation], beside: list[Evaluation] | None, file: Path 
 
 
 def _print(found: list[Evaluation], beside: list[Evaluation] | None, json: bool) -> None:
-    from smolrecipes.evaluation import difference
+    from smolrecipes.cli.scores import table
+    from smolrecipes.evaluation import confusion, difference
 
     gaps = [difference(other, one) for one, other in zip(found, beside or [])]
     if json:
         from json import dumps
 
-        parts = {one.evaluator.name: {"numbers": one.numbers, "rows": len(one.origins)} for one in found}
+        parts: dict[str, dict[str, Any]] = {
+            one.evaluator.name: {"numbers": one.numbers, "rows": len(one.origins)} for one in found
+        }
+        for one in found:
+            parts[one.evaluator.name] |= {"confusion": told} if (told := confusion(one)) else {}
         for one, other, gap in zip(found, beside or [], gaps):
             parts[one.evaluator.name] |= {
                 "against": other.numbers,
@@ -111,40 +113,4 @@ def _print(found: list[Evaluation], beside: list[Evaluation] | None, json: bool)
         print(dumps(parts, ensure_ascii=False))
         return
     for index, one in enumerate(found):
-        _table(one, beside[index] if beside else None, gaps[index] if beside else None)
-
-
-def _table(one: Evaluation, other: Evaluation | None, gap: Any) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from smolrecipes.cli.folder import printable
-    from smolrecipes.console import console
-
-    counted = f", {len(one.origins):,} of {one.of:,} rows" if one.origins else ""
-    table = Table(title=f"{one.evaluator.name}{counted}", title_justify="left", box=None, pad_edge=False)
-    columns = ["", "this", "against", "difference", "95 % interval"] if other else ["", "this", "95 % interval"]
-    for column in columns:
-        table.add_column(column, justify="right" if column else "left")
-    intervals = gap.intervals if gap else one.intervals()
-    for name, value in one.numbers.items():
-        between = f"{intervals[name][0]:.4g} to {intervals[name][1]:.4g}" if name in intervals else ""
-        more = [f"{other.numbers[name]:.4g}", f"{gap.numbers[name]:+.4g}"] if other else []
-        table.add_row(name.replace("_", " "), f"{value:.4g}", *more, between)
-    console().print(table)
-    if not gap:
-        return
-    console().print(f"{len(gap.rows):,} rows are scored differently", style="dim")
-    if not (one.scores.shown and other):
-        return
-    for row in gap.rows[:SHOWN]:
-        mine, theirs = one.scores.shown[row], other.scores.shown[row]
-        told = [
-            ("asked", mine["asked"]),
-            ("right", mine["right"]),
-            ("this", mine["answered"]),
-            ("against", theirs["answered"]),
-        ]
-        console().print(Text(f"  {one.origins[row]}", style="bold"))
-        for name, text in told:
-            console().print(Text(f"    {name:<8} {printable(' '.join(text.split()))}"), soft_wrap=True)
+        table(one, beside[index] if beside else None, gaps[index] if beside else None)

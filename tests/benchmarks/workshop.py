@@ -1,9 +1,7 @@
-"""The workshop's examples in numbers: `python tests/benchmarks/workshop.py sentiment|functions [--data FILE] [--runs runs]`.
+"""The workshop's examples in numbers: `python tests/benchmarks/workshop.py sentiment [--data FILE] [--runs runs]`.
 
 sentiment: the chat model before and after `sentiment_chat`, and TF-IDF with logistic regression on the same split (with
 scikit-learn); --data sst2_train.tsv takes phrases, of which no held-out one lies inside a training one.
-functions: before and after `function_calling`, the adapter beside its base, forgetting, and its GGUF in llama.cpp at three sizes;
---data function_calls.jsonl takes calls of one's own.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import argparse
 import json
 from typing import Any
 
-from smolrecipes import GGUF, AdapterWeights, Chats, Classify, Files, FunctionCalls, Recipe, Run, run
+from smolrecipes import Chats, Classify, Files, Recipe, Run, run
 from smolrecipes.assemble import load_rows
 from smolrecipes.evaluation import base_of, difference, evaluate, subject_of
 from smolrecipes.load import load_recipe
@@ -23,12 +21,12 @@ NAMES = {"0": "negative", "1": "positive"}
 def main() -> None:
     """Prints a line of JSON for each number."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("what", choices=["sentiment", "functions"])
+    made.add_argument("what", choices=["sentiment"])
     made.add_argument("--data", help="real rows in the place of the generated ones")
     made.add_argument("--steps", type=int, help="steps of training, where the recipe's are not wanted")
     made.add_argument("--runs", default="runs", help="where the runs lie")
     options = made.parse_args()
-    (sentiment if options.what == "sentiment" else functions)(options)
+    sentiment(options)
 
 
 def sentiment(options: argparse.Namespace) -> None:
@@ -41,18 +39,6 @@ def sentiment(options: argparse.Namespace) -> None:
     done = run(stepped(recipe, options), runs=options.runs)
     tell("likelihood of the answers", compared(done, Classify()))
     tell("words", tfidf(recipe))
-
-
-def functions(options: argparse.Namespace) -> None:
-    """Calls that a chat model writes."""
-    recipe = load_recipe("function_calling", [])
-    if options.data:
-        recipe = recipe.replace(data=Files(options.data), validation=300)
-    done = run(stepped(recipe, options), runs=options.runs)
-    tell("calls", compared(done, FunctionCalls()))
-    tell("adapter", str(AdapterWeights().export(done)))
-    for form in ("f16", "q8_0", "q4_k_m"):
-        tell(form, str(GGUF(form).export(done)))
 
 
 def stepped(recipe: Recipe, options: argparse.Namespace) -> Recipe:
