@@ -1,40 +1,17 @@
-"""Runs to export: finished in a second, since what exporters compare is the same for any weights."""
+"""Runs to export: random weights do, since what exporters compare is the same for any."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import SIZES, made_in
 
-from smolrecipes import SFT, ByteBPE, Llama, Recipe, Run, Tokenizer, Toy
-from smolrecipes.build import stop_at_turn_end
-from smolrecipes.serialize import dumps
+from smolrecipes import ByteBPE, Llama, Run
 
-SIZES: dict[str, Any] = {"layers": 2, "hidden": 64, "heads": 4, "max_length": 256}
 Made = Callable[..., Run]
-
-
-def made_in(folder: Path, model: Any, tokenizer: Tokenizer, objective: Any = None, head: str = "causal") -> Run:
-    """A run directory with a model of random weights."""
-    import torch
-
-    torch.manual_seed(0)
-    words = tokenizer.build(Toy("chat", rows=300).load())
-    built = model.build(words, head, 2)
-    stop_at_turn_end(built, words)
-    recipe = Recipe(model=model, data=Toy("chat"), objective=objective or SFT(), tokenizer=tokenizer, title="tiny")
-    run = Run(folder / "tiny-00000000", recipe)
-    built.save_pretrained(run.model)
-    words.save_pretrained(run.model)
-    (run.folder / "recipe.json").write_text(dumps(recipe), encoding="utf-8")
-    known = {"fingerprint": recipe.fingerprint(), "packages": {"smolrecipes": "0.1.0"}, "python": "3.11"}
-    run.lineage.write_text(json.dumps(known), encoding="utf-8")
-    told = {"samples": [["How many?", "Two."]], "trained_parameters": 9, "parameters": 9, "steps": 3, "tokens": 99}
-    run.finish({"before": {"loss": 3.0}, "after": {"loss": 2.0, "accuracy": 0.5}, **told})
-    return run
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import SIZES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,22 +16,20 @@ from smolrecipes.exporters import gguf, labels, llama_cpp
 from smolrecipes.exporters.forms import BLOCK, MOST, PLAIN, tensor_type
 from smolrecipes.exporters.llama_cpp import aligned, running
 
-from .conftest import SIZES, Made
-
 
 def certificate(file: Path) -> dict[str, Any]:
     found: list[dict[str, Any]] = json.loads(file.with_name(f"{file.name}.parity.json").read_text())
     return found[-1]
 
 
-def test_what_llama_cpp_runs_is_what_was_trained(made: Made) -> None:
+def test_what_llama_cpp_runs_is_what_was_trained(made: Any) -> None:
     found = certificate(GGUF("f16").export(made()))
     assert found["holds"] and found["same_ids"] == found["texts"] > 20
     assert found["same_renderings"] == found["conversations"] == 4
     assert found["mean_gap"] < 0.003 and found["same_tokens"] >= 0.97 * found["tokens"] > 100
 
 
-def test_a_gpt2_in_4_bits_whose_template_asks_for_a_bos_that_its_tokenizer_has_not(made: Made) -> None:
+def test_a_gpt2_in_4_bits_whose_template_asks_for_a_bos_that_its_tokenizer_has_not(made: Any) -> None:
     """llama.cpp takes token 11 for a bos that is not there, and wrote it before every conversation."""
     run = made(GPT2(**SIZES), template="llama3")
     found = certificate(GGUF("Q4_K_M").export(run))
@@ -38,7 +37,7 @@ def test_a_gpt2_in_4_bits_whose_template_asks_for_a_bos_that_its_tokenizer_has_n
     assert "GGUF q4_k_m" in (run.folder / "README.md").read_text()
 
 
-def test_a_wrong_pre_tokenizer_fails_the_export(made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_wrong_pre_tokenizer_fails_the_export(made: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """llama.cpp's converter takes any label without a word, and numbers are then split digit by digit."""
     monkeypatch.setattr(labels, "label", lambda tokenizer: "qwen2")
     (tmp_path / "numbers.txt").write_text("In 1234 there were 3333333 of 12,007 and 192.168.0.1\n" * 50)
@@ -48,7 +47,7 @@ def test_a_wrong_pre_tokenizer_fails_the_export(made: Made, monkeypatch: pytest.
     assert not list((run.folder / "exports").iterdir())
 
 
-def test_other_weights_fail_the_export(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_weights_fail_the_export(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from smolrecipes.exporters import trained
 
     plain = trained.as_trained
@@ -63,7 +62,7 @@ def test_other_weights_fail_the_export(made: Made, monkeypatch: pytest.MonkeyPat
         GGUF("f32").export(made())
 
 
-def test_what_llama_cpp_cannot_run_is_refused_by_name(made: Made, tmp_path: Path) -> None:
+def test_what_llama_cpp_cannot_run_is_refused_by_name(made: Any, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="train with ByteBPE"):
         GGUF().export(made(tokenizer=Characters()))
 
@@ -76,14 +75,14 @@ def test_what_llama_cpp_cannot_run_is_refused_by_name(made: Made, tmp_path: Path
     ],
 )
 def test_a_model_that_continues_no_text_is_refused_by_name(
-    made: Made, model: Any, objective: Any, head: str, named: str
+    made: Any, model: Any, objective: Any, head: str, named: str
 ) -> None:
     tokenizer = WordPiece(vocab_size=400, specials="bert") if head == "masked" else None
     with pytest.raises(RecipeError, match=f"which {named}.* does not"):
         GGUF().export(made(model, tokenizer=tokenizer, objective=objective, head=head))
 
 
-def test_without_llama_cpp_it_says_what_to_install(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_llama_cpp_it_says_what_to_install(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama_cpp, "find_spec", lambda name: None)
     with pytest.raises(RecipeError, match=r"pip install 'smolrecipes\[gguf\]'"):
         GGUF().export(made())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import SIZES
 
 from smolrecipes import (
     BART,
@@ -40,10 +41,8 @@ from smolrecipes.exporters.certificate import Certificate
 from smolrecipes.exporters.ollama import modelfile, pieces, rendered
 from smolrecipes.exporters.samples import CONVERSATIONS
 
-from .conftest import SIZES, Made
 
-
-def test_a_merged_model_in_16_bits_and_several_files(made: Made) -> None:
+def test_a_merged_model_in_16_bits_and_several_files(made: Any) -> None:
     from transformers import AutoModelForCausalLM
 
     run = made()
@@ -59,7 +58,7 @@ def test_a_merged_model_in_16_bits_and_several_files(made: Made) -> None:
     [(BERT(**SIZES), Classification(), "sequence-classification"), (BART(**SIZES), Infilling(), "seq2seq")],
 )
 def test_models_that_classify_and_that_rewrite_are_compared_too(
-    made: Made, model: Any, objective: Any, head: str
+    made: Any, model: Any, objective: Any, head: str
 ) -> None:
     tokenizer = WordPiece(vocab_size=400, specials="bert") if head != "seq2seq" else None
     tokenizer = tokenizer or ByteBPE(vocab_size=400, specials="bart")
@@ -105,7 +104,7 @@ def test_a_merged_model_is_compared_with_the_adapter_beside_its_base(adapted: Ru
     assert not (tmp_path / "other").exists()
 
 
-def test_a_run_without_an_adapter_has_none_to_export(made: Made) -> None:
+def test_a_run_without_an_adapter_has_none_to_export(made: Any) -> None:
     with pytest.raises(RecipeError, match="its recipe trained all the weights"):
         AdapterWeights().export(made())
 
@@ -129,12 +128,12 @@ def test_a_template_that_is_more_than_words_around_messages_is_refused() -> None
         pieces(tokenizer)
 
 
-def test_an_ollama_folder_has_weights_and_a_modelfile(made: Made) -> None:
+def test_an_ollama_folder_has_weights_and_a_modelfile(made: Any) -> None:
     folder = Ollama("q8_0").export(made())
     assert sorted(path.name for path in folder.iterdir()) == ["Modelfile", "model.gguf"]
 
 
-def test_a_hub_folder_has_a_card_with_the_figures(made: Made) -> None:
+def test_a_hub_folder_has_a_card_with_the_figures(made: Any) -> None:
     folder = HubFolder("me/tiny").export(made())
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: transformers\n") and "pipeline_tag: text-generation" in card
@@ -142,7 +141,7 @@ def test_a_hub_folder_has_a_card_with_the_figures(made: Made) -> None:
     assert folder.name == "tiny-hub" and "Recipe(" in card
 
 
-def test_offline_nothing_is_pushed_and_that_is_said(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_nothing_is_pushed_and_that_is_said(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from smolrecipes import hub
 
     monkeypatch.setattr(hub, "reachable", lambda: False)
@@ -153,7 +152,7 @@ def test_offline_nothing_is_pushed_and_that_is_said(made: Made, monkeypatch: pyt
         HubFolder(push=True)
 
 
-def test_what_was_there_is_replaced_by_what_holds_alone(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_is_replaced_by_what_holds_alone(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
     folder = SafeTensors().export(run)
     before = (folder / "config.json").read_text()
@@ -172,7 +171,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 
 def test_the_command_exports_and_prints_where(
-    made: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    made: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run, out = made(), tmp_path / "here"
     assert (
@@ -196,7 +195,7 @@ def test_the_command_exports_and_prints_where(
     ],
 )
 def test_mistakes_are_one_sentence(
-    made: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+    made: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
 ) -> None:
     assert command(monkeypatch, str(made().folder), *words) == 2
     told = capsys.readouterr().err
@@ -204,7 +203,7 @@ def test_mistakes_are_one_sentence(
 
 
 def test_a_folder_that_is_no_finished_run_is_refused(
-    made: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    made: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = made()
     (run.folder / "results.json").unlink()
