@@ -1,0 +1,114 @@
+"""A GGUF file, served by llama.cpp: its own server, called in this process, several clients at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from smolrecipes.decoding import Decoding
+from smolrecipes.errors import RecipeError
+from smolrecipes.serve.asked import Asked, Chat, Refused, Text
+from smolrecipes.serve.form import check, form_of, grammar
+from smolrecipes.serve.reader import Reader
+
+CLIENTS, CONTEXT = 4, 4096
+"""How many are answered at once, and the tokens that each may use at most; fewer where the model reads fewer."""
+
+
+class GGUF:
+    """llama.cpp with a file."""
+
+    def __init__(self, file: Path, name: str, decoding: Decoding) -> None:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path, params.warmup, params.verbosity = str(file), False, -1
+        params.n_parallel, params.n_ctx, params.port = CLIENTS, CLIENTS * CONTEXT, 0
+        self.name, self.decoding = name, decoding
+        try:
+            self.server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise RecipeError(f"{file}: llama.cpp does not load it ({error}); make it again by its exporter") from error
+        self.template = bool(self._ask("props").get("chat_template"))
+        self.form = form_of(self._rendered) if self.template else None
+
+    def chat(self, asked: Chat) -> AsyncIterator[dict[str, Any]]:
+        """The answer in OpenAI's chunks."""
+        if not self.template:
+            raise RecipeError("messages: this model has no chat template, so it continues texts: ask /v1/completions")
+        for place, message in enumerate(said := asked.said()):
+            self._check_plain(message["content"], f"messages.{place}.content")
+        body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": asked.offered()}}
+        if held := grammar(asked, self.form):
+            check(held)
+            body["grammar"] = held
+        reader = Reader(self.form if asked.callable else None)
+        return self._answer(self.server.handle_chat_completions, {**body, **self._how(asked)}, reader)
+
+    def text(self, asked: Text) -> AsyncIterator[dict[str, Any]]:
+        """What follows the text, in OpenAI's chunks; its control tokens are read as such."""
+        return self._answer(self.server.handle_completions, {"prompt": asked.prompt, **self._how(asked)}, Reader(None))
+
+    async def _answer(
+        self, function: Callable[..., None], body: dict[str, Any], reader: Reader
+    ) -> AsyncIterator[dict[str, Any]]:
+        loop, chunks, given_up = asyncio.get_running_loop(), asyncio.Queue[Any](), threading.Event()
+
+        def hear(chunk: Any) -> bool:
+            loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            return given_up.is_set()
+
+        def ask() -> None:
+            try:
+                function(body, hear)
+            finally:
+                hear(None)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            while chunk := await chunks.get():
+                if "error" in chunk:
+                    raise Refused(chunk["error"]["message"], status=chunk["error"]["code"])
+                for read in reader.read(chunk):
+                    yield {**read, "model": self.name}
+        finally:
+            given_up.set()
+
+    def _how(self, asked: Asked) -> dict[str, Any]:
+        """The recipe's decoding as llama.cpp calls it, everything said, with what the request changes."""
+        how = self.decoding
+        plain = {"temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k, "min_p": how.min_p}
+        more = {"typical_p": how.typical_p, "repeat_penalty": how.repetition_penalty, "repeat_last_n": -1}
+        said = asked.decoding()
+        most = said.pop("max_new_tokens", how.max_new_tokens)
+        seed = {} if asked.seed is None else {"seed": asked.seed}
+        stream = {"stream": True, "stream_options": {"include_usage": True}, "stop": asked.stop}
+        return {**plain, **more, **said, "max_tokens": most, **seed, **stream}
+
+    def _check_plain(self, text: str, place: str) -> None:
+        """Refused where a message spells control tokens, which llama.cpp would read as such."""
+        read, spelled = (self._ask("tokenize", {"content": text, "parse_special": way}) for way in (True, False))
+        if read != spelled:
+            raise Refused(
+                f"{place}: it spells a control token of this model, which only the chat template may write", place
+            )
+
+    def _rendered(self, messages: list[dict[str, Any]]) -> str:
+        return str(self._ask("apply-template", {"messages": messages})["prompt"])
+
+    def _ask(self, path: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+        body = None if asked is None else json.dumps(asked).encode()
+        request = urllib.request.Request(
+            f"{self.server.listening_address}/{path}", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    async def close(self) -> None:
+        """llama.cpp ends with the process."""
