@@ -102,7 +102,6 @@ class Checkpoint:
 
     async def close(self) -> None:
         """Waits until nothing is written any more."""
-        self.manager.closing.set()
         await asyncio.wait([asyncio.wrap_future(self.manager.submit(bool))], timeout=PATIENCE)
 
 

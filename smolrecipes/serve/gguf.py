@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -28,13 +29,14 @@ class GGUF:
 
         params = xllamacpp.CommonParams()
         params.model.path, params.warmup, params.verbosity = str(file), False, -1
+        params.prefill_assistant = False  # else a conversation that ends with an answer would go on with it
         params.n_parallel, params.n_ctx, params.port = CLIENTS, CLIENTS * CONTEXT, 0
         self.name, self.decoding = name, decoding
         try:
             self.server = xllamacpp.Server(params)
         except RuntimeError as error:
             raise RecipeError(f"{file}: llama.cpp does not load it ({error}); make it again by its exporter") from error
-        self.template = bool(self._ask("props").get("chat_template"))
+        self.template = _has(file, "tokenizer.chat_template")  # without one llama.cpp takes another's
         self.form = form_of(self._rendered) if self.template else None
 
     def chat(self, asked: Chat) -> AsyncIterator[dict[str, Any]]:
@@ -83,7 +85,7 @@ class GGUF:
         """The recipe's decoding as llama.cpp calls it, everything said, with what the request changes."""
         how = self.decoding
         plain = {"temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k, "min_p": how.min_p}
-        more = {"typical_p": how.typical_p, "repeat_penalty": how.repetition_penalty, "repeat_last_n": -1}
+        more = {"typical_p": how.typical_p, "repeat_penalty": how.repetition_penalty, "repeat_last_n": CONTEXT}
         said = asked.decoding()
         most = said.pop("max_new_tokens", how.max_new_tokens)
         seed = {} if asked.seed is None else {"seed": asked.seed}
@@ -106,9 +108,32 @@ class GGUF:
         request = urllib.request.Request(
             f"{self.server.listening_address}/{path}", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found: dict[str, Any] = json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                found: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise RecipeError(f"{path}: {json.load(error)['error']['message']}") from error
         return found
 
     async def close(self) -> None:
         """llama.cpp ends with the process."""
+
+
+def _has(file: Path, key: str) -> bool:
+    """Whether a GGUF file holds a key."""
+    import ctypes
+
+    import xllamacpp.xllamacpp as library
+
+    class Settings(ctypes.Structure):
+        _fields_ = [("no_alloc", ctypes.c_bool), ("context", ctypes.c_void_p)]
+
+    gguf = ctypes.CDLL(library.__file__)
+    gguf.gguf_init_from_file.restype, gguf.gguf_init_from_file.argtypes = ctypes.c_void_p, [ctypes.c_char_p, Settings]
+    gguf.gguf_find_key.restype, gguf.gguf_find_key.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.c_char_p]
+    gguf.gguf_free.argtypes = [ctypes.c_void_p]
+    opened = gguf.gguf_init_from_file(str(file).encode(), Settings(True, None))
+    try:
+        return int(gguf.gguf_find_key(opened, key.encode())) >= 0
+    finally:
+        gguf.gguf_free(opened)
