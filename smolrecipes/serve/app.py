@@ -33,7 +33,7 @@ class Served(Protocol):
 
 
 def app(served: Served, created: int) -> Starlette:
-    """The API of one model."""
+    """The API of one model; `state.cut` ends the answers that are being written."""
     card = {"id": served.name, "object": "model", "created": created, "owned_by": "smolrecipes"}
 
     async def models(request: Request) -> Response:
@@ -62,26 +62,45 @@ def app(served: Served, created: int) -> Starlette:
         Route("/health", lambda _: JSONResponse({"status": "ok"})),
     ]
     handlers: Any = {RecipeError: _refused, HTTPException: _no_route, Exception: _failed}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    made = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    made.state.cut = asyncio.Event()
+    return made
 
 
 async def _answered(
     request: Request, asked: Any, served: Served, answer: Callable[[Any], AsyncIterator[Chunk]]
 ) -> Response:
     _check_name(asked.model, served)
-    chunks = answer(asked)
+    endings = [asyncio.create_task(request.app.state.cut.wait())]
+    if not asked.stream:  # in a stream it is found out by writing
+        endings.append(asyncio.create_task(_gone(request)))
+    chunks = _until(endings, answer(asked))
     first = await anext(chunks)  # in which all is refused that can be
     if asked.stream:
         lines = _events(first, chunks, asked.stream_options.include_usage)
         return StreamingResponse(lines, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-    whole = asyncio.create_task(_whole(first, chunks))
-    gone = asyncio.create_task(_gone(request))
+    return JSONResponse(await _whole(first, chunks))
+
+
+async def _until(endings: list[asyncio.Task[Any]], chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """The chunks, until one of the endings comes: then no more is written."""
+    upcoming = asyncio.create_task(_next(chunks))
     try:
-        await asyncio.wait({whole, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return JSONResponse(whole.result()) if whole.done() else Response(status_code=499)
+        while True:
+            await asyncio.wait([upcoming, *endings], return_when=asyncio.FIRST_COMPLETED)
+            if not upcoming.done():
+                raise Refused("the server stops, and this answer was cut", status=503, kind="server_error")
+            if (chunk := upcoming.result()) is None:
+                return
+            upcoming = asyncio.create_task(_next(chunks))
+            yield chunk
     finally:
-        gone.cancel()
-        whole.cancel()  # which stops the writing
+        for task in (upcoming, *endings):
+            task.cancel()
+
+
+async def _next(chunks: AsyncIterator[Chunk]) -> Chunk | None:
+    return await anext(chunks, None)
 
 
 async def _gone(request: Request) -> None:

@@ -40,15 +40,12 @@ class Checkpoint:
         _check_writes(folder)
         self.name, self.decoding = name, decoding
         self.model, self.tokenizer = load(folder)
+        self.template = bool(self.tokenizer.chat_template)
         self.form = form_of(lambda messages: render(messages, self.tokenizer, None)) if self.template else None
         self.manager = _Manager()
         state = SimpleNamespace(use_continuous_batching=lambda *_: False, get_manager=lambda *_, **__: self.manager)
         kind = SimpleNamespace(get_model_modality=lambda *_, **__: Modality.LLM)
         self.chats, self.texts = _Chats(kind, state), _Texts(kind, state)
-
-    @property
-    def template(self) -> bool:
-        return bool(self.tokenizer.chat_template)
 
     def chat(self, asked: Chat) -> AsyncIterator[dict[str, Any]]:
         """The answer in OpenAI's chunks."""

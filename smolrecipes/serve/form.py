@@ -13,6 +13,8 @@ from smolrecipes.serve.asked import Chat, Function, Refused
 ASKED = {"role": "user", "content": "?"}
 CALLED = {"name": "sr_name", "arguments": {"sr_key": "sr_value"}}
 WRITTEN = re.compile(r'\{"name":(\s*)"sr_name",(\s*)"(\w+)":\s*\{"sr_key":\s*"sr_value"\}\}')
+ANY, BUT_JSON = "TEXT: /(.|\\n)*/", "TEXT: /([^{](.|\\n)*)?/"
+"""What a text may be beside calls, and where a call is told by its first brace alone."""
 
 
 class Form(NamedTuple):
@@ -44,8 +46,11 @@ def form_of(render: Callable[[list[dict[str, Any]]], str]) -> Form | None:
     return Form(before, found[3], after, f":{found[1]}", f",{found[2]}")
 
 
-def grammar(asked: Chat, form: Form | None) -> str | None:
-    """What holds the answer, in llguidance's language; None where it is free."""
+def grammar(asked: Chat, form: Form | None, end: str = "") -> str | None:
+    """What holds the answer, in llguidance's language; None where it is free.
+
+    end: a control token by which a free text ends, where the grammar's own is another.
+    """
     wanted = asked.response_format
     if wanted.type != "text":
         schema = wanted.json_schema.schema_ if wanted.json_schema else {"type": "object"}
@@ -56,20 +61,20 @@ def grammar(asked: Chat, form: Form | None) -> str | None:
         raise Refused(
             "tools: the chat template of this model writes no calls; it was not trained on functions", "tools"
         )
-    before, after = json.dumps(form.before), json.dumps(form.after)
     call = _styled({"anyOf": [_call(one, form.key) for one in asked.callable]}, form)
-    many = bool(form.before) and asked.parallel_tool_calls
+    return f"%llguidance {{}}\n{_start(asked, form, end)}\nobject: %json {call}"
+
+
+def _start(asked: Chat, form: Form, end: str) -> str:
+    before, after = json.dumps(form.before), json.dumps(form.after)
+    many, close = bool(form.before) and asked.parallel_tool_calls, f"{end}?" if end else ""
     if asked.tool_choice != "auto":
         more = ' ("\\n" call)*' if many and asked.tool_choice == "required" else ""
-        start = f"start: call{more}\ncall: {before} object {after}"
-    elif form.before:
-        start = (
-            f"start: {'call* TEXT' if many else 'call | TEXT'}\ncall: begin object {after}\nbegin[lazy]: TEXT {before}"
-        )
-        start += "\nTEXT: /(.|\\n)*/"
-    else:
-        start = "start: object | TEXT\nTEXT: /([^{](.|\\n)*)?/"
-    return f"%llguidance {{}}\n{start}\nobject: %json {call}"
+        return f"start: call{more}\ncall: {before} object {after}"
+    if not form.before:
+        return f"start: (object | TEXT) {close}\n{BUT_JSON}"
+    way = "call* TEXT" if many else "(call | TEXT)"
+    return f"start: {way} {close}\ncall: begin object {after}\nbegin[lazy]: TEXT {before}\n{ANY}"
 
 
 def check(lark: str, tokenizer: Any = None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -31,6 +33,8 @@ class GGUF:
         params.model.path, params.warmup, params.verbosity = str(file), False, -1
         params.prefill_assistant = False  # else a conversation that ends with an answer would go on with it
         params.n_parallel, params.n_ctx, params.port = CLIENTS, CLIENTS * CONTEXT, 0
+        if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
         self.name, self.decoding = name, decoding
         try:
             self.server = xllamacpp.Server(params)
@@ -38,6 +42,7 @@ class GGUF:
             raise RecipeError(f"{file}: llama.cpp does not load it ({error}); make it again by its exporter") from error
         self.template = _has(file, "tokenizer.chat_template")  # without one llama.cpp takes another's
         self.form = form_of(self._rendered) if self.template else None
+        self.end = self._turn_end() if self.template else ""
 
     def chat(self, asked: Chat) -> AsyncIterator[dict[str, Any]]:
         """The answer in OpenAI's chunks."""
@@ -48,7 +53,7 @@ class GGUF:
         body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": asked.offered()}}
         if held := grammar(asked, self.form):
             check(held)
-            body["grammar"] = held
+            body["grammar"] = grammar(asked, self.form, self.end)
         reader = Reader(self.form if asked.callable else None)
         return self._answer(self.server.handle_chat_completions, {**body, **self._how(asked)}, reader)
 
@@ -99,6 +104,14 @@ class GGUF:
             raise Refused(
                 f"{place}: it spells a control token of this model, which only the chat template may write", place
             )
+
+    def _turn_end(self) -> str:
+        """The token that ends a turn, where it is not the one that ends a text, the only one that a grammar expects."""
+        said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "sr_said"}]
+        after = self._rendered(said).partition("sr_said")[2].lstrip()
+        asked = {"content": after, "parse_special": True, "with_pieces": True, "add_special": False}
+        first = next(iter(self._ask("tokenize", asked)["tokens"]), {"piece": ""})["piece"]
+        return first if re.fullmatch(r"<[^<>\s]+>", str(first)) and first != self._ask("props")["eos_token"] else ""
 
     def _rendered(self, messages: list[dict[str, Any]]) -> str:
         return str(self._ask("apply-template", {"messages": messages})["prompt"])

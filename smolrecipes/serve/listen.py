@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
 import sys
@@ -14,6 +16,8 @@ from smolrecipes.serve.app import Served, app
 
 GRACE = 5
 """Seconds in which answers may end after a signal; then they are cut."""
+LAST = 5
+"""Seconds more until connections are cut that do not even take that."""
 
 
 @contextmanager
@@ -23,7 +27,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         made = socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
         raise RecipeError(f"serve: cannot listen at {host}:{port} ({reason}); give another --port or --host") from error
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, _end)
@@ -35,8 +40,14 @@ def serve(served: Served, made: socket.socket, created: float, example: str) -> 
     """Answers until a signal comes."""
     import uvicorn
 
-    settings: Any = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": GRACE}
-    server = uvicorn.Server(uvicorn.Config(app(served, int(created)), **settings))
+    class Ending(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            asyncio.get_running_loop().call_later(GRACE, api.state.cut.set)
+            await super().shutdown(sockets)
+
+    api = app(served, int(created))
+    settings: Any = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": GRACE + LAST}
+    server = Ending(uvicorn.Config(api, **settings))
     host, port = made.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     route = "chat/completions" if served.template else "completions"
