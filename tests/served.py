@@ -1,8 +1,7 @@
-"""A server of its own for a test: a small model that knows nothing, and `smolrecipes serve` as a process."""
+"""`smolrecipes serve` as a process of its own for a test."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -11,31 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 CHECKOUT = Path(__file__).parents[1]
-LENGTH = 512
-
-
-def model(run: Path, decoding: dict[str, Any] | None = None, **more: Any) -> Path:
-    """A run's folder with a Llama of random weights that chats, and as much of a recipe as serving reads."""
-    import torch
-
-    from smolrecipes import ByteBPE, Decoding, Llama, Toy
-
-    torch.manual_seed(0)
-    rows = Toy("chat", rows=200).load()
-    tokenizer = ByteBPE(**{"vocab_size": 500, "chat_template": "chatml", **more}).build(rows)
-    built = Llama(hidden=32, layers=2, heads=2, max_length=LENGTH).build(tokenizer)
-    built.save_pretrained(run / "model")
-    tokenizer.save_pretrained(run / "model")
-    told = {
-        "title": run.name,
-        "decoding": Decoding(**(decoding or {})).changed(),
-        "objective": {"use": "objective:sft"},
-    }
-    (run / "recipe.json").write_text(json.dumps(told), encoding="utf-8")
-    return run
 
 
 class Server:

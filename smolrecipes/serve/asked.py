@@ -81,8 +81,8 @@ class Function(Loose):
     parameters: dict[str, Any] | None = None
 
     def schema_(self) -> dict[str, Any]:
-        """The schema of its arguments; no others are written."""
-        return {"type": "object", "properties": {}, "additionalProperties": False, **(self.parameters or {})}
+        """The schema of its arguments."""
+        return {"type": "object", "properties": {}, **(self.parameters or {})}
 
 
 class Tool(Loose):

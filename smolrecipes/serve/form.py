@@ -110,4 +110,19 @@ def _call(function: Function, key: str) -> dict[str, Any]:
 
 def _styled(schema: dict[str, Any], form: Form) -> str:
     style = {"whitespace_flexible": False, "key_separator": form.colon, "item_separator": form.comma}
-    return json.dumps({**schema, "x-guidance": style})
+    return json.dumps({**closed(schema), "x-guidance": style})
+
+
+def closed(schema: Any) -> Any:
+    """A schema whose objects have no properties but those it names, unless it says otherwise: else small models make up more."""
+    if not isinstance(schema, dict):
+        return [closed(one) for one in schema] if isinstance(schema, list) else schema
+    maps, values = ("properties", "$defs", "definitions"), ("const", "enum", "default", "examples", "allOf")
+    made = {name: value if name in values else closed(value) for name, value in schema.items() if name not in maps}
+    made |= {
+        name: {key: closed(one) for key, one in schema[name].items()}
+        for name in maps
+        if isinstance(schema.get(name), dict)
+    }
+    says = {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref"}
+    return {**made, "additionalProperties": False} if "properties" in made and not says & made.keys() else made
