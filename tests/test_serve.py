@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -301,6 +303,29 @@ def test_whoever_goes_away_keeps_nobody_waiting(server: Server, client: Any) -> 
     begun = time.monotonic()
     client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=400)
     assert alone < 5 * (time.monotonic() - begun) + 2
+
+
+@pytest.fixture
+def example(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The page's endpoint over the served model."""
+    page = (Path(__file__).parents[1] / "docs" / "serving.md").read_text(encoding="utf-8")
+    (tmp_path / "call.py").write_text(page.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    monkeypatch.setenv("MODEL", f"{server.url}/v1")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "call", raising=False)
+    return importlib.import_module("call")
+
+
+def test_the_page_s_endpoint_returns_a_checked_call(example: Any) -> None:
+    functions = [tool["function"] for tool in TOOLS]
+    found = example.call(example.Asked(prompt="Set a timer.", functions=functions))
+    jsonschema.validate(found["arguments"], {"timer": MINUTES, "wish": SKY}[found["name"]])
+    endless = {"type": "object", "properties": {"text": {"type": "string", "minLength": 5000}}, "required": ["text"]}
+    odd = {"type": "object", "properties": {"text": {"type": "odd"}}}
+    for parameters, message in ((endless, "the model finished no call"), (odd, "this schema cannot be held")):
+        with pytest.raises(example.HTTPException) as refused:
+            example.call(example.Asked(prompt="Write.", functions=[{"name": "write", "parameters": parameters}]))
+        assert refused.value.status_code == 422 and message in refused.value.detail
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

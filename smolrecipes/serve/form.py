@@ -119,10 +119,9 @@ def closed(schema: Any) -> Any:
         return [closed(one) for one in schema] if isinstance(schema, list) else schema
     maps, values = ("properties", "$defs", "definitions"), ("const", "enum", "default", "examples", "allOf")
     made = {name: value if name in values else closed(value) for name, value in schema.items() if name not in maps}
-    made |= {
-        name: {key: closed(one) for key, one in schema[name].items()}
-        for name in maps
-        if isinstance(schema.get(name), dict)
-    }
+    for name in maps:
+        if name in schema:
+            told = schema[name]
+            made[name] = {key: closed(one) for key, one in told.items()} if isinstance(told, dict) else told
     says = {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref"}
     return {**made, "additionalProperties": False} if "properties" in made and not says & made.keys() else made
