@@ -329,11 +329,12 @@ def test_the_page_s_endpoint_returns_a_checked_call(example: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_in_good_order(run: Run, number: int) -> None:
-    with serving(run.folder) as server:
+@pytest.mark.parametrize("kind", ["checkpoint", "gguf"])
+def test_a_signal_ends_it_in_good_order(run: Run, number: int, kind: str, request: pytest.FixtureRequest) -> None:
+    with serving(run.folder if kind == "checkpoint" else request.getfixturevalue("gguf")) as server:
         client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
         threads = []
-        for _ in range(3):
+        for _ in range(6):
             threads.append(threading.Thread(target=_ask_for_long, args=(client,), daemon=True))
             threads[-1].start()
         time.sleep(1)

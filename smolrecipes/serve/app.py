@@ -43,6 +43,9 @@ def app(served: Served, created: int) -> Starlette:
         _check_name(request.path_params["name"], served)
         return JSONResponse(card)
 
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
     async def chat(request: Request) -> Response:
         return await _answered(request, read(Chat, await request.body()), served, served.chat)
 
@@ -59,7 +62,7 @@ def app(served: Served, created: int) -> Starlette:
         Route("/v1/models/{name:path}", model),
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/completions", text, methods=["POST"]),
-        Route("/health", lambda _: JSONResponse({"status": "ok"})),
+        Route("/health", health),
     ]
     handlers: Any = {RecipeError: _refused, HTTPException: _no_route, Exception: _failed}
     made = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
@@ -136,7 +139,9 @@ async def _whole(first: Chunk, chunks: AsyncIterator[Chunk]) -> Chunk:
         for choice in chunk["choices"]:
             delta = choice.get("delta", {})
             text += choice.get("text") or delta.get("content") or ""
-            calls += delta.get("tool_calls") or []
+            calls += [
+                {name: call[name] for name in ("id", "type", "function")} for call in delta.get("tool_calls") or []
+            ]
             reason = choice.get("finish_reason") or reason
         usage = chunk.get("usage") or usage
         chunk = await anext(chunks, None)
@@ -145,7 +150,7 @@ async def _whole(first: Chunk, chunks: AsyncIterator[Chunk]) -> Chunk:
         choice["text"] = text
     else:
         choice["message"] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
-        choice["message"] |= {"tool_calls": [{**call, "index": None} for call in calls]} if calls else {}
+        choice["message"] |= {"tool_calls": calls} if calls else {}
     kind = first["object"].removesuffix(".chunk")
     return {
         **{name: first[name] for name in ("id", "created", "model")},
@@ -164,16 +169,16 @@ def _error(message: str, kind: str, param: str | None = None, code: str | None =
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def _refused(_: Request, error: RecipeError) -> Response:
+async def _refused(_: Request, error: RecipeError) -> Response:
     status = getattr(error, "status", 400)
     param, code = getattr(error, "param", None), getattr(error, "kind", None)
     return JSONResponse(_error(str(error), "invalid_request_error", param, code), status)
 
 
-def _no_route(request: Request, error: HTTPException) -> Response:
+async def _no_route(request: Request, error: HTTPException) -> Response:
     message = f"there is no {request.method} {request.url.path} here"
     return JSONResponse(_error(message, "invalid_request_error"), error.status_code, error.headers)
 
 
-def _failed(_: Request, error: Exception) -> Response:
+async def _failed(_: Request, error: Exception) -> Response:
     return JSONResponse(_error(f"{type(error).__name__}: {error}", "server_error"), 500)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from smolrecipes.serve.asked import Asked, Chat, Text
 from smolrecipes.serve.form import check, form_of, grammar
 from smolrecipes.serve.writing import Writing
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds that a stopping server waits for the token that is being written."""
 
 
@@ -72,9 +73,13 @@ class Checkpoint:
         writing = Writing(self, ids, how, asked, held, self.form if calls else None)
         body = {"writing": writing, "stream": True, "messages": [], "prompt": ""}
         response = await handler.handle_request(body, f"chatcmpl-{uuid.uuid4().hex}")
-        async for part in response.body_iterator:
-            for event in filter(None, part.split("\n\n")):
-                yield _chunk(event)
+        try:
+            async with aclosing(response.body_iterator) as parts:
+                async for part in parts:
+                    for event in filter(None, part.split("\n\n")):
+                        yield _chunk(event)
+        finally:
+            writing.given_up = True
 
     def _decoding(self, asked: Asked, held: bool) -> Decoding:
         said = asked.decoding()
@@ -94,7 +99,9 @@ class Checkpoint:
         try:
             read = from_tokenizer(self.tokenizer, eos_token=ends(self.tokenizer))
         except ValueError as error:
-            raise RecipeError(f"this model's tokenizer cannot be held to a schema ({error})") from error
+            raise RecipeError(
+                "this model's tokenizer cannot be held to a schema; one of bytes can, as ByteBPE"
+            ) from error
         return read
 
     async def close(self) -> None:

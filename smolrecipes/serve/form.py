@@ -96,7 +96,7 @@ def reading(form: Form | None, stops: list[str], controls: list[str]) -> dict[st
         fields["control"] = {**plain, "open": controls, "close_pattern": ""}
     if form:
         begin = {"open_pattern": rf"\s*{re.escape(form.before)}"} if form.before else {"open_pattern": r"\A(?=\{)"}
-        end = {"close": form.after} if form.after else {}
+        end = {"close": close} if (close := form.after or stops) else {}
         function = {"name": "{content.name}", "arguments": f"{{content.{form.key}}}"}
         shape = {"transform": {"type": "function", "function": function}, "content": "json", "repeats": True}
         fields["tool_calls"] = {**begin, **end, **shape}

@@ -10,6 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ class GGUF:
         loop, chunks, given_up = asyncio.get_running_loop(), asyncio.Queue[Any](), threading.Event()
 
         def hear(chunk: Any) -> bool:
-            loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            with suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(chunks.put_nowait, chunk)
             return given_up.is_set()
 
         def ask() -> None:
@@ -76,7 +78,7 @@ class GGUF:
             finally:
                 hear(None)
 
-        threading.Thread(target=ask, daemon=True).start()
+        threading.Thread(target=ask).start()  # not to be ended amid llama.cpp
         try:
             while chunk := await chunks.get():
                 if "error" in chunk:
@@ -129,7 +131,7 @@ class GGUF:
         return found
 
     async def close(self) -> None:
-        """llama.cpp ends with the process."""
+        """The process waits for what llama.cpp is about."""
 
 
 def _has(file: Path, key: str) -> bool:

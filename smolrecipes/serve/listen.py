@@ -42,8 +42,13 @@ def serve(served: Served, made: socket.socket, created: float, example: str) -> 
 
     class Ending(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            asyncio.get_running_loop().call_later(GRACE, api.state.cut.set)
+            asyncio.get_running_loop().call_later(GRACE, self.cut)
             await super().shutdown(sockets)
+
+        def cut(self) -> None:
+            api.state.cut.set()
+            for connection in list(self.server_state.connections):  # those that came late are not closed by uvicorn
+                connection.shutdown()
 
     api = app(served, int(created))
     settings: Any = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": GRACE + LAST}

@@ -20,6 +20,8 @@ class Writing:
     """What is read, and how the answer is written."""
 
     generation_config = None
+    given_up = False
+    """Whether nobody waits for it any more."""
 
     def __init__(
         self, served: Checkpoint, ids: list[int], how: Decoding, asked: Asked, held: str | None, form: Form | None
@@ -55,6 +57,8 @@ class Writing:
 
     def generate(self, input_ids: Any, attention_mask: Any, streamer: Any, **_: Any) -> None:
         """Writes into the streamer, at once where the text is known at its end only."""
+        if self.given_up:
+            return
         model, tokenizer = self.served.model, self.served.tokenizer
         given = {"attention_mask": attention_mask, "generation_config": self.settings, "tokenizer": tokenizer}
         given |= self.how.helper(model, tokenizer)
