@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -12,9 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from transformers.cli.serving.chat_completion import ChatCompletionHandler
-from transformers.cli.serving.completion import CompletionHandler
-from transformers.cli.serving.utils import GenerateManager, Modality, build_response_parser
+from transformers.cli.serving.utils import Modality
 from transformers.utils import logging
 
 from smolrecipes.conversation.cut import as_it_is
@@ -25,6 +22,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.generate import ends, source_ids
 from smolrecipes.serve.asked import Asked, Chat, Text
 from smolrecipes.serve.form import check, form_of, grammar
+from smolrecipes.serve.handlers import Chats, Manager, Texts, chunk_of
 from smolrecipes.serve.writing import Writing
 
 PATIENCE = 30.0
@@ -43,10 +41,10 @@ class Checkpoint:
         self.model, self.tokenizer = load(folder)
         self.template = bool(self.tokenizer.chat_template)
         self.form = form_of(lambda messages: render(messages, self.tokenizer, None)) if self.template else None
-        self.manager = _Manager()
+        self.manager = Manager()
         state = SimpleNamespace(use_continuous_batching=lambda *_: False, get_manager=lambda *_, **__: self.manager)
         kind = SimpleNamespace(get_model_modality=lambda *_, **__: Modality.LLM)
-        self.chats, self.texts = _Chats(kind, state), _Texts(kind, state)
+        self.chats, self.texts = Chats(kind, state), Texts(kind, state)
 
     def chat(self, asked: Chat) -> AsyncIterator[dict[str, Any]]:
         """The answer in OpenAI's chunks."""
@@ -77,7 +75,7 @@ class Checkpoint:
             async with aclosing(response.body_iterator) as parts:
                 async for part in parts:
                     for event in filter(None, part.split("\n\n")):
-                        yield _chunk(event)
+                        yield chunk_of(event)
         finally:
             writing.given_up = True
 
@@ -107,46 +105,6 @@ class Checkpoint:
     async def close(self) -> None:
         """Waits until nothing is written any more."""
         await asyncio.wait([asyncio.wrap_future(self.manager.submit(bool))], timeout=PATIENCE)
-
-
-class _Ours:
-    """A handler's request is a `Writing`: model, processor and settings in one."""
-
-    def _validate_request(self, body: dict[str, Any]) -> None:
-        """Already done."""
-
-    def _resolve_model(self, body: dict[str, Any]) -> tuple[str, Writing, Writing]:
-        return body["writing"].name, body["writing"], body["writing"]
-
-    def _build_generation_config(self, body: dict[str, Any], *_: Any, **__: Any) -> Any:
-        return body["writing"].settings
-
-
-class _Chats(_Ours, ChatCompletionHandler):  # type: ignore[misc]
-    """Chat completions."""
-
-
-class _Texts(_Ours, CompletionHandler):  # type: ignore[misc]
-    """Completions."""
-
-
-class _Manager(GenerateManager):  # type: ignore[misc]
-    """Texts are read as answers are, so that they end before what stops them."""
-
-    def generate_streaming(self, model: Any, processor: Any, inputs: Any, *given: Any, **more: Any) -> Any:
-        reader = more.pop("response_parser", None) or build_response_parser(processor, model, inputs["input_ids"])
-        return super().generate_streaming(model, processor, inputs, *given, response_parser=reader, **more)
-
-
-def _chunk(event: str) -> dict[str, Any]:
-    """A chunk of a stream; what went wrong is raised."""
-    try:
-        chunk: dict[str, Any] = json.loads(event.removeprefix("data: "))
-    except ValueError:  # transformers does not quote what went wrong
-        chunk = {"error": event}
-    if "error" in chunk:
-        raise RuntimeError(str(chunk["error"]))
-    return chunk
 
 
 def _check_writes(folder: Path) -> None:

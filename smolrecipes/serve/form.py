@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.serve.asked import Chat, Function, Refused
+from smolrecipes.serve.asked import Chat
+from smolrecipes.serve.parts import Function, Refused
 
 ASKED = {"role": "user", "content": "?"}
 CALLED = {"name": "sr_name", "arguments": {"sr_key": "sr_value"}}

@@ -16,8 +16,9 @@ from typing import Any
 
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
-from smolrecipes.serve.asked import Asked, Chat, Refused, Text
+from smolrecipes.serve.asked import Asked, Chat, Text
 from smolrecipes.serve.form import check, form_of, grammar
+from smolrecipes.serve.parts import Refused
 from smolrecipes.serve.reader import Reader
 
 CLIENTS, CONTEXT = 4, 4096
