@@ -51,7 +51,7 @@ def generate(
     with untouched(model):
         helper = decoding.helper(model, tokenizer)
         for batch in _batches(model, encoded, decoding):
-            how = settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens), target)
+            how = settings(model, tokenizer, decoding, room(model, batch, decoding.max_new_tokens), target)
             ids, mask = _pad(batch, int(how.pad_token_id), model)
             written = model.generate(ids, attention_mask=mask, generation_config=how, **helper)
             start = 0 if model.config.is_encoder_decoder else ids.shape[1]
@@ -74,7 +74,7 @@ def stream(
         yield generate(model, tokenizer, [messages], decoding, tools=tools)[0]
         return
     batch = [_encode(tokenizer, messages, None, tools)]
-    how = settings(model, tokenizer, decoding, _room(model, batch, decoding.max_new_tokens))
+    how = settings(model, tokenizer, decoding, room(model, batch, decoding.max_new_tokens))
     ids, mask = _pad(batch, int(how.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
     helper = decoding.helper(model, tokenizer)
@@ -205,7 +205,8 @@ def _batches(model: PreTrainedModel, encoded: list[list[int]], decoding: Decodin
         yield encoded[start : start + size]
 
 
-def _room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
+def room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:
+    """How many tokens can be written after these, `new` at most; RecipeError where there is room for none."""
     limit, longest = _limit(model), max(map(len, batch))
     if limit is not None and model.config.is_encoder_decoder:  # the answer has positions of its own
         if longest > limit:
@@ -224,17 +225,22 @@ def settings(
     """Every setting that decoding has, explicitly; with `untouched` there is no other source of them."""
     from transformers import GenerationConfig
 
-    stops = [token for token in (tokenizer.eos_token_id, turn_end(tokenizer)) if token is not None]
+    stops = ends(tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(stops), 0)
     return GenerationConfig(
         **decoding.settings(),
         max_new_tokens=new,
         use_cache=True,
-        eos_token_id=list(dict.fromkeys(stops)) or None,
+        eos_token_id=stops or None,
         pad_token_id=pad,
         decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
         forced_bos_token_id=language_id(target, tokenizer) if target else None,
     )
+
+
+def ends(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that end an answer: of a text, and of a turn."""
+    return list(dict.fromkeys(one for one in (tokenizer.eos_token_id, turn_end(tokenizer)) if one is not None))
 
 
 def _pad(batch: list[list[int]], pad: int, model: PreTrainedModel) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ COMMANDS = {
     "eval": "Numbers about a trained model, alone or beside another.",
     "export": "A finished run as GGUF, safetensors, Ollama or hub folder, compared with what was trained.",
     "chat": "Talk with a trained model.",
+    "serve": "A trained model behind OpenAI's HTTP API.",
     "tokens": "What a tokenizer makes of text, alone or beside another.",
 }
 """Each command is the function of its own name, in the module of its own name; `run` when none is given."""
