@@ -389,3 +389,11 @@ def test_a_missing_extra_is_named(run: Run, python: Python) -> None:
         f"{block}; sys.argv = ['smolrecipes', 'serve', {str(run.folder)!r}]; from smolrecipes.__main__ import main; main()",
     )
     assert done.returncode == 2 and "serving needs llguidance: pip install 'smolrecipes[serve]'" in done.stderr
+
+
+def test_what_llama_cpp_has_not_of_a_recipe_s_decoding_is_said() -> None:
+    from smolrecipes import Decoding
+    from smolrecipes.serve.gguf import unserved
+
+    assert unserved(Decoding(beams=2, no_repeat_ngram=3)) == "beams and no no_repeat_ngram"
+    assert unserved(Decoding(temperature=0.5, top_k=5)) == ""

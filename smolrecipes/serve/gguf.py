@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from smolrecipes.console import say
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.serve.asked import Asked, Chat, Text
@@ -42,6 +43,8 @@ class GGUF:
             self.server = xllamacpp.Server(params)
         except RuntimeError as error:
             raise RecipeError(f"{file}: llama.cpp does not load it ({error}); make it again by its exporter") from error
+        if left := unserved(decoding):
+            say(f"{file.name}: llama.cpp has no {left}, which the recipe's decoding asks for; it answers without")
         self.template = _has(file, "tokenizer.chat_template")  # without one llama.cpp takes another's
         self.form = form_of(self._rendered) if self.template else None
         self.end = self._turn_end() if self.template else ""
@@ -133,6 +136,12 @@ class GGUF:
 
     async def close(self) -> None:
         """The process waits for what llama.cpp is about."""
+
+
+def unserved(decoding: Decoding) -> str:
+    """What changes answers in a recipe's decoding and is not to be had here, or nothing."""
+    asked = {"beams": decoding.beams > 1, "no_repeat_ngram": decoding.no_repeat_ngram > 0}
+    return " and no ".join(name for name, wanted in asked.items() if wanted)
 
 
 def _has(file: Path, key: str) -> bool:
