@@ -33,7 +33,13 @@ def _questions(kinds: Kinds) -> Iterator[Shape]:
 
 def _question(row: Row, where: str) -> Row:
     context, found = _text(row, "context", where), _given(row, "answers", where)
-    texts, starts = (found.get(name) or [] for name in ("text", "answer_start"))
+    told = found if isinstance(found, dict) else {"text": found}
+    texts, starts = (told.get(name) or [] for name in ("text", "answer_start"))
+    if told is not found or not (_all(texts, str) and _all(starts, int)):
+        raise RecipeError(
+            f'{where}: answers should be {{"text": ["..."], "answer_start": [0]}}, with empty lists where there is none, '
+            f"not {shown(found)}"
+        )
     if len(texts) != len(starts):
         raise RecipeError(f"{where}: answers should have as many texts as starts, not {shown(found)}")
     for text, start in zip(texts, starts):
@@ -42,6 +48,10 @@ def _question(row: Row, where: str) -> Row:
             raise RecipeError(f"{where}: answers: {shown(text)} does not begin at character {start}, where {there} is")
     answers = {"text": list(texts), "answer_start": list(starts)}
     return {"question": _text(row, "question", where), "context": context, "answers": answers}
+
+
+def _all(values: Any, kind: type) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
 
 
 def _choices(kinds: Kinds) -> Iterator[Shape]:

@@ -81,6 +81,8 @@ def test_questions_on_a_text():
     assert read(row, none)[2][1] == none
     wrong = {**row, "answers": {"text": ["here"], "answer_start": [3]}}
     assert "'here' does not begin at character 3" in refused(row, wrong)
+    for answers in ([], {"text": "Mia", "answer_start": 0}, {"text": ["Mia"], "answer_start": ["0"]}):
+        assert "answers should be" in refused(row, {**row, "answers": answers})
     assert read({"question": "Who?", "answer": "Mia"})[0] == "pair"
 
 

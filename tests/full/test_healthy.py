@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,19 +20,21 @@ ERRORS: list[str] = []
 
 def variant(recipe: Recipe, number: int, folder: Path) -> Recipe:
     """The recipe on other rows: more or fewer, of another seed, in one language, or from a file."""
-    assert isinstance(recipe.data, Toy)
+    toy: Any = getattr(recipe.data, "data", recipe.data)  # data may be made of others
+    assert isinstance(toy, Toy)
     rows, seed = (150, 300, 600, 900, 1_500)[number % 5], number
-    data = recipe.data.replace(rows=rows, seed=seed)
+    data = toy.replace(rows=rows, seed=seed)
     if number == 7 and len(data.languages) > 1 and "translations" not in data.task:
         data = data.replace(languages=("it",))
-    recipe = recipe.replace(data=data, validation=0.1)
+    whole: Any = data if toy is recipe.data else recipe.data.replace(data=data)
+    recipe = recipe.replace(data=whole, validation=0.1)
     if "languages" in recipe.objective.options():  # a file of pairs does not name them
         recipe = recipe.replace(objective=recipe.objective.replace(languages=("en", "it")))
     if number < 8:
         return recipe
     file = folder / "rows.jsonl"
     with file.open("w", encoding="utf-8") as stream:
-        for row in data.load():
+        for row in whole.load():
             stream.write(json.dumps({k: v for k, v in row.items() if k != "origin"}, ensure_ascii=False) + "\n")
     return recipe.replace(data=Files(str(file)))
 
