@@ -54,7 +54,9 @@ recipes = st.builds(
     data=st.sampled_from(
         [Toy("chat"), Files(("a.jsonl", "b.jsonl")), Mix((Toy("chat"), Files("c.txt"))), "prefs.jsonl"]
     ),
-    validation=st.one_of(st.floats(0, 1e6), st.just(Files("held.jsonl")), st.just("held.jsonl")),
+    validation=st.one_of(
+        st.floats(0, 1, exclude_max=True), st.integers(0, 10**6), st.just(Files("held.jsonl")), st.just("held.jsonl")
+    ),
     adapter=st.one_of(st.none(), st.builds(LoRA, r=st.integers(1, 64), alpha=st.floats(0.1, 1e3))),
     callbacks=st.lists(st.builds(Samples, st.just(("Hi",)), every=st.integers(1, 99)), max_size=3).map(tuple),
     training=st.builds(
