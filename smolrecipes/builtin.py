@@ -147,7 +147,7 @@ def smolrecipes_register_recipes() -> Iterable[str]:
         *("pretrain_mlm_bert", "distil_bert", "pretrain_longformer", "pretrain_rtd_electra", "pretrain_plm_xlnet"),
         *("pretrain_span_t5", "pretrain_denoise_bart", "tlm_xlm"),
         *("translate_transformer", "translate_m2m100", "luke_entities"),
-        "sentiment_chat",
+        *("sentiment_chat", "pretrain_tools", "function_calling"),
         *("finetune_sentiment", "finetune_pairs", "finetune_tokens", "finetune_qa"),
     )
     return [f"smolrecipes.recipes.{name}" for name in names]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from smolrecipes.run import Run
 
 ALLOWED = {
-    "f32": 0.001, "f16": 0.01, "bf16": 0.1, "q8_0": 0.05, "q6_k": 0.1,
-    "q5_1": 0.25, "q5_k_m": 0.25, "q4_0": 0.6, "q4_k_m": 0.5,
+    "f32": 0.001, "f16": 0.02, "bf16": 0.15, "q8_0": 0.15, "q6_k": 0.3,
+    "q5_1": 0.5, "q5_k_m": 0.5, "q4_0": 1.0, "q4_k_m": 1.0,
 }  # fmt: skip
 """Nats that the log-probabilities of likely tokens may differ on average: several times what rounding costs small models."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes import Files, Recipe, Toy
+from smolrecipes import Files, Mix, Recipe, Toy
 from smolrecipes.check.check import light
 from smolrecipes.load import load_recipe
 from smolrecipes.registry import registry
@@ -20,13 +20,19 @@ ERRORS: list[str] = []
 
 def variant(recipe: Recipe, number: int, folder: Path) -> Recipe:
     """The recipe on other rows: more or fewer, of another seed, in one language, or from a file."""
-    toy: Any = getattr(recipe.data, "data", recipe.data)  # data may be made of others
-    assert isinstance(toy, Toy)
     rows, seed = (150, 300, 600, 900, 1_500)[number % 5], number
-    data = toy.replace(rows=rows, seed=seed)
-    if number == 7 and len(data.languages) > 1 and "translations" not in data.task:
-        data = data.replace(languages=("it",))
-    whole: Any = data if toy is recipe.data else recipe.data.replace(data=data)
+
+    def other(data: Any) -> Any:
+        """Data of other rows; some are made of others."""
+        if isinstance(data, Mix):
+            return data.replace(sources=tuple(map(other, data.sources)))
+        if not isinstance(data, Toy):
+            return data.replace(data=other(data.data))
+        found = data.replace(rows=rows, seed=seed)
+        one = number == 7 and len(found.languages) > 1 and "translations" not in found.task
+        return found.replace(languages=("it",)) if one else found
+
+    whole = other(recipe.data)
     recipe = recipe.replace(data=whole, validation=0.1)
     if "languages" in recipe.objective.options():  # a file of pairs does not name them
         recipe = recipe.replace(objective=recipe.objective.replace(languages=("en", "it")))
