@@ -33,14 +33,18 @@ class Certified(Exporter):
         from smolrecipes.exporters.card import write_card
         from smolrecipes.files import refused, write_text
 
-        target = Path(self.out) if self.out else run.folder / "exports" / self.file(run)
+        target = Path(self.out).resolve() if self.out else run.folder / "exports" / self.file(run)
+        certificate = target.with_name(f"{target.name}.parity.json")
+        if target.exists() and not certificate.exists():
+            raise RecipeError(f"{target} is there already and is none of our exports; name another place")
         partial = target.with_name(f"partial-{target.name}")
         made: list[Certificate] = []
         try:
             _remove(partial)
             if why := refused(lambda: target.parent.mkdir(parents=True, exist_ok=True)):
                 raise RecipeError(f"{target}: it cannot be written ({why})")
-            made += self.make(run, partial)
+            if why := refused(lambda: made.extend(self.make(run, partial))):
+                raise RecipeError(f"{target}: it cannot be written ({why})")
             for one in made:
                 say(f"  {one.sentence()}")
                 if one.problem:
@@ -51,7 +55,7 @@ class Certified(Exporter):
             partial.rename(target)
         finally:
             _remove(partial)
-        write_text(target.with_name(f"{target.name}.parity.json"), f"[{', '.join(one.json() for one in made)}]")
+        write_text(certificate, f"[{', '.join(one.json() for one in made)}]")
         write_card(run)
         return target
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,8 +53,13 @@ class LlamaCpp:
         request = urllib.request.Request(
             f"{self.url}/{path}", json.dumps(asked).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            found: dict[str, Any] = json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=600) as answer:
+                found: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise RecipeError(f"llama.cpp: {path}: {json.load(error)['error']['message']}") from None
+        except (urllib.error.URLError, ConnectionError) as error:
+            raise RecipeError(f"llama.cpp ended while it was asked ({path}: {error})") from None
         return found
 
 

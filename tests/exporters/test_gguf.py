@@ -124,3 +124,28 @@ def test_log_probabilities_are_matched_to_their_tokens() -> None:
     steps = [(1, {1: -0.1}), (3, {3: -0.2}), (4, {4: -0.3})]
     assert aligned([1, 2, 3, 4], steps, text) == [{1: -0.1}, {}, {3: -0.2}, {4: -0.3}]
     assert aligned([1, 4, 2], [(1, {1: -0.1}), (3, {})], text) == [{1: -0.1}]
+
+
+def test_what_llama_cpp_refuses_and_its_end_are_sentences() -> None:
+    """A template that it cannot render, and a file that ends it, were tracebacks of urllib."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(500)
+            self.end_headers()
+            self.wfile.write(b'{"error": {"message": "no such filter"}}')
+
+        def log_message(self, *given: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    Thread(target=server.serve_forever, daemon=True).start()
+    asked = llama_cpp.LlamaCpp(f"http://127.0.0.1:{server.server_port}")
+    with pytest.raises(RecipeError, match="apply-template: no such filter"):
+        asked.rendered([], None)
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(RecipeError, match="llama.cpp ended while it was asked"):
+        asked.ids("a")

@@ -237,3 +237,25 @@ def test_a_qlora_is_compared_in_its_4_bits(tmp_path: Path) -> None:
     done = run(tuned, runs=tmp_path)
     for exporter in (SafeTensors(), AdapterWeights()):
         assert exporter.export(done).is_dir()
+
+
+def test_what_somebody_else_put_there_is_never_removed(made: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for out in (tmp_path / "mine", tmp_path / "mine" / "thesis.txt", Path()):
+        with pytest.raises(RecipeError, match="is there already and is none of our exports"):
+            SafeTensors(out=str(out)).export(made())
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_full_disk_is_one_sentence(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolrecipes.exporters import weights
+
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(weights, "save", full)
+    run = made()
+    with pytest.raises(RecipeError, match=r"cannot be written \(.*No space left"):
+        SafeTensors().export(run)
+    assert not list((run.folder / "exports").iterdir())
