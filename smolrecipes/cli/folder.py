@@ -33,8 +33,11 @@ def finished_run(path: Path) -> Run:
     from smolrecipes.run import Run
 
     folder = model_folder(path)
-    recipe = recipe_of(folder)
-    if recipe is None or not (found := Run(folder.parent, recipe)).finished:
+    recipe, where = recipe_of(folder), folder.parent
+    where = (
+        where.with_name(where.resolve().name) if where.is_symlink() else where
+    )  # runs/last: exports bear the run's name
+    if recipe is None or not (found := Run(where, recipe)).finished:
         raise RecipeError(f"{path}: it is not a finished run, which has recipe.json, results.json and a folder model/")
     return found
 

@@ -259,3 +259,11 @@ def test_a_full_disk_is_one_sentence(made: Any, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RecipeError, match=r"cannot be written \(.*No space left"):
         SafeTensors().export(run)
     assert not list((run.folder / "exports").iterdir())
+
+
+def test_what_the_newest_run_exports_bears_its_own_name(made: Any) -> None:
+    from smolrecipes.cli.folder import finished_run
+
+    run = made()
+    (run.folder.parent / "last").symlink_to(run.folder.name, target_is_directory=True)
+    assert finished_run(run.folder.parent / "last").folder == run.folder
