@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SAMPLES = 2000
 """Bootstrap samples (Efron 1979)."""
 Interval = tuple[float, float]
+_ASKING = "function_calls, exact_match and classify.by=generation go by answers"
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,29 @@ class Difference:
     """Which rows are scored differently."""
 
 
-def subject_of(folder: Path) -> Subject:
-    """The model in a folder with its tokenizer, on the device that training would take; beside it may lie its run's recipe."""
+def subject_of(place: Path) -> Subject:
+    """The model in a folder with its tokenizer, on the device that training would take; beside it may lie its run's recipe.
+
+    Of a GGUF file among a run's exports: the run's model, and the file that answers in its place.
+    """
     from smolrecipes.ask.load import load
     from smolrecipes.decoding import Decoding
 
+    folder, file = model_of(place), place if place.suffix == ".gguf" else None
     recipe = recipe_of(folder)
     model, tokenizer = load(folder)
     decoding = recipe.decoding if recipe else Decoding()
-    return Subject(model, tokenizer, decoding, folder, base_of(recipe, folder) if recipe else None)
+    return Subject(model, tokenizer, decoding, folder, base_of(recipe, folder) if recipe else None, file)
+
+
+def model_of(place: Path) -> Path:
+    """The folder with a model; of a GGUF file that of the run in which it lies."""
+    if place.suffix != ".gguf":
+        return place
+    run = next((folder for folder in place.parents if (folder / "recipe.json").is_file()), None)
+    if run is None:
+        raise RecipeError(f"{place}: it lies in no run's exports/, so nobody knows its tokenizer and its held-out rows")
+    return run / "model"
 
 
 def recipe_of(folder: Path) -> Recipe | None:
@@ -91,6 +106,8 @@ def base_of(recipe: Recipe, folder: Path) -> Path | None:
 
 def evaluate(evaluator: Evaluator, subject: Subject) -> Evaluation:
     """The evaluator's numbers of a model, on its own data or on the held-out rows of the model's run."""
+    if subject.file and not evaluator.asks:
+        raise RecipeError(f"{evaluator.name}: a GGUF file answers, and {evaluator.name} asks for more; {_ASKING}")
     rows = _rows(evaluator, subject)
     chosen = spread(rows, evaluator.max_rows)
     if evaluator.rows and not len(chosen):

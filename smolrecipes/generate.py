@@ -46,7 +46,7 @@ def generate(
     if model.config.is_encoder_decoder and not tokenizer.chat_template:
         encoded = [source_ids(prompt, tokenizer, source) for prompt in prompts]
     else:
-        encoded = [_encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
+        encoded = [encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
     answers: list[str] = []
     with untouched(model):
         helper = decoding.helper(model, tokenizer)
@@ -73,7 +73,7 @@ def stream(
     if decoding.beams > 1:  # which are known at their end only
         yield generate(model, tokenizer, [messages], decoding, tools=tools)[0]
         return
-    batch = [_encode(tokenizer, messages, None, tools)]
+    batch = [encode(tokenizer, messages, None, tools)]
     how = settings(model, tokenizer, decoding, room(model, batch, decoding.max_new_tokens))
     ids, mask = _pad(batch, int(how.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
@@ -134,13 +134,14 @@ def untouched(model: PreTrainedModel) -> Iterator[None]:
             torch.mps.set_rng_state(mps)
 
 
-def _encode(
+def encode(
     tokenizer: PreTrainedTokenizerBase,
     prompt: Prompt,
-    system: str | None,
-    tools: list[dict[str, Any]] | None,
+    system: str | None = None,
+    tools: list[dict[str, Any]] | None = None,
     text: bool = False,
 ) -> list[int]:
+    """The tokens of a prompt, as `generate` reads it, for a model that continues."""
     if isinstance(prompt, list) and prompt and isinstance(prompt[0], int):
         return prompt
     if text or not tokenizer.chat_template:

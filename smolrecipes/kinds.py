@@ -342,6 +342,8 @@ class Subject:
     """Where it lies; None while it is trained."""
     base: Path | None = None
     """Where the model lies that it was tuned from, if there is one."""
+    file: Path | None = None
+    """The GGUF file that was exported from it: llama.cpp answers with it in the model's place."""
 
 
 @dataclass(frozen=True)
@@ -364,6 +366,11 @@ class Evaluator(Component, kind="evaluator"):
     """The rows; None takes the held-out ones of the run."""
     max_rows: Positive | None = option(default=500, affects_weights=False)
     """At most so many rows, spread evenly over the data; None takes all."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it goes by what a model answers alone, which a GGUF file tells as well."""
+        return False
 
     @abstractmethod
     def score(self, subject: Subject, rows: Dataset) -> Scores:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a folder with a model.")],
+    model: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run, a folder with a model, or a .gguf file of a run's.")
+    ],
     options: Annotated[
         list[str] | None,
         typer.Argument(metavar="[NAME.OPTION=VALUE]...", help="Of the evaluators: exact_match.what=number."),
@@ -33,13 +35,13 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="The numbers, to be read by programs.")] = False,
 ) -> None:
     """Evaluate a trained model; with --against, two of them on the same rows, with 95 % intervals and where they differ."""
-    from smolrecipes.cli.folder import model_folder
+    from smolrecipes.cli.folder import model_or_file
 
-    folder = model_folder(Path(model))
-    chosen = _evaluators(folder, names or [], data, rows, options or [])
-    from smolrecipes.evaluation import evaluate, subject_of
+    place = model_or_file(Path(model))
+    from smolrecipes.evaluation import evaluate, model_of, subject_of
 
-    subject = subject_of(folder)
+    chosen = _evaluators(model_of(place), names or [], data, rows, options or [])
+    subject = subject_of(place)
     other = _other(against, subject.base) if against else None
     found = [evaluate(one, subject) for one in chosen]
     beside = None
@@ -47,18 +49,19 @@ def command(
         from smolrecipes.kinds import Subject
 
         loaded = subject_of(other)
-        theirs = Subject(loaded.model, loaded.tokenizer, subject.decoding, folder, loaded.base)  # the same rows
+        same = subject.folder  # and so the same rows
+        theirs = Subject(loaded.model, loaded.tokenizer, subject.decoding, same, loaded.base, loaded.file)
         beside = [evaluate(one, theirs) for one in chosen]
     _write(found, beside, Path(out) if out else None)
     _print(found, beside, json)
 
 
 def _other(against: str, base: Path | None) -> Path:
-    from smolrecipes.cli.folder import model_folder
+    from smolrecipes.cli.folder import model_or_file
 
     if against == "base" and base is None:
         raise RecipeError("--against base: the run began with no other model; name one")
-    return base if against == "base" and base else model_folder(Path(against))
+    return base if against == "base" and base else model_or_file(Path(against))
 
 
 def _evaluators(folder: Path, names: list[str], data: str, rows: int, options: list[str]) -> list[Evaluator]:

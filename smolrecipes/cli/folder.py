@@ -27,6 +27,11 @@ def model_folder(path: Path, adapters: bool = False) -> Path:
     raise RecipeError(f"{path}: there is no such run or folder{hint}")
 
 
+def model_or_file(path: Path) -> Path:
+    """The same, or the GGUF file that the path names."""
+    return path if path.suffix == ".gguf" and path.is_file() else model_folder(path)
+
+
 def finished_run(path: Path) -> Run:
     """The run that a path names; RecipeError where it is none, or not finished."""
     from smolrecipes.evaluation import recipe_of

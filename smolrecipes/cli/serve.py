@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smolrecipes.cli.folder import decoding, model_folder
+from smolrecipes.cli.folder import decoding, model_or_file
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
 ) -> None:
     """Answer OpenAI's HTTP API with a trained model: chat completions, completions, models."""
-    path = Path(model)
-    place = path if path.suffix == ".gguf" and path.is_file() else model_folder(path)
+    place = model_or_file(Path(model))
     _check_installed(place)
     from smolrecipes.serve.listen import listening, serve
 

@@ -11,6 +11,8 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Evaluator, Scores, Subject
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from datasets import Dataset
 
 Row = dict[str, Any]
@@ -26,6 +28,10 @@ class Answers(Evaluator):
 
     decoding: Decoding | None = option(default=None, affects_weights=False)
     """How answers are written; None takes the recipe's own."""
+
+    @property
+    def asks(self) -> bool:
+        return True
 
     @abstractmethod
     def grade(self, answer: str, row: Row) -> dict[str, float]:
@@ -71,9 +77,24 @@ def answered(subject: Subject, asked: list[Any], tools: list[Any], decoding: Dec
             raise RecipeError("the tokenizer has no chat template, which tools need; evaluate a model that has one")
         else:
             prompts.append("".join(str(message.get("content") or "") for message in one))
+    how = decoding or subject.decoding
+    if subject.file:
+        return _by_llama_cpp(subject.file, tokenizer, prompts, how)
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))  # alike ones share a batch
-    found = generate(subject.model, tokenizer, [prompts[index] for index in order], decoding or subject.decoding)
+    found = generate(subject.model, tokenizer, [prompts[index] for index in order], how)
     return [answer for _, answer in sorted(zip(order, found))]
+
+
+def _by_llama_cpp(file: Path, tokenizer: Any, prompts: list[Any], decoding: Decoding) -> list[str]:
+    """The same of a GGUF file, from the same token ids."""
+    from smolrecipes.generate import encode
+    from smolrecipes.llama_cpp import running
+
+    if others := [name for name in decoding.changed() if name != "max_new_tokens"]:
+        raise RecipeError(f"{file}: llama.cpp is asked greedily here; leave decoding.{others[0]} as it is, by default")
+    asked, most = [encode(tokenizer, prompt) for prompt in prompts], decoding.max_new_tokens
+    with running(file, max(map(len, asked)) + most) as found:
+        return [tokenizer.decode(found.answer(ids, most), skip_special_tokens=True) for ids in asked]
 
 
 def said(message: dict[str, Any]) -> str:

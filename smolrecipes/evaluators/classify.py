@@ -31,6 +31,10 @@ class Classify(Evaluator, name="classify"):
     system: str = option(default="", affects_weights=False)
     """What the system message says, for labelled texts."""
 
+    @property
+    def asks(self) -> bool:
+        return self.by == "generation"
+
     def score(self, subject: Subject, rows: Dataset) -> Scores:
         """`right` and `found`, the number of a class in order of its name; one more than the last where it is none."""
         listed = list(rows)

@@ -42,9 +42,9 @@ class GGUF(Certified):
         return f"{run.folder.name}-{self.form}.gguf"
 
     def make(self, run: Run, target: Path) -> list[Certificate]:
-        from smolrecipes.exporters.llama_cpp import running
         from smolrecipes.exporters.parity import prompts, with_llama_cpp
         from smolrecipes.exporters.trained import as_trained, questions
+        from smolrecipes.llama_cpp import running
 
         _check(run)
         model, tokenizer = as_trained(run)
@@ -73,7 +73,7 @@ def merged(run: Run, model: Any, tokenizer: Any) -> list[Certificate]:
 def _check(run: Run) -> None:
     """That llama.cpp is there and that the model writes text."""
     from smolrecipes.exporters.convert import source
-    from smolrecipes.exporters.llama_cpp import INSTALL, check_installed
+    from smolrecipes.llama_cpp import INSTALL, check_installed
 
     check_installed()
     if source() is None:

@@ -9,7 +9,7 @@ from smolrecipes.exporters.certificate import Certificate
 from smolrecipes.exporters.samples import CONVERSATIONS, TEXTS
 
 if TYPE_CHECKING:
-    from smolrecipes.exporters.llama_cpp import LlamaCpp
+    from smolrecipes.llama_cpp import LlamaCpp
 
 NEW = 24
 """Tokens that are written after each prompt."""
@@ -21,7 +21,7 @@ def with_llama_cpp(
     model: Any, tokenizer: Any, other: LlamaCpp, prompts: Sequence[list[int]], deliverable: str, allowed: float
 ) -> Certificate:
     """The trained model beside a file that runs in llama.cpp: scored on what llama.cpp writes."""
-    from smolrecipes.exporters.llama_cpp import aligned
+    from smolrecipes.llama_cpp import aligned
 
     gaps: list[float] = []
     same = count = 0

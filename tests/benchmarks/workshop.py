@@ -1,7 +1,8 @@
-"""The workshop's examples in numbers: `python tests/benchmarks/workshop.py sentiment [--data FILE] [--runs runs]`.
+"""The workshop's examples in numbers: `python tests/benchmarks/workshop.py sentiment|functions [--data FILE] [--runs runs]`.
 
 sentiment: the chat model before and after `sentiment_chat`, and TF-IDF with logistic regression on the same split (with
 scikit-learn); --data sst2_train.tsv takes phrases, of which no held-out one lies inside a training one.
+functions: the base and `function_calling`, what was forgotten, and its GGUF files in llama.cpp beside the model.
 """
 
 from __future__ import annotations
@@ -10,28 +11,31 @@ import argparse
 import json
 from typing import Any
 
-from smolrecipes import Chats, Classify, Files, Recipe, Run, run
+from smolrecipes import GGUF, Chats, Classify, Files, Forgetting, FunctionCalls, Recipe, Run, Subject, Toy, run
 from smolrecipes.assemble import load_rows
 from smolrecipes.evaluation import base_of, difference, evaluate, subject_of
 from smolrecipes.load import load_recipe
 
 NAMES = {"0": "negative", "1": "positive"}
+FORMS = ("f16", "q8_0", "q4_0", "q4_k_m")
+"""Of GGUF."""
 
 
 def main() -> None:
     """Prints a line of JSON for each number."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("what", choices=["sentiment"])
+    made.add_argument("what", choices=["sentiment", "functions"])
     made.add_argument("--data", help="real rows in the place of the generated ones")
     made.add_argument("--steps", type=int, help="steps of training, where the recipe's are not wanted")
     made.add_argument("--runs", default="runs", help="where the runs lie")
+    made.add_argument("changes", nargs="*", metavar="OPTION=VALUE", help="of the recipe: training.max_length=768")
     options = made.parse_args()
-    sentiment(options)
+    {"sentiment": sentiment, "functions": functions}[options.what](options)
 
 
 def sentiment(options: argparse.Namespace) -> None:
     """Reviews that a chat model calls positive or negative."""
-    recipe = load_recipe("sentiment_chat", [])
+    recipe = load_recipe("sentiment_chat", options.changes)
     if options.data:
         asked: Any = recipe.data
         data = Chats(Files(options.data), system=asked.system, answers=NAMES)
@@ -41,6 +45,23 @@ def sentiment(options: argparse.Namespace) -> None:
     tell("words", tfidf(recipe))
 
 
+def functions(options: argparse.Namespace) -> None:
+    """A LoRA that calls functions, and the files that were made of it."""
+    recipe = load_recipe("function_calling", options.changes)
+    if options.data:
+        recipe = recipe.replace(data=Files(options.data))
+    done = run(stepped(recipe, options), runs=options.runs)
+    asked = FunctionCalls(max_rows=None)
+    tell("function calls", compared(done, asked))
+    tell("general text", evaluate(Forgetting(data=Toy("stories", rows=200, seed=1)), subject_of(done.model)).numbers)
+    model = evaluate(asked, subject_of(done.model))
+    for form in FORMS:
+        found = evaluate(asked, subject_of(GGUF(form).export(done)))
+        same = sum(mine["answered"] == its["answered"] for mine, its in zip(model.scores.shown, found.scores.shown))
+        gap = difference(model, found).intervals
+        tell(form, {**found.numbers, "same answers": same, "intervals of the difference": gap})
+
+
 def stepped(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     """The recipe, with as many steps as asked for."""
     return recipe.override(f"training.steps={options.steps}", "training.epochs=none") if options.steps else recipe
@@ -48,8 +69,6 @@ def stepped(recipe: Recipe, options: argparse.Namespace) -> Recipe:
 
 def compared(done: Run, evaluator: Any) -> dict[str, Any]:
     """A run and the model that it was tuned from on the same held-out rows."""
-    from smolrecipes import Subject
-
     base = base_of(done.recipe, done.model)
     assert base is not None
     after = subject_of(done.model)

@@ -11,10 +11,28 @@ from finished import SIZES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolrecipes import BERT, GGUF, GPT2, MLM, T5, ByteBPE, Characters, Files, RecipeError, SpanCorruption, WordPiece
-from smolrecipes.exporters import gguf, labels, llama_cpp
+from smolrecipes import (
+    BERT,
+    GGUF,
+    GPT2,
+    MLM,
+    T5,
+    ByteBPE,
+    Characters,
+    Decoding,
+    ExactMatch,
+    Files,
+    Likelihood,
+    RecipeError,
+    SpanCorruption,
+    Toy,
+    WordPiece,
+    llama_cpp,
+)
+from smolrecipes.evaluation import evaluate, subject_of
+from smolrecipes.exporters import gguf, labels
 from smolrecipes.exporters.forms import BLOCK, MOST, PLAIN, tensor_type
-from smolrecipes.exporters.llama_cpp import aligned, running
+from smolrecipes.llama_cpp import aligned, running
 
 
 def certificate(file: Path) -> dict[str, Any]:
@@ -149,3 +167,19 @@ def test_what_llama_cpp_refuses_and_its_end_are_sentences() -> None:
     server.server_close()
     with pytest.raises(RecipeError, match="llama.cpp ended while it was asked"):
         asked.ids("a")
+
+
+def test_a_file_is_evaluated_on_what_it_answers(made: Any, tmp_path: Path) -> None:
+    run = made()
+    file = GGUF("f32").export(run)
+    asked = ExactMatch(data=Toy("functions", rows=8), decoding=Decoding(max_new_tokens=8))
+    own, its = evaluate(asked, subject_of(run.model)), evaluate(asked, subject_of(file))
+    answers = [[row["answered"] for row in found.scores.shown] for found in (own, its)]
+    assert sum(map(str.__eq__, *answers)) >= 7 and len(set(answers[0])) > 1
+    with pytest.raises(RecipeError, match="likelihood: a GGUF file answers"):
+        evaluate(Likelihood(data=Toy("chat", rows=8)), subject_of(file))
+    with pytest.raises(RecipeError, match="temperature"):
+        evaluate(asked.replace(decoding=Decoding(temperature=1.0)), subject_of(file))
+    alone = file.rename(tmp_path / "alone.gguf")
+    with pytest.raises(RecipeError, match="lies in no run"):
+        subject_of(alone)

@@ -36,6 +36,11 @@ class LlamaCpp:
         asked = {"messages": messages, **({"tools": tools} if tools else {})}
         return str(self._ask("apply-template", asked)["prompt"])
 
+    def answer(self, ids: list[int], most: int) -> list[int]:
+        """What it writes greedily after these tokens, `most` at most, until a token that ends a text or a turn."""
+        asked = {"prompt": ids, "n_predict": most, "temperature": 0, "return_tokens": True}
+        return [int(token) for token in self._ask("completion", asked)["tokens"]]
+
     def written(self, ids: list[int], most: int) -> tuple[list[int], list[Step]]:
         """What it writes greedily after these tokens, and of each step the token with the log-probabilities of the likeliest ten.
 
@@ -88,7 +93,7 @@ def aligned(tokens: list[int], steps: list[Step], text: Callable[[list[int]], st
 def running(file: Path, positions: int) -> Iterator[LlamaCpp]:
     """llama.cpp with a file, reading as many tokens; RecipeError where it does not load."""
     check_installed()
-    words = [sys.executable, "-m", "smolrecipes.exporters.llama_cpp", str(file), str(positions)]
+    words = [sys.executable, "-m", "smolrecipes.llama_cpp", str(file), str(positions)]
     with tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told, text=True)
         assert process.stdin and process.stdout
