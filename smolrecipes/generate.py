@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 from smolrecipes.conversation.cut import as_it_is, harmless
 from smolrecipes.conversation.tokens import opening, prompt_ids, turn_end
@@ -44,7 +44,7 @@ def generate(
     """
     decoding = decoding or Decoding()
     if model.config.is_encoder_decoder and not tokenizer.chat_template:
-        encoded = [source_ids(prompt, tokenizer, source) for prompt in prompts]
+        encoded = [one if _ids(one) else source_ids(one, tokenizer, source) for one in prompts]
     else:
         encoded = [encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
     answers: list[str] = []
@@ -142,7 +142,7 @@ def encode(
     text: bool = False,
 ) -> list[int]:
     """The tokens of a prompt, as `generate` reads it, for a model that continues."""
-    if isinstance(prompt, list) and prompt and isinstance(prompt[0], int):
+    if _ids(prompt):
         return prompt
     if text or not tokenizer.chat_template:
         return _encode_text(tokenizer, prompt, system or tools, text)
@@ -150,6 +150,10 @@ def encode(
     if system is not None and not any(message["role"] == "system" for message in messages):
         messages = [{"role": "system", "content": system}, *messages]
     return prompt_ids(messages, tokenizer, tools)
+
+
+def _ids(prompt: Prompt) -> TypeGuard[list[int]]:
+    return isinstance(prompt, list) and bool(prompt) and isinstance(prompt[0], int)
 
 
 def source_ids(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, language: str = "") -> list[int]:

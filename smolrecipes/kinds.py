@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from smolrecipes.component import Component, option
 from smolrecipes.errors import RecipeError
@@ -331,6 +331,15 @@ for _event in [
     setattr(Callback, f"on_{_event}", Callback.on_init_end)
 
 
+class Weights(NamedTuple):
+    """Where a model lies."""
+
+    path: str
+    """A folder, or a hub id."""
+    revision: str | None = None
+    """A branch, tag or commit on the hub."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A trained model as it is evaluated: with the template, the control tokens and the decoding of its training."""
@@ -340,8 +349,8 @@ class Subject:
     decoding: Decoding
     folder: Path | None = None
     """Where it lies; None while it is trained."""
-    base: Path | None = None
-    """Where the model lies that it was tuned from, if there is one."""
+    base: Weights | None = None
+    """The model that it was tuned from, if there is one."""
     file: Path | None = None
     """The GGUF file that was exported from it: llama.cpp answers with it in the model's place."""
 
@@ -361,16 +370,32 @@ class Evaluator(Component, kind="evaluator"):
 
     rows: ClassVar[tuple[str, ...]] = ()
     """The row types it reads, the best first; none where it brings its own questions."""
+    compares: ClassVar[bool] = False
+    """Whether its numbers compare two models already, so that no second one is set beside them."""
 
     data: Data | str | None = option(default=None, affects_weights=False)
     """The rows; None takes the held-out ones of the run."""
     max_rows: Positive | None = option(default=500, affects_weights=False)
     """At most so many rows, spread evenly over the data; None takes all."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.rows and (given := self.changed().keys() & {"data", "max_rows"}):
+            raise RecipeError(f"{self.name}.{min(given)}: it brings its own questions and reads no rows; leave it out")
+
     @property
     def asks(self) -> bool:
         """Whether it goes by what a model answers alone, which a GGUF file tells as well."""
         return False
+
+    def check(self, subject: Subject) -> None:
+        """RecipeError where a model cannot be evaluated so; asked before anything is scored."""
+        if subject.file and not self.asks:
+            raise RecipeError(f"{self.name}: {subject.file.name} only answers, as llama.cpp does; ask its run instead")
+
+    def length(self, row: dict[str, Any], subject: Subject) -> int:
+        """How many tokens the model reads at once for a row: one with more than it can read is left out. 0 for any."""
+        return 0
 
     @abstractmethod
     def score(self, subject: Subject, rows: Dataset) -> Scores:

@@ -50,9 +50,12 @@ def read(file: Path) -> dict[str, Any]:
     return found
 
 
-def write(file: Path, recipe: Recipe, command: str) -> None:
-    """The lineage of a run that begins; of one that goes on what it began with stays, and each going on is added."""
-    now = lineage(recipe, command)
+def write(file: Path, recipe: Recipe, command: str, base: str = "") -> None:
+    """The lineage of a run that begins; of one that goes on what it began with stays, and each going on is added.
+
+    base: the folder of the run whose model it begins with, beside its own.
+    """
+    now = lineage(recipe, command) | ({"base": base} if base else {})
     before = read(file) if file.exists() else {}
     if before.get("fingerprint") == now["fingerprint"] and "started" in before:
         again = {name: now[name] for name in ("started", "command", "packages")}

@@ -179,7 +179,7 @@ def _make(this: Run, runs: Path, command: str, foreseen: bool) -> None:
     concrete = _bases(recipe, runs, command, True)
     new, assembly = not this.folder.exists(), None
     try:
-        first_only(lambda: _open(this, command))
+        first_only(lambda: _open(this, command, _begun(recipe, concrete)))
         _join(recipe)
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
@@ -236,7 +236,15 @@ def _bases(part: Part, runs: Path, command: str, foreseen: bool) -> Part:
     return part.replace(**changed) if any(changed[n] is not getattr(part, n) for n in changed) else part
 
 
-def _open(this: Run, command: str) -> None:
+def _begun(recipe: Recipe, concrete: Recipe) -> str:
+    """The folder of the run whose model a recipe begins with; empty where it begins with another."""
+    from smolrecipes.architectures.pretrained import Pretrained
+
+    begun = concrete.model
+    return Path(begun.path).parent.name if isinstance(begun, Pretrained) and begun is not recipe.model else ""
+
+
+def _open(this: Run, command: str, base: str) -> None:
     """Makes the run directory with the resolved recipe and the lineage, before anything is trained."""
     from smolrecipes.changes import changes
     from smolrecipes.lineage import write
@@ -247,7 +255,7 @@ def _open(this: Run, command: str) -> None:
         if not (this.folder / "recipe.json").exists() and (said := changes(this.recipe, this.folder)):
             say(said)
         write_text(this.folder / "recipe.json", dumps(this.recipe))
-        write(this.lineage, this.recipe, command)
+        write(this.lineage, this.recipe, command, base)
     except OSError as error:
         raise RecipeError(
             f"{this.folder}: cannot write there ({error.strerror}); name another folder with --runs"
@@ -265,15 +273,24 @@ def _set_aside(folder: Path) -> None:
 
 
 def _deliver(this: Run) -> None:
-    """Runs the recipe's evaluators and exporters that this run has no result of yet."""
-    results = this.results
+    """Runs the recipe's evaluators and exporters that this run has no result of yet; where one fails the others run."""
+    results, failed = this.results, list[str]()
     for what, parts in (("evaluations", this.recipe.evaluators), ("exports", this.recipe.exporters)):
         done = results.setdefault(what, {})
         for part in parts:
-            if repr(part) not in done:
+            if repr(part) in done:
+                continue
+            try:
                 done[repr(part)] = part.evaluate(this) if isinstance(part, Evaluator) else str(part.export(this))
-                this.finish(results)  # at once: what comes after it may fail
-                say(f"{part!r}: {done[repr(part)]}")
+            except RecipeError as error:
+                failed.append(f"{error}")
+                continue
+            this.finish(results)  # at once: the next may take long
+            say(f"{part!r}: {done[repr(part)]}")
+    if failed:
+        raise RecipeError(
+            "\n".join([*failed, f"The model is trained, in {this.model}; the same command tries this again"])
+        )
 
 
 def _point_last(this: Run) -> None:

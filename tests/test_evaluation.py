@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ from smolrecipes import (
         run,
 )  # fmt: skip
 from smolrecipes.__main__ import main
-from smolrecipes.evaluation import confusion, difference, evaluate, spread, subject_of
+from smolrecipes.cli.scores import confusion
+from smolrecipes.evaluation import difference, evaluate, spread, subject_of
 from smolrecipes.evaluators.exact_match import final_number
 from smolrecipes.evaluators.function_calls import calls
 
@@ -127,11 +130,20 @@ def test_exact_match_and_the_rows_that_differ(subject: Subject, monkeypatch: pyt
 
 def test_classes_by_likelihood_by_generation_and_by_hand(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     found = evaluate(Classify(), subject)
-    assert set(found.columns["found"]) <= {0.0, 1.0}
+    for shown in found.scores.shown:  # by hand: a whole conversation for each of the two answers
+        logps = {}
+        for said in ("no", "yes"):
+            turns = [{"role": "user", "content": shown["asked"]}]
+            asked = subject.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+            spelt = subject.tokenizer(said)["input_ids"]
+            ids = [*asked, *spelt, subject.tokenizer.convert_tokens_to_ids("<|im_end|>")]
+            steps = subject.model(input_ids=torch.tensor([ids])).logits.log_softmax(-1)[0]
+            logps[said] = sum(float(steps[at - 1, ids[at]]) for at in range(len(asked), len(ids)))
+        assert shown["answered"] == max(logps, key=lambda said: logps[said])
     told(monkeypatch, {f"Is {n} even?": "yes" if n % 3 else "maybe" for n in range(60)})
     found = evaluate(Classify(by="generation"), subject)
     assert set(found.columns["found"]) <= {1.0, 2.0}  # "yes" is the second class, another answer is none
-    taken = confusion(found)
+    taken = Classify().confusion(found.scores)
     assert sum(n for answers in taken.values() for n in answers.values()) == len(found.origins)
     assert confusion(evaluate(Likelihood(), subject)) == {}
     measured = Classify().measure({"right": np.array([0, 0, 1, 1.0]), "found": np.array([0, 1, 1, 2.0])})
@@ -186,7 +198,7 @@ def test_function_calls_are_graded(subject: Subject) -> None:
 
 
 def test_preferences_by_hand(subject: Subject, tmp_path: Path) -> None:
-    rows = [{"prompt": f"Is {n} even?", "chosen": "yes", "rejected": "no"} for n in range(6)]
+    rows = [{"prompt": f"Is {n} even?", "chosen": "yes, it is", "rejected": "no"} for n in range(6)]
     turned = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
     found = []
     for name, some in (("rows", rows), ("turned", turned)):
@@ -194,13 +206,31 @@ def test_preferences_by_hand(subject: Subject, tmp_path: Path) -> None:
         found.append(evaluate(Preferences(data=Files(str(tmp_path / f"{name}.jsonl"))), subject))
     assert np.allclose(found[0].columns["margin"], -found[1].columns["margin"], atol=1e-5)
     assert found[0].numbers["accuracy"] + found[1].numbers["accuracy"] == pytest.approx(1)
+    sums = evaluate(Preferences(data=Files(str(tmp_path / "rows.jsonl")), per_token=False), subject)
+    counts = [
+        len(subject.tokenizer(said)["input_ids"]) + 1 for said in ("yes, it is", "no")
+    ]  # the one that ends a turn
+    assert counts[0] != counts[1] and not np.allclose(sums.columns["margin"], found[0].columns["margin"], atol=1e-3)
 
 
-def test_a_model_forgets_nothing_of_itself(subject: Subject, trained: Any) -> None:
-    found = evaluate(Forgetting(base=str(trained.model)), subject)
+def test_what_a_model_has_forgotten(subject: Subject, trained: Any, tmp_path: Path) -> None:
+    stories = Toy("stories", rows=5)
+    found = evaluate(Forgetting(base=str(trained.model), data=stories), subject)
     assert found.numbers["forgotten"] == pytest.approx(0, abs=1e-6) and found.numbers["before"] > 0
+    worse = copy.deepcopy(subject.model)
+    with torch.no_grad():
+        worse.lm_head.weight.mul_(30)
+    found = evaluate(Forgetting(base=str(trained.model), data=stories), replace(subject, model=worse))
+    alone = evaluate(Likelihood(data=stories), replace(subject, model=worse))
+    assert found.numbers["after"] == pytest.approx(alone.numbers["bits_per_byte"])
+    assert (
+        found.numbers["forgotten"] == pytest.approx(found.numbers["after"] - found.numbers["before"])
+        and found.numbers["forgotten"] > 1
+    )
     with pytest.raises(RecipeError, match="the run began with no other model; give forgetting.base"):
-        evaluate(Forgetting(), subject)
+        evaluate(Forgetting(data=stories), subject)
+    with pytest.raises(RecipeError, match="name other text"):
+        evaluate(Forgetting(base=str(trained.model)), subject)
 
 
 def test_speed(subject: Subject) -> None:
@@ -246,8 +276,12 @@ def test_while_a_model_is_trained(tmp_path: Path) -> None:
 
 def test_what_a_model_cannot_be_asked_is_a_sentence(subject: Subject, tmp_path: Path) -> None:
     (tmp_path / "long.jsonl").write_text(json.dumps({"prompt": "a " * 200, "chosen": "b", "rejected": "c"}) + "\n")
-    with pytest.raises(RecipeError, match="and the model reads 64 at most"):
+    with pytest.raises(RecipeError, match="there is no row to evaluate on"):
         evaluate(Preferences(data=Files(str(tmp_path / "long.jsonl"))), subject)
+    with pytest.raises(RecipeError, match="8 tokens read and 60 written are more than the 64"):
+        evaluate(Speed(prompt_tokens=8, new_tokens=60), subject)
+    with pytest.raises(RecipeError, match=r"speed\.data: it brings its own questions"):
+        Speed(data=Toy("chat"))
     tokenizer = WordPiece(Toy("stories", rows=20), vocab_size=300, specials="bert").build(None)
     reader = Subject(BERT(layers=1, hidden=32, heads=2).build(tokenizer, "masked"), tokenizer, Decoding())
     for judge, said in ((ExactMatch(), "writes no text"), (Likelihood(), "does not predict the next token")):
@@ -280,11 +314,11 @@ def test_the_command(
     said = capsys.readouterr().out
     assert "exact_match, 5 of 12 rows" in said and "95 % interval" in said and "0 rows are scored differently" in said
     kept = [json.loads(line) for line in out.read_text().splitlines()]
-    assert (
-        len(kept) == 2 and len(kept[0]["rows"]) == 5 and {"origin", "asked", "exact_match"} <= kept[0]["rows"][0].keys()
-    )
+    assert [one["model"] for one in kept] == [place, place] and len(kept[0]["rows"]) == 5
+    assert {"origin", "asked", "exact_match"} <= kept[0]["rows"][0].keys()
     assert command(monkeypatch, place, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["likelihood"]["rows"] == 12
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["evaluator"] == "likelihood" and told["rows"] == 12 and len(told["intervals"]["loss"]) == 2
 
 
 @pytest.mark.parametrize(

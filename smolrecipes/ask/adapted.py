@@ -20,9 +20,9 @@ def adapted(folder: Path, run: Path) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
 
     from smolrecipes.adapters.merge import merged
-    from smolrecipes.evaluation import recipe_of
+    from smolrecipes.origin import recipe_of
 
-    recipe = recipe_of(run / "model")
+    recipe = recipe_of(folder)
     if recipe and recipe.adapter and recipe.objective.head != "causal":
         raise RecipeError(f"{folder}: this model writes no text ({recipe.objective.name}), so it does not chat")
     with sentences(str(folder)):
@@ -36,12 +36,12 @@ def adapted(folder: Path, run: Path) -> tuple[Any, Any]:
 def base_with(recipe: Recipe, run: Path, tokenizer: Any) -> Any:
     """The model that a run began with, with the vocabulary and head of its training; None where it began with random weights."""
     from smolrecipes.architectures.pretrained import Pretrained
-    from smolrecipes.evaluation import base_of
+    from smolrecipes.origin import base_of
 
-    begun, objective, where = recipe.model, recipe.objective, base_of(recipe, run / "model")
-    if where is None:
+    begun, objective, base = recipe.model, recipe.objective, base_of(run / "model")
+    if base is None:
         return None
-    built = begun if isinstance(begun, Pretrained) else Pretrained(str(where))
+    built = begun if isinstance(begun, Pretrained) else Pretrained(base.path)
     return built.build(tokenizer, objective.head, len(objective.classes) or 1)
 
 

@@ -11,7 +11,9 @@ from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from smolrecipes.evaluation import Evaluation
-    from smolrecipes.kinds import Evaluator
+    from smolrecipes.kinds import Evaluator, Weights
+
+    Pair = tuple[Evaluation, Evaluation | None]
 
 
 def command(
@@ -30,90 +32,102 @@ def command(
     ] = None,
     data: Annotated[str, typer.Option(help="The rows for all of them; the run's held-out ones otherwise.")] = "",
     against: Annotated[str, typer.Option(metavar="RUN", help="Another model, or 'base', to set beside it.")] = "",
-    rows: Annotated[int, typer.Option(min=0, help="At most so many rows, evenly spread; 0 takes all.")] = 500,
+    rows: Annotated[
+        int | None, typer.Option(min=0, help="At most so many rows, evenly spread, 500 by default; 0 takes all.")
+    ] = None,
     out: Annotated[str, typer.Option(metavar="FILE.jsonl", help="Keep every row with its scores.")] = "",
     json: Annotated[bool, typer.Option("--json", help="The numbers, to be read by programs.")] = False,
 ) -> None:
     """Evaluate a trained model; with --against, two of them on the same rows, with 95 % intervals and where they differ."""
     from smolrecipes.cli.folder import model_or_file
+    from smolrecipes.kinds import Weights
 
     place = model_or_file(Path(model))
-    from smolrecipes.evaluation import evaluate, model_of, subject_of
+    from smolrecipes.evaluation import beside, evaluate, subject_of
 
-    chosen = _evaluators(model_of(place), names or [], data, rows, options or [])
+    chosen = _evaluators(place, names or [], data, rows, options or [])
     subject = subject_of(place)
     other = _other(against, subject.base) if against else None
-    found = [evaluate(one, subject) for one in chosen]
-    beside = None
-    if other:
-        from smolrecipes.kinds import Subject
-
-        loaded = subject_of(other)
-        same = subject.folder  # and so the same rows
-        theirs = Subject(loaded.model, loaded.tokenizer, subject.decoding, same, loaded.base, loaded.file)
-        beside = [evaluate(one, theirs) for one in chosen]
-    _write(found, beside, Path(out) if out else None)
-    _print(found, beside, json)
+    theirs = beside(subject, other) if other else None
+    for one in chosen:
+        one.check(subject)
+        if theirs and not one.compares:
+            one.check(theirs)
+    pairs = [(evaluate(one, subject), evaluate(one, theirs) if theirs and not one.compares else None) for one in chosen]
+    told = (model, other.path if isinstance(other, Weights) else against)
+    _write(pairs, told, Path(out) if out else None)
+    _print(pairs, told, json)
 
 
-def _other(against: str, base: Path | None) -> Path:
+def _other(against: str, base: Weights | None) -> Path | Weights:
+    """What is set beside the model."""
     from smolrecipes.cli.folder import model_or_file
 
-    if against == "base" and base is None:
+    if against != "base":
+        return model_or_file(Path(against))
+    if base is None:
         raise RecipeError("--against base: the run began with no other model; name one")
-    return base if against == "base" and base else model_or_file(Path(against))
+    return base
 
 
-def _evaluators(folder: Path, names: list[str], data: str, rows: int, options: list[str]) -> list[Evaluator]:
+def _evaluators(place: Path, names: list[str], data: str, rows: int | None, options: list[str]) -> list[Evaluator]:
     """The evaluators that are asked for, or the recipe's own, with the options that the command line gives."""
     from smolrecipes.cli.components import given
-    from smolrecipes.evaluation import recipe_of
+    from smolrecipes.evaluators.likelihood import Likelihood
+    from smolrecipes.origin import recipe_of
+
+    recipe = recipe_of(place)
+    own: list[Any] = list(recipe.evaluators if recipe else ())
+    chosen = [one for name in names for one in _named(name, own)] or _fitting(place, own or [Likelihood()])
+    classes: list[Any] = [one if isinstance(one, type) else type(one) for one in chosen]
+    changes = given(classes, options, "evaluators", "exact_match.what=number")
+    asked = {**({"data": data} if data else {}), **({} if rows is None else {"max_rows": rows or None})}
+    made = [one if isinstance(one, type) else one.replace for one in chosen]
+    return [make(**{**asked, **changes[cls.name]}) for make, cls in zip(made, classes)]
+
+
+def _named(name: str, own: list[Any]) -> list[Any]:
+    """The recipe's own evaluators of a name, or its class."""
     from smolrecipes.registry import registry
 
-    recipe = recipe_of(folder)
-    own = [] if names else list(recipe.evaluators if recipe else ())
-    classes: list[Any] = [type(one) for one in own] or [
-        registry().find("evaluator", name) for name in names or ["likelihood"]
-    ]
-    asked: dict[str, dict[str, Any]] = {cls.name: {"max_rows": rows or None} for cls in classes}
-    if data:
-        asked = {name: {**one, "data": data} for name, one in asked.items()}
-    for name, more in given(classes, options, "evaluators", "exact_match.what=number").items():
-        asked[name] |= more
-    return [one.replace(**asked[one.name]) for one in own] or [cls(**asked[cls.name]) for cls in classes]
+    cls = registry().find("evaluator", name)
+    return [one for one in own if one.name == name] or [cls]
 
 
-def _write(found: list[Evaluation], beside: list[Evaluation] | None, file: Path | None) -> None:
+def _fitting(place: Path, own: list[Any]) -> list[Any]:
+    """Of a recipe's evaluators those that a GGUF file can be asked, with a word on the others."""
+    from smolrecipes.console import say
+
+    if place.suffix != ".gguf" or all(one.asks for one in own):
+        return own
+    left = ", ".join(one.name for one in own if not one.asks)
+    if not any(one.asks for one in own):
+        raise RecipeError(f"{place.name} only answers, and {left} asks for more; name what to ask with --with")
+    say(f"{place.name} only answers, so {left} is left out")
+    return [one for one in own if one.asks]
+
+
+def _write(pairs: list[Pair], models: tuple[str, str], file: Path | None) -> None:
     if file is None:
         return
     from smolrecipes.evaluation import record
     from smolrecipes.files import refused
 
-    lines = "".join(f"{record(one)}\n" for one in [*found, *(beside or [])])
+    found = [(one, model) for pair in pairs for one, model in zip(pair, models) if one]
+    lines = "".join(f"{record(one, model)}\n" for one, model in found)
     if why := refused(lambda: file.write_text(lines, encoding="utf-8")):
         raise RecipeError(f"--out {file}: it cannot be written ({why})")
 
 
-def _print(found: list[Evaluation], beside: list[Evaluation] | None, json: bool) -> None:
-    from smolrecipes.cli.scores import table
-    from smolrecipes.evaluation import confusion, difference
+def _print(pairs: list[Pair], models: tuple[str, str], json: bool) -> None:
+    from smolrecipes.cli.scores import figures, table
+    from smolrecipes.evaluation import difference
 
-    gaps = [difference(other, one) for one, other in zip(found, beside or [])]
+    found = [(one, other, difference(other, one) if other else None) for one, other in pairs]
     if json:
         from json import dumps
 
-        parts: dict[str, dict[str, Any]] = {
-            one.evaluator.name: {"numbers": one.numbers, "rows": len(one.origins)} for one in found
-        }
-        for one in found:
-            parts[one.evaluator.name] |= {"confusion": told} if (told := confusion(one)) else {}
-        for one, other, gap in zip(found, beside or [], gaps):
-            parts[one.evaluator.name] |= {
-                "against": other.numbers,
-                "difference": gap.numbers,
-                "intervals": gap.intervals,
-            }
-        print(dumps(parts, ensure_ascii=False))
+        print(dumps([figures(*one, models) for one in found], ensure_ascii=False))
         return
-    for index, one in enumerate(found):
-        table(one, beside[index] if beside else None, gaps[index] if beside else None)
+    for one in found:
+        table(*one)

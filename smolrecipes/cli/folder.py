@@ -34,7 +34,7 @@ def model_or_file(path: Path) -> Path:
 
 def finished_run(path: Path) -> Run:
     """The run that a path names; RecipeError where it is none, or not finished."""
-    from smolrecipes.evaluation import recipe_of
+    from smolrecipes.origin import recipe_of
     from smolrecipes.run import Run
 
     folder = model_folder(path)

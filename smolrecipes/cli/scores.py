@@ -13,6 +13,24 @@ WIDE = 8
 """Classes that a table of who is taken for whom has at the most; `eval --json` has all."""
 
 
+def figures(one: Evaluation, other: Evaluation | None, gap: Any, models: tuple[str, str]) -> dict[str, Any]:
+    """The same to be read by programs."""
+    found: dict[str, Any] = {"evaluator": one.evaluator.name, "options": repr(one.evaluator), "rows": len(one.origins)}
+    found |= {"model": models[0], "numbers": one.numbers, "intervals": one.intervals()}
+    found |= {"confusion": told} if (told := confusion(one)) else {}
+    if other is None:
+        return found
+    beside = {"model": models[1], "numbers": other.numbers, "difference": gap.numbers, "intervals": gap.intervals}
+    return {**found, "against": beside}
+
+
+def confusion(one: Evaluation) -> dict[str, dict[str, int]]:
+    """Who is taken for whom, of an evaluator that tells classes apart."""
+    from smolrecipes.evaluators.classify import Classify
+
+    return one.evaluator.confusion(one.scores) if isinstance(one.evaluator, Classify) else {}
+
+
 def table(one: Evaluation, other: Evaluation | None, gap: Any) -> None:
     """Numbers with their intervals, who is taken for whom, and the rows on which two models differ."""
     from rich.table import Table
@@ -42,7 +60,6 @@ def _confused(one: Evaluation) -> None:
 
     from smolrecipes.cli.folder import printable
     from smolrecipes.console import console
-    from smolrecipes.evaluation import confusion
 
     counted = confusion(one)
     answers = sorted(

@@ -33,6 +33,14 @@ class Answers(Evaluator):
     def asks(self) -> bool:
         return True
 
+    def check(self, subject: Subject) -> None:
+        super().check(subject)
+        check_writes(subject)
+
+    def length(self, row: Row, subject: Subject) -> int:
+        """The prompt's, and a token that is written."""
+        return len(prompt(subject, self.question(row), row.get("tools"))) + 1
+
     @abstractmethod
     def grade(self, answer: str, row: Row) -> dict[str, float]:
         """Numbers from 0 to 1 for one answer, the same names for every row."""
@@ -60,41 +68,49 @@ class Answers(Evaluator):
 
 
 def answered(subject: Subject, asked: list[Any], tools: list[Any], decoding: Decoding | None = None) -> list[str]:
-    """What the model answers to each, with the tokens that its template writes in training; control tokens left out."""
-    from smolrecipes.conversation.tokens import prompt_ids
+    """What the model answers to each; control tokens left out."""
     from smolrecipes.generate import generate
 
-    if not subject.model.can_generate():
-        raise RecipeError("the model writes no text, so it cannot be asked for answers")
-    tokenizer, chats = subject.tokenizer, bool(subject.tokenizer.chat_template)
-    prompts: list[Any] = []
-    for one, offered in zip(asked, tools):
-        if isinstance(one, str):
-            prompts.append(one)
-        elif chats:
-            prompts.append(prompt_ids(one, tokenizer, offered))
-        elif offered:
-            raise RecipeError("the tokenizer has no chat template, which tools need; evaluate a model that has one")
-        else:
-            prompts.append("".join(str(message.get("content") or "") for message in one))
+    prompts = [prompt(subject, one, offered) for one, offered in zip(asked, tools)]
     how = decoding or subject.decoding
     if subject.file:
-        return _by_llama_cpp(subject.file, tokenizer, prompts, how)
+        return _by_llama_cpp(subject.file, subject.tokenizer, prompts, how)
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))  # alike ones share a batch
-    found = generate(subject.model, tokenizer, [prompts[index] for index in order], how)
+    found = generate(subject.model, subject.tokenizer, [prompts[index] for index in order], how)
     return [answer for _, answer in sorted(zip(order, found))]
 
 
-def _by_llama_cpp(file: Path, tokenizer: Any, prompts: list[Any], decoding: Decoding) -> list[str]:
+def prompt(subject: Subject, asked: list[dict[str, Any]] | str, tools: Any = None) -> list[int]:
+    """The tokens of messages, as the template writes them in training, or of a text."""
+    from smolrecipes.conversation.tokens import prompt_ids
+    from smolrecipes.generate import encode, source_ids
+
+    tokenizer = subject.tokenizer
+    if tokenizer.chat_template and not isinstance(asked, str):
+        return prompt_ids(asked, tokenizer, tools)
+    if tools:
+        raise RecipeError("the tokenizer has no chat template, which tools need; evaluate a model that has one")
+    text = asked if isinstance(asked, str) else "".join(str(message.get("content") or "") for message in asked)
+    if subject.model.config.is_encoder_decoder and not tokenizer.chat_template:
+        return source_ids(text, tokenizer)
+    return encode(tokenizer, text)
+
+
+def check_writes(subject: Subject) -> None:
+    """RecipeError where the model writes no text."""
+    if not subject.model.can_generate():
+        raise RecipeError("the model writes no text, so it cannot be asked for answers")
+
+
+def _by_llama_cpp(file: Path, tokenizer: Any, prompts: list[list[int]], decoding: Decoding) -> list[str]:
     """The same of a GGUF file, from the same token ids."""
-    from smolrecipes.generate import encode
     from smolrecipes.llama_cpp import running
 
     if others := [name for name in decoding.changed() if name != "max_new_tokens"]:
         raise RecipeError(f"{file}: llama.cpp is asked greedily here; leave decoding.{others[0]} as it is, by default")
-    asked, most = [encode(tokenizer, prompt) for prompt in prompts], decoding.max_new_tokens
-    with running(file, max(map(len, asked)) + most) as found:
-        return [tokenizer.decode(found.answer(ids, most), skip_special_tokens=True) for ids in asked]
+    most = decoding.max_new_tokens
+    with running(file, max(map(len, prompts)) + most) as found:
+        return [tokenizer.decode(found.answer(ids, most), skip_special_tokens=True) for ids in prompts]
 
 
 def said(message: dict[str, Any]) -> str:

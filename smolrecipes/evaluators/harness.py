@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
+from smolrecipes.generate import untouched
 from smolrecipes.kinds import Evaluator, Scores, Subject
 from smolrecipes.limits import MinLen, Positive
 
@@ -34,6 +37,15 @@ class LMEval(Evaluator, name="lm_eval"):
     """Rows of each task at the most."""
     batch_size: Positive = option(default=8, affects_weights=False)
     """Requests of a forward pass."""
+    chat: bool | None = option(default=None, affects_weights=False)
+    """Whether questions are a user's messages by the chat template; None: where the run learned conversations."""
+
+    def check(self, subject: Subject) -> None:
+        super().check(subject)
+        if self.chat and not subject.tokenizer.chat_template:
+            raise RecipeError("lm_eval.chat: the tokenizer has no chat template; leave it out")
+        if self.include and not any(Path(self.include).glob("*.yaml")):
+            raise RecipeError(f"lm_eval.include: there is no task file (.yaml) in {self.include}")
 
     def score(self, subject: Subject, rows: Dataset) -> Scores:
         """One number for each metric of each task: `hellaswag_acc`."""
@@ -43,25 +55,47 @@ class LMEval(Evaluator, name="lm_eval"):
             from lm_eval.tasks import TaskManager
         except ImportError as error:
             raise RecipeError(f"{INSTALL} ({error})") from None
-        if self.include and not any(Path(self.include).glob("*.yaml")):
-            raise RecipeError(f"lm_eval.include: there is no task file (.yaml) in {self.include}")
         manager = TaskManager(include_path=self.include, include_defaults=not self.include)
         if missing := [task for task in self.tasks if task not in manager.all_tasks]:
             known = ", ".join(manager.all_tasks[:8])
             raise RecipeError(f"lm_eval.tasks: the harness knows no task '{missing[0]}' (it knows: {known})")
         model = HFLM(pretrained=subject.model, tokenizer=subject.tokenizer, batch_size=self.batch_size)
-        found = simple_evaluate(
-            model=model, tasks=list(self.tasks), task_manager=manager, limit=self.limit, bootstrap_iters=0,
-            log_samples=False,
-        )  # fmt: skip
+        with untouched(subject.model), _unseeded():
+            found = simple_evaluate(
+                model=model, tasks=list(self.tasks), task_manager=manager, limit=self.limit, bootstrap_iters=0,
+                log_samples=False, apply_chat_template=_chats(subject) if self.chat is None else self.chat,
+            )  # fmt: skip
         return Scores({name: [value] for name, value in _numbers(found["results"])})
 
     def measure(self, columns: dict[str, NDArray[Any]]) -> dict[str, float]:
         return {name: float(values[0]) for name, values in columns.items() if len(values)}
 
 
+@contextmanager
+def _unseeded() -> Iterator[None]:
+    """Afterwards the random numbers of Python and numpy go on as before: the harness seeds them."""
+    import random
+
+    import numpy as np
+
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _chats(subject: Subject) -> bool:
+    """Whether the model's run learned conversations."""
+    from smolrecipes.origin import recipe_of
+
+    recipe = recipe_of(subject.folder) if subject.folder else None
+    return bool(subject.tokenizer.chat_template) and recipe is not None and "messages" in recipe.objective.rows
+
+
 def _numbers(results: dict[str, Any]) -> list[tuple[str, float]]:
-    """`task_metric` and its value, without the harness's names of filters and its errors."""
+    """`task_metric` and its value, without the harness's errors; a filter's name stays, except for none."""
     return [
         (f"{task}_{metric.removesuffix(',none')}", float(value))
         for task, metrics in results.items()

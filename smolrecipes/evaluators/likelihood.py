@@ -21,6 +21,12 @@ class Likelihood(Evaluator, name="likelihood"):
 
     rows: ClassVar[tuple[str, ...]] = ("text", "messages")
 
+    def check(self, subject: Subject) -> None:
+        from smolrecipes.evaluators.passes import check_predicts
+
+        super().check(subject)
+        check_predicts(subject)
+
     def score(self, subject: Subject, rows: Dataset) -> Scores:
         """`nll`, `tokens` and `bytes` of each row."""
         from smolrecipes.evaluators.passes import summed

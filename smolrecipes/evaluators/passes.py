@@ -28,10 +28,16 @@ def answer(
     return Sequence([*before, *after], [*[IGNORE] * len(before), *after])
 
 
+def check_predicts(subject: Subject) -> None:
+    """RecipeError for a model that does not predict the next token."""
+    if subject.model.config.is_encoder_decoder or not subject.model.can_generate():
+        raise RecipeError("the model does not predict the next token of a text, so it gives texts no likelihood")
+
+
 def summed(subject: Subject, sequences: Sequence[Any]) -> list[tuple[float, int]]:
     """Of each `objectives.layout.Sequence` the sum of its labels' log-probabilities, in nats, and how many they are.
 
-    RecipeError for a model that does not predict the next token, and for a sequence that is longer than it reads.
+    RecipeError for a sequence that is longer than the model reads.
     """
     import torch
 
@@ -40,8 +46,6 @@ def summed(subject: Subject, sequences: Sequence[Any]) -> list[tuple[float, int]
     from smolrecipes.objectives.forward import token_logps
     from smolrecipes.objectives.losses import sequence_sums
 
-    if subject.model.config.is_encoder_decoder or not subject.model.can_generate():
-        raise RecipeError("the model does not predict the next token of a text, so it gives texts no likelihood")
     longest, limit = max((len(one.ids) - 1 for one in sequences), default=0), readable(subject.model.config)
     if limit and longest > limit:
         raise RecipeError(

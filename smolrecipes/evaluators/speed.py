@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from smolrecipes.component import option
+from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Evaluator, Scores, Subject
-from smolrecipes.limits import Positive
+from smolrecipes.limits import Ge, Positive
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,10 +22,23 @@ class Speed(Evaluator, name="speed"):
 
     prompt_tokens: Positive = option(default=128, affects_weights=False)
     """Tokens that are read."""
-    new_tokens: Positive = option(default=64, affects_weights=False)
+    new_tokens: Annotated[int, Ge(2)] = option(default=64, affects_weights=False)
     """Tokens that are written."""
     repeats: Positive = option(default=5, affects_weights=False)
     """Times; the first, which warms up, is not counted."""
+
+    def check(self, subject: Subject) -> None:
+        from smolrecipes.architectures.sizes import readable
+
+        super().check(subject)
+        if not subject.model.can_generate():
+            raise RecipeError("the model writes no text, so nobody can tell how fast")
+        limit, asked = readable(subject.model.config), self.prompt_tokens + self.new_tokens
+        if limit and asked > limit:
+            raise RecipeError(
+                f"speed: {self.prompt_tokens} tokens read and {self.new_tokens} written are more than the {limit:,} that the "
+                "model reads; give speed.prompt_tokens and speed.new_tokens"
+            )
 
     def score(self, subject: Subject, rows: Dataset) -> Scores:
         """`first_ms` and `tokens_per_second` of each repeat."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.files import write_text
+from smolrecipes.hub import looks_local
 from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
@@ -53,14 +54,15 @@ def card(run: Run, found: Iterable[dict[str, Any]]) -> str:
 
 
 def _metadata(run: Run) -> str:
-    from smolrecipes.evaluation import base_of
+    from smolrecipes.architectures.pretrained import Pretrained
 
     saved = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
-    name, base = (saved.get("architectures") or [""])[0], base_of(run.recipe, run.model)
+    name, begun = (saved.get("architectures") or [""])[0], run.recipe.model
     task = next((task for end, task in TASKS.items() if name.endswith(end)), "")
     lines = ["library_name: transformers", "tags:", "- smolrecipes", f"- {run.recipe.objective.name}"]
     lines += [f"pipeline_tag: {task}"] if task else []
-    lines += [f"base_model: {base.as_posix()}"] if base and not base.is_dir() and base.parts[0] != "/" else []
+    on_hub = isinstance(begun, Pretrained) and not looks_local(begun.path) and not Path(begun.path).is_dir()
+    lines += [f"base_model: {begun.path}"] if isinstance(begun, Pretrained) and on_hub else []
     return "\n".join(["---", *lines, "---"])
 
 

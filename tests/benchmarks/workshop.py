@@ -11,9 +11,9 @@ import argparse
 import json
 from typing import Any
 
-from smolrecipes import GGUF, Chats, Classify, Files, Forgetting, FunctionCalls, Recipe, Run, Subject, Toy, run
+from smolrecipes import GGUF, Chats, Classify, Files, Forgetting, FunctionCalls, Recipe, Run, Toy, run
 from smolrecipes.assemble import load_rows
-from smolrecipes.evaluation import base_of, difference, evaluate, subject_of
+from smolrecipes.evaluation import beside, difference, evaluate, subject_of
 from smolrecipes.load import load_recipe
 
 NAMES = {"0": "negative", "1": "positive"}
@@ -69,11 +69,9 @@ def stepped(recipe: Recipe, options: argparse.Namespace) -> Recipe:
 
 def compared(done: Run, evaluator: Any) -> dict[str, Any]:
     """A run and the model that it was tuned from on the same held-out rows."""
-    base = base_of(done.recipe, done.model)
-    assert base is not None
     after = subject_of(done.model)
-    loaded = subject_of(base)
-    before = Subject(loaded.model, loaded.tokenizer, after.decoding, done.model, None)
+    assert after.base is not None
+    before = beside(after, after.base)
     found = [evaluate(evaluator, subject) for subject in (before, after)]
     gap = difference(*found)
     return {

@@ -1,0 +1,56 @@
+"""Where a trained model came from: its run, that run's recipe, and the model that it began with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Weights
+
+if TYPE_CHECKING:
+    from smolrecipes.recipe import Recipe
+
+
+def run_of(place: Path) -> Path | None:
+    """The run in whose folder a model, an adapter, a checkpoint or an exported file lies."""
+    return next((folder for folder in place.absolute().parents[:3] if (folder / "recipe.json").is_file()), None)
+
+
+def recipe_of(place: Path) -> Recipe | None:
+    """The recipe of that run."""
+    from smolrecipes.load import load_recipe
+
+    run = run_of(place)
+    return load_recipe(str(run / "recipe.json")) if run else None
+
+
+def model_of(place: Path) -> Path:
+    """The folder itself; of a GGUF file the model of the run from which it was exported."""
+    if place.suffix != ".gguf":
+        return place
+    if (run := run_of(place)) is None:
+        raise RecipeError(f"{place}: it lies in no run's exports/, so nobody knows its tokenizer and its held-out rows")
+    return run / "model"
+
+
+def base_of(place: Path) -> Weights | None:
+    """The model that its run began with, where it began with no random weights."""
+    from smolrecipes.architectures.pretrained import Pretrained
+    from smolrecipes.architectures.trained import Trained
+
+    run, recipe = run_of(place), recipe_of(place)
+    if run is None or recipe is None:
+        return None
+    if isinstance(recipe.model, Trained):
+        return Weights(str(_trained_in(run, recipe.model.recipe)))
+    return Weights(recipe.model.path, recipe.model.revision) if isinstance(recipe.model, Pretrained) else None
+
+
+def _trained_in(run: Path, recipe: Recipe) -> Path:
+    """The model of the stage before: as the lineage says, which older runs' does not."""
+    from smolrecipes import lineage
+    from smolrecipes.run import place
+
+    named = lineage.read(run / "lineage.json").get("base")
+    return run.parent / named / "model" if named else place(recipe, run.parent).model
