@@ -22,6 +22,7 @@ from smolrecipes.__main__ import main
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.load import load_recipe
 from smolrecipes.registry import registry
+from smolrecipes.serialize import dumps
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -129,7 +130,9 @@ def test_a_command_is_understood(
         main()
     said = capfd.readouterr()
     if arguments[0] in ("chat", "eval", "export", "serve", "try"):
-        assert re.match(r"error: runs/[\w-]+: there is no such run", said.err)
+        assert re.match(r"error: runs/[\w/.-]+: there is no such run", said.err)
+        if arguments[0] in ("eval", "export"):
+            names_and_options_exist(monkeypatch)
         return
     assert (ended.value.code, said.err) == (0, "")
     if arguments[0] in ("show", "list", "new", "plan", "tokens", "check", "prove"):
@@ -139,6 +142,28 @@ def test_a_command_is_understood(
     plain = load_recipe(recipe)
     assert [one.title for one in asked] == [plain.title]
     assert (asked[0] != plain) is bool(changes)
+
+
+class Understood(Exception):
+    """The command line was read to its end."""
+
+
+def names_and_options_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What eval and export read before they load anything, of a run of `function_calling`."""
+    recipe = load_recipe("function_calling")
+    Path("runs/last").mkdir(parents=True)
+    Path("runs/last/recipe.json").write_text(dumps(recipe), encoding="utf-8")
+    folder, launch = "smolrecipes.cli.folder", "smolrecipes.launch.join"
+    monkeypatch.setattr(f"{folder}.model_or_file", lambda path: path if path.suffix else path / "model")
+    monkeypatch.setattr(f"{folder}.finished_run", lambda path: smolrecipes.Run(path, recipe))
+    for reached in ("smolrecipes.evaluation.subject_of", launch):
+        monkeypatch.setattr(reached, reach)
+    with pytest.raises(Understood):
+        main()
+
+
+def reach(*_: Any) -> None:
+    raise Understood
 
 
 def table() -> str:
