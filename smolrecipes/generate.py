@@ -43,10 +43,7 @@ def generate(
     languages, for a model that tells languages by tokens. special: control tokens are kept. Prompts are answered in batches; each answer is the one that the prompt would get alone.
     """
     decoding = decoding or Decoding()
-    if model.config.is_encoder_decoder and not tokenizer.chat_template:
-        encoded = [source_ids(prompt, tokenizer, source) for prompt in prompts]
-    else:
-        encoded = [encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
+    encoded = [_read(model, tokenizer, prompt, system, tools, text, source) for prompt in prompts]
     answers: list[str] = []
     with untouched(model):
         helper = decoding.helper(model, tokenizer)
@@ -73,7 +70,7 @@ def stream(
     if decoding.beams > 1:  # which are known at their end only
         yield generate(model, tokenizer, [messages], decoding, tools=tools)[0]
         return
-    batch = [encode(tokenizer, messages, None, tools)]
+    batch = [_read(model, tokenizer, messages, tools=tools)]
     how = settings(model, tokenizer, decoding, room(model, batch, decoding.max_new_tokens))
     ids, mask = _pad(batch, int(how.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
@@ -132,6 +129,21 @@ def untouched(model: PreTrainedModel) -> Iterator[None]:
             module.training = training
         if mps is not None:
             torch.mps.set_rng_state(mps)
+
+
+def _read(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: Prompt,
+    system: str | None = None,
+    tools: list[dict[str, Any]] | None = None,
+    text: bool = False,
+    source: str = "",
+) -> list[int]:
+    """The tokens that a model reads of a prompt: an encoder without a chat template reads a text as it was trained to."""
+    if model.config.is_encoder_decoder and not tokenizer.chat_template:
+        return source_ids(prompt, tokenizer, source)
+    return encode(tokenizer, prompt, system, tools, text)
 
 
 def encode(

@@ -1,9 +1,11 @@
-"""A trained model in a folder, with the head that it was saved with."""
+"""A trained model in a folder, with the head that it was saved with; whether it writes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from smolrecipes.errors import RecipeError
 
 
 def load(folder: Path) -> tuple[Any, Any]:
@@ -20,3 +22,23 @@ def load(folder: Path) -> tuple[Any, Any]:
         head = head_of(AutoConfig.from_pretrained(folder))
         model, tokenizer = auto_class(head).from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     return model.to(PartialState().default_device).eval(), tokenizer
+
+
+def check_writes(folder: Path, so: str) -> None:
+    """RecipeError for a model that writes no text, or takes more than a text to write one.
+
+    so: what is not done with it: `it is not served`.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    from smolrecipes.architectures.heads import head_of
+    from smolrecipes.ask.ask import WRITERS
+    from smolrecipes.generate import languages
+    from smolrecipes.hub import sentences
+
+    with sentences(str(folder)):
+        config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    if (head := head_of(config)) not in WRITERS:
+        raise RecipeError(f"{folder}: this model ({head}) writes no text, so {so}; 'smolrecipes try' asks it")
+    if config.is_encoder_decoder and languages(tokenizer):
+        raise RecipeError(f"{folder}: this model is told languages, so {so}; 'smolrecipes try' asks it")

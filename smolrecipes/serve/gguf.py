@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from smolrecipes.console import say
+from smolrecipes.conversation.calls import form_of
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.serve.asked import Asked, Chat, Text
-from smolrecipes.serve.form import check, form_of, grammar
+from smolrecipes.serve.form import check, grammar
 from smolrecipes.serve.parts import Refused
 from smolrecipes.serve.reader import Reader
 
