@@ -8,9 +8,9 @@ from typing import Any
 
 from smolrecipes.ask.adapted import adapted
 from smolrecipes.ask.load import load
-from smolrecipes.cli.calls import Call, Message, called, spoken
+from smolrecipes.cli.calls import Message, called, spoken
 from smolrecipes.cli.folder import changed, is_adapter, run_folder
-from smolrecipes.conversation.calls import own_form
+from smolrecipes.conversation.calls import Call, own_form
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 

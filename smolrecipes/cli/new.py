@@ -61,7 +61,8 @@ def _from_recipe(target: Path, source: str) -> None:
 
 def _from_data(name: str, data: str, model: str, to: list[str]) -> None:
     """The recipe for one's own rows, and what it is expected to take."""
-    from smolrecipes.cli.from_data import expected, plan
+    from smolrecipes.cli.expected import expected
+    from smolrecipes.cli.from_data import plan
 
     stem = "".join(sign if sign.isalnum() else "_" for sign in Path(data).stem)
     target = _target(name or f"{stem}_recipe")

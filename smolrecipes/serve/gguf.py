@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from smolrecipes.console import say
 from smolrecipes.conversation.calls import form_of
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
+from smolrecipes.llama_cpp import post
 from smolrecipes.serve.asked import Asked, Chat, Text
 from smolrecipes.serve.form import check, grammar
 from smolrecipes.serve.parts import Refused
@@ -54,9 +52,10 @@ class GGUF:
         """The answer in OpenAI's chunks."""
         if not self.template:
             raise RecipeError("messages: this model has no chat template, so it continues texts: ask /v1/completions")
-        for place, message in enumerate(said := asked.said()):
-            self._check_plain(message["content"], f"messages.{place}.content")
-        body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": asked.offered()}}
+        said, offered = asked.said(), asked.offered()
+        self._check_plain(said, "messages")
+        self._check_plain(offered or [], "tools")
+        body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": offered}}
         if held := grammar(asked, self.form):
             check(held)
             body["grammar"] = grammar(asked, self.form, self.end)
@@ -80,12 +79,15 @@ class GGUF:
         def ask() -> None:
             try:
                 function(body, hear)
-            finally:
                 hear(None)
+            except Exception as error:  # raised where the answer is read
+                hear(error)
 
         threading.Thread(target=ask).start()  # not to be ended amid llama.cpp
         try:
             while chunk := await chunks.get():
+                if isinstance(chunk, Exception):
+                    raise Refused(f"llama.cpp failed ({type(chunk).__name__}: {chunk})", status=500) from chunk
                 if "error" in chunk:
                     raise Refused(chunk["error"]["message"], status=chunk["error"]["code"])
                 for read in reader.read(chunk):
@@ -104,13 +106,20 @@ class GGUF:
         stream = {"stream": True, "stream_options": {"include_usage": True}, "stop": asked.stop}
         return {**plain, **more, **said, "max_tokens": most, **seed, **stream}
 
-    def _check_plain(self, text: str, place: str) -> None:
-        """Refused where a message spells control tokens, which llama.cpp would read as such."""
+    def _check_plain(self, said: list[dict[str, Any]], where: str) -> None:
+        """Refused where anything in messages or tools spells control tokens, which llama.cpp would read as such."""
+        found = {text: place for place, text in strings(said, where)}
+        if not self._spells("\n".join(found)):
+            return
+        for text, place in found.items():
+            if self._spells(text):
+                raise Refused(
+                    f"{place}: it spells a control token of this model, which only the chat template may write", place
+                )
+
+    def _spells(self, text: str) -> bool:
         read, spelled = (self._ask("tokenize", {"content": text, "parse_special": way}) for way in (True, False))
-        if read != spelled:
-            raise Refused(
-                f"{place}: it spells a control token of this model, which only the chat template may write", place
-            )
+        return read != spelled
 
     def _turn_end(self) -> str:
         """The token that ends a turn, where it is not the one that ends a text, the only one that a grammar expects."""
@@ -124,19 +133,20 @@ class GGUF:
         return str(self._ask("apply-template", {"messages": messages})["prompt"])
 
     def _ask(self, path: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
-        body = None if asked is None else json.dumps(asked).encode()
-        request = urllib.request.Request(
-            f"{self.server.listening_address}/{path}", body, {"Content-Type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                found: dict[str, Any] = json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise RecipeError(f"{path}: {json.load(error)['error']['message']}") from error
-        return found
+        return post(self.server.listening_address, path, asked, timeout=60)
 
     async def close(self) -> None:
         """The process waits for what llama.cpp is about."""
+
+
+def strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Every string in JSON, the names of its fields too, each with where it is: `messages.0.content`."""
+    if isinstance(value, str):
+        yield place, value
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in pairs:
+        yield from strings(key, place)
+        yield from strings(one, f"{place}.{key}")
 
 
 def unserved(decoding: Decoding) -> str:
