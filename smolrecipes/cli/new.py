@@ -21,12 +21,7 @@ def command(
     ] = "",
     data: Annotated[str, typer.Option(metavar="FILE", help="Your own rows: a recipe that trains on them.")] = "",
     model: Annotated[
-        str,
-        typer.Option(
-            metavar="MODEL",
-            help="With --data: org/name, a folder, or a recipe that trains one.",
-            show_default="sft_chat",
-        ),
+        str, typer.Option(metavar="MODEL", help="With --data: org/name, folder or recipe.", show_default="sft_chat")
     ] = "",
     to: Annotated[
         list[str] | None,

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from smolrecipes.llama_cpp import post
 from smolrecipes.serve.asked import Asked, Chat, Text
 from smolrecipes.serve.form import check, grammar
 from smolrecipes.serve.parts import Refused
+from smolrecipes.serve.plain import check_plain
 from smolrecipes.serve.reader import Reader
 
 CLIENTS, CONTEXT = 4, 4096
@@ -53,8 +54,8 @@ class GGUF:
         if not self.template:
             raise RecipeError("messages: this model has no chat template, so it continues texts: ask /v1/completions")
         said, offered = asked.said(), asked.offered()
-        self._check_plain(said, "messages")
-        self._check_plain(offered or [], "tools")
+        check_plain(said, "messages", self._spells)
+        check_plain(offered or [], "tools", self._spells)
         body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": offered}}
         if held := grammar(asked, self.form):
             check(held)
@@ -106,18 +107,8 @@ class GGUF:
         stream = {"stream": True, "stream_options": {"include_usage": True}, "stop": asked.stop}
         return {**plain, **more, **said, "max_tokens": most, **seed, **stream}
 
-    def _check_plain(self, said: list[dict[str, Any]], where: str) -> None:
-        """Refused where anything in messages or tools spells control tokens, which llama.cpp would read as such."""
-        found = {text: place for place, text in strings(said, where)}
-        if not self._spells("\n".join(found)):
-            return
-        for text, place in found.items():
-            if self._spells(text):
-                raise Refused(
-                    f"{place}: it spells a control token of this model, which only the chat template may write", place
-                )
-
     def _spells(self, text: str) -> bool:
+        """Whether llama.cpp reads a control token in a text."""
         read, spelled = (self._ask("tokenize", {"content": text, "parse_special": way}) for way in (True, False))
         return read != spelled
 
@@ -137,16 +128,6 @@ class GGUF:
 
     async def close(self) -> None:
         """The process waits for what llama.cpp is about."""
-
-
-def strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Every string in JSON, the names of its fields too, each with where it is: `messages.0.content`."""
-    if isinstance(value, str):
-        yield place, value
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in pairs:
-        yield from strings(key, place)
-        yield from strings(one, f"{place}.{key}")
 
 
 def unserved(decoding: Decoding) -> str:

@@ -13,7 +13,6 @@ from smolrecipes import generate
 from smolrecipes.cli.folder import decoding, printable
 from smolrecipes.decoding import Decoding
 
-
 SIZES = {"layers": 1, "attention_heads": 2, "ffn_dim": 16}
 
 
@@ -191,9 +190,7 @@ def test_an_encoder_decoder_chats_with_its_own_head_and_reads_what_it_was_traine
     assert (done.code, done.err) == (0, "") and printable(expected) in done.out and expected
 
 
-def test_a_model_that_is_told_languages_does_not_chat(
-    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path
-) -> None:
+def test_a_model_that_is_told_languages_does_not_chat(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
     from transformers import AutoTokenizer, BartConfig
 
     folder = shutil.copytree(model, Path("translator"))

@@ -99,8 +99,11 @@ def test_a_model_that_is_not_here_is_told_and_the_recipe_is_written(cli: Any, mo
     [
         (["--to", "gguf"], "error: --to needs --data FILE"),
         (["mine", "--model", "org/name"], "error: --model needs --data FILE"),
-        (["--data", "my chats.jsonl", "--from", "dpo_lora"], "error: --from starts from a recipe, and --data from rows"),
-        (["--data", "my chats.jsonl", "--model", "./gone"], "error: ./gone: there is no such folder"),
+        (
+            ["--data", "my chats.jsonl", "--from", "dpo_lora"],
+            "error: --from starts from a recipe, and --data from rows",
+        ),
+        (["--data", "my chats.jsonl", "--model", "./gone"], "error: model: there is no folder './gone'"),
         ([], "error: new: name the file, as in new mine"),
         (["--data", "none.jsonl"], "error: none.jsonl"),
         (["--data", "my chats.jsonl", "--to", "ggufs"], "error: no exporter named 'ggufs'; did you mean 'gguf'"),
@@ -128,7 +131,18 @@ def test_the_longest_row_is_found_among_many_and_longer_ones_are_told(cli: Any) 
         assert found.length in length and found.cut is cut
 
 
-def test_a_recipe_that_cannot_run_ends_with_2(cli: Any) -> None:
+def test_what_goes_wrong_with_the_rows_is_an_error_and_writes_no_recipe(cli: Any) -> None:
     rows(1)
     done = cli("new", "--data", "my chats.jsonl")
-    assert done.code == 2 and "error: recipe-refused" in done.out and "next " not in done.out
+    assert done.code == 2 and done.err.startswith("error: validation: every row (1 in all) has the same prompt")
+    assert not list(Path().glob("*.py"))
+
+
+def test_a_recipe_that_cannot_run_ends_with_2(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolrecipes.check import check
+    from smolrecipes.check.finding import Finding
+
+    rows(20)
+    monkeypatch.setattr(check, "deeper", lambda _: ([Finding("recipe-refused", "it fits in no memory")], []))
+    done = cli("new", "--data", "my chats.jsonl")
+    assert done.code == 2 and "error: recipe-refused: it fits in no memory" in done.out and "next " not in done.out

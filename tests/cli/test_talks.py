@@ -120,15 +120,16 @@ def test_calls_are_read_as_the_template_writes_them(
     person: Any, scripted: Any, chats: Path, before: str, after: str
 ) -> None:
     """Templates of other families, whose calls look otherwise."""
-    written = "{{ %r + {'name': c.function.name, 'parameters': c.function.arguments} | tojson + %r }}" % (before, after)
+    call = "{'name': c.function.name, 'parameters': c.function.arguments} | tojson"
+    written = f"{{{{ {before!r} + {call} + {after!r} }}}}"
     calls = f"{{% for c in m.tool_calls or [] %}}{written}{{% endfor %}}"
     turns = f"{{% for m in messages %}}<{{{{ m.role }}}}>{{{{ m.content }}}}{calls}</s>{{% endfor %}}"
     (chats / "chat_template.jinja").write_text(f"{{{{ tools }}}}{turns}<assistant>", encoding="utf-8")
-    call = f'{before}{{"name": "weather", "parameters": {{"city": "Rome"}}}}{after}'
-    asked = scripted(f"Look. {call}" if before else call, "Fine.")
+    said = f'{before}{{"name": "weather", "parameters": {{"city": "Rome"}}}}{after}'
+    asked = scripted(f"Look. {said}" if before else said, "Fine.")
     assert '→ weather(city="Rome")' in person("weather?\nsun\n", str(chats), "--tools", "tools.json")
-    said = {"role": "assistant", "content": "Look." if before else "", "tool_calls": [AS_CALL]}
-    assert asked[1][0][1:] == [said, {"role": "tool", "name": "weather", "content": "sun"}]
+    message = {"role": "assistant", "content": "Look." if before else "", "tool_calls": [AS_CALL]}
+    assert asked[1][0][1:] == [message, {"role": "tool", "name": "weather", "content": "sun"}]
 
 
 def test_sent_lines_get_the_raw_answers_alone(
