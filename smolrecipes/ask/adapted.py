@@ -21,14 +21,14 @@ def adapted(folder: Path, run: Path) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
 
     from smolrecipes.adapters.merge import merged
-    from smolrecipes.ask.ask import WRITERS
+    from smolrecipes.ask.load import check_head
     from smolrecipes.evaluation import recipe_of
 
     recipe = recipe_of(run / "model")
-    if recipe and recipe.adapter and recipe.objective.head not in WRITERS:
-        raise RecipeError(f"{folder}: this model ({recipe.objective.head}) writes no text, so it does not chat")
     with sentences(str(folder)):
         tokenizer = AutoTokenizer.from_pretrained(folder)
+    if recipe and recipe.adapter:
+        check_head(folder, recipe.objective.head, tokenizer, "it does not chat")
     base = base_with(recipe, run, tokenizer) if recipe and recipe.adapter else None
     if recipe is None or base is None:
         raise RecipeError(f"{folder} holds an adapter alone, and no recipe beside it says over which model; {_MEND}")

@@ -27,18 +27,24 @@ def load(folder: Path) -> tuple[Any, Any]:
 def check_writes(folder: Path, so: str) -> None:
     """RecipeError for a model that writes no text, or takes more than a text to write one.
 
-    so: what is not done with it: `it is not served`.
+    so: what is not done with it, and what to do instead: `it is not served; 'smolrecipes try' asks it`.
     """
     from transformers import AutoConfig, AutoTokenizer
 
     from smolrecipes.architectures.heads import head_of
-    from smolrecipes.ask.ask import WRITERS
-    from smolrecipes.generate import languages
     from smolrecipes.hub import sentences
 
     with sentences(str(folder)):
-        config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    if (head := head_of(config)) not in WRITERS:
-        raise RecipeError(f"{folder}: this model ({head}) writes no text, so {so}; 'smolrecipes try' asks it")
-    if config.is_encoder_decoder and languages(tokenizer):
-        raise RecipeError(f"{folder}: this model is told languages, so {so}; 'smolrecipes try' asks it")
+        head, tokenizer = head_of(AutoConfig.from_pretrained(folder)), AutoTokenizer.from_pretrained(folder)
+    check_head(folder, head, tokenizer, so)
+
+
+def check_head(folder: Path, head: str, tokenizer: Any, so: str) -> None:
+    """The same of a head and a tokenizer."""
+    from smolrecipes.ask.ask import WRITERS
+    from smolrecipes.generate import languages
+
+    if head not in WRITERS:
+        raise RecipeError(f"{folder}: this model ({head}) writes no text, so {so}")
+    if head == "seq2seq" and languages(tokenizer):
+        raise RecipeError(f"{folder}: this model is told languages, so {so}")

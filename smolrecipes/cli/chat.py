@@ -104,4 +104,4 @@ def _check_write(folders: list[Path]) -> None:
 
     for folder in folders:
         if not is_adapter(folder):
-            check_writes(folder, "it does not chat")
+            check_writes(folder, "it does not chat; 'smolrecipes try' asks it")

@@ -35,7 +35,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, name: str, decoding: Decoding) -> None:
         logging.set_verbosity_error()  # its handlers tell each request
-        check_writes(folder, "it is not served")
+        check_writes(folder, "it is not served; 'smolrecipes try' asks it")
         self.name, self.decoding = name, decoding
         self.model, self.tokenizer = load(folder)
         self.template = bool(self.tokenizer.chat_template)
