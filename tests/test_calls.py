@@ -55,8 +55,9 @@ def test_bare_json_is_read_whatever_the_form_and_other_marks_are_text() -> None:
     assert calls("<tool_call>{}</tool_call>", named) == [] and calls("<tool_call>{}</tool_call>") is None
 
 
-def test_a_template_without_calls_has_no_form() -> None:
-    assert own_form(tokenizer("gemma")) is None
+@pytest.mark.parametrize("template", ["gemma", LISTED.replace("c.function | tojson", "'call' + c.function.arguments")])
+def test_a_template_without_calls_or_that_writes_them_as_text_has_no_form(template: str) -> None:
+    assert own_form(tokenizer(template)) is None
 
 
 def test_function_calls_go_by_the_template_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

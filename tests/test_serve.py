@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import json
@@ -431,38 +432,35 @@ def test_what_llama_cpp_has_not_of_a_recipe_s_decoding_is_said() -> None:
     assert unserved(Decoding(temperature=0.5, top_k=5)) == ""
 
 
-def test_what_llama_cpp_raises_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_llama_cpp_raises_is_answered() -> None:
     """Before the first chunk and after it, in a stream and as a whole."""
-    from starlette.testclient import TestClient
-
-    from smolrecipes.serve import gguf
-    from smolrecipes.serve.app import app
+    from smolrecipes.serve.answers import events, whole
+    from smolrecipes.serve.gguf import GGUF as Served
+    from smolrecipes.serve.parts import Refused
     from smolrecipes.serve.reader import Reader
 
-    chunk = {"id": "x", "created": 1, "object": "text_completion", "choices": [{"index": 0, "text": "Once"}]}
-
-    class Failing(gguf.GGUF):
-        name, template, chunks = "tiny", False, 0
+    class Failing(Served):
+        name, chunks = "tiny", 0
 
         def __init__(self) -> None: ...
 
-        def text(self, asked: Any) -> Any:
-            return self._answer(self.fail, {}, Reader(None))
-
         def fail(self, body: Any, hear: Any) -> None:
             for _ in range(self.chunks):
-                hear(json.loads(json.dumps(chunk)))
+                hear({"id": "x", "created": 1, "object": "text_completion", "choices": [{"index": 0, "text": "Once"}]})
             raise OSError("no memory")
 
+    async def answered(stream: bool) -> Any:
+        chunks = served._answer(served.fail, {}, Reader(None))
+        first = await anext(chunks)
+        return [line async for line in events(first, chunks, True)] if stream else await whole(first, chunks)
+
     served = Failing()
-    client = TestClient(app(served, 1), raise_server_exceptions=False)
     for served.chunks in (0, 1):
-        found = client.post("/v1/completions", json={"model": "tiny", "prompt": "Once"})
-        said = found.json()["error"]
-        assert (found.status_code, said["type"]) == (500, "server_error")
-        assert said["message"] == "llama.cpp failed (OSError: no memory)"
-    streamed = client.post("/v1/completions", json={"model": "tiny", "prompt": "Once", "stream": True}).text
-    assert "Once" in streamed and "no memory" in streamed and "[DONE]" not in streamed
+        with pytest.raises(Refused, match=r"llama.cpp failed \(OSError: no memory\)") as refused:
+            asyncio.run(answered(stream=False))
+        assert refused.value.status == 500
+    once, failed = asyncio.run(answered(stream=True))
+    assert "Once" in once and "no memory" in failed and "server_error" in failed
 
 
 def test_what_a_message_says_reaches_the_template_and_what_none_reads_is_dropped() -> None:
