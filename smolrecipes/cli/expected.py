@@ -33,7 +33,8 @@ def _before(recipe: Recipe) -> list[str]:
     from smolrecipes.run import place
     from smolrecipes.summary import chain
 
-    waiting = [run.recipe.title for run in chain(place(recipe, Path("runs"))) if not run.finished][:-1]
+    *before, _ = chain(place(recipe, Path("runs")))
+    waiting = [run.recipe.title for run in before if not run.finished]
     if not waiting:
         return []
     return [f"run trains {' and '.join(waiting)} first, on top of that: smolrecipes check --deep {waiting[-1]} tells"]
