@@ -139,4 +139,7 @@ def _draft(found: Plan) -> Recipe:
 
 
 def _tokens(example: dict[str, Any]) -> int:
-    return max(len(value) for name, value in example.items() if name.endswith("ids"))
+    """Of the longest of its sequences: a preference has two."""
+    from smolrecipes.check.labels import sequences
+
+    return max(len(ids) for ids, _ in sequences(example))

@@ -131,6 +131,14 @@ def test_the_longest_row_is_found_among_many_and_longer_ones_are_told(cli: Any) 
         assert found.length in length and found.cut is cut
 
 
+def test_preferences_have_a_length_as_well(cli: Any) -> None:
+    from smolrecipes.cli.from_data import plan
+
+    pairs = [{"prompt": f"Say {n}.", "chosen": f"{n} " * 50, "rejected": "no"} for n in range(20)]
+    Path("pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
+    assert 128 <= plan("pairs.jsonl", "sft_chat", []).length <= 256
+
+
 def test_what_goes_wrong_with_the_rows_is_an_error_and_writes_no_recipe(cli: Any) -> None:
     rows(1)
     done = cli("new", "--data", "my chats.jsonl")
