@@ -43,14 +43,11 @@ def generate(
     languages, for a model that tells languages by tokens. special: control tokens are kept. Prompts are answered in batches; each answer is the one that the prompt would get alone.
     """
     decoding = decoding or Decoding()
-    if model.config.is_encoder_decoder and not tokenizer.chat_template:
-        encoded = [one if _ids(one) else source_ids(one, tokenizer, source) for one in prompts]
-    else:
-        encoded = [encode(tokenizer, prompt, system, tools, text) for prompt in prompts]
+    read = [encoded(model, tokenizer, prompt, system, tools, text, source) for prompt in prompts]
     answers: list[str] = []
     with untouched(model):
         helper = decoding.helper(model, tokenizer)
-        for batch in _batches(model, encoded, decoding):
+        for batch in _batches(model, read, decoding):
             how = settings(model, tokenizer, decoding, room(model, batch, decoding.max_new_tokens), target)
             ids, mask = _pad(batch, int(how.pad_token_id), model)
             written = model.generate(ids, attention_mask=mask, generation_config=how, **helper)
@@ -73,7 +70,7 @@ def stream(
     if decoding.beams > 1:  # which are known at their end only
         yield generate(model, tokenizer, [messages], decoding, tools=tools)[0]
         return
-    batch = [encode(tokenizer, messages, None, tools)]
+    batch = [encoded(model, tokenizer, messages, tools=tools)]
     how = settings(model, tokenizer, decoding, room(model, batch, decoding.max_new_tokens))
     ids, mask = _pad(batch, int(how.pad_token_id), model)
     pieces = TextIteratorStreamer(tokenizer, skip_prompt=not model.config.is_encoder_decoder, skip_special_tokens=True)
@@ -134,7 +131,22 @@ def untouched(model: PreTrainedModel) -> Iterator[None]:
             torch.mps.set_rng_state(mps)
 
 
-def encode(
+def encoded(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: Prompt,
+    system: str | None = None,
+    tools: list[dict[str, Any]] | None = None,
+    text: bool = False,
+    source: str = "",
+) -> list[int]:
+    """The tokens that a model reads of a prompt: an encoder without a chat template reads a text as it was trained to."""
+    if model.config.is_encoder_decoder and not tokenizer.chat_template and not _ids(prompt):
+        return source_ids(prompt, tokenizer, source)
+    return _encode(tokenizer, prompt, system, tools, text)
+
+
+def _encode(
     tokenizer: PreTrainedTokenizerBase,
     prompt: Prompt,
     system: str | None = None,
@@ -200,14 +212,14 @@ def _limit(model: PreTrainedModel) -> int | None:
     return readable(model.config)
 
 
-def _batches(model: PreTrainedModel, encoded: list[list[int]], decoding: Decoding) -> Iterator[list[list[int]]]:
+def _batches(model: PreTrainedModel, read: list[list[int]], decoding: Decoding) -> Iterator[list[list[int]]]:
     """Batches in order; alone where the positions run out, so that a neighbour's length never shortens an answer."""
     limit = _limit(model)
     together = not model.config.is_encoder_decoder
-    full = together and limit and max(map(len, encoded), default=0) + decoding.max_new_tokens > limit
+    full = together and limit and max(map(len, read), default=0) + decoding.max_new_tokens > limit
     size = 1 if full or decoding.guesses or model.config.model_type in ALONE else BATCH
-    for start in range(0, len(encoded), size):
-        yield encoded[start : start + size]
+    for start in range(0, len(read), size):
+        yield read[start : start + size]
 
 
 def room(model: PreTrainedModel, batch: list[list[int]], new: int) -> int:

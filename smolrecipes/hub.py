@@ -17,6 +17,10 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 
 
+class NotHere(RecipeError):
+    """What is not in the cache and cannot be fetched now."""
+
+
 def folder(path: str, needs: tuple[str, ...]) -> Path | None:
     """The local folder that `path` names, holding at least one of the files `needs`; None when it is a hub id."""
     where = Path(path).expanduser()
@@ -75,7 +79,7 @@ def commit(path: str, revision: str | None, files: tuple[str, ...]) -> str:
                 online = online and not isinstance(error, LocalEntryNotFoundError)
                 missing = error
     assert missing is not None, "at least one file is asked for"
-    raise RecipeError(_sentence(path, revision, missing)) from missing
+    raise _refusal(path, revision, missing) from missing
 
 
 @contextmanager
@@ -86,12 +90,20 @@ def sentences(path: str, revision: str | None = None) -> Iterator[None]:
     try:
         yield
     except (UnpicklingError, OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise RecipeError(_sentence(path, revision, error)) from error
+        raise _refusal(path, revision, error) from error
     except Exception as error:
         # Their own exceptions share no ancestor; tokenizers raises a bare Exception.
         if type(error) is Exception or type(error).__module__.startswith(("safetensors", "huggingface_hub", "httpx")):
-            raise RecipeError(_sentence(path, revision, error)) from error
+            raise _refusal(path, revision, error) from error
         raise
+
+
+def _refusal(path: str, revision: str | None, error: Exception) -> RecipeError:
+    from huggingface_hub import errors
+
+    if isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)):
+        return NotHere(_uncached(path, revision))
+    return RecipeError(_sentence(path, revision, error))
 
 
 def _sentence(path: str, revision: str | None, error: Exception) -> str:
@@ -109,8 +121,6 @@ def _sentence(path: str, revision: str | None, error: Exception) -> str:
         return f"{path} has no revision '{revision}' on the hub"
     if isinstance(error, errors.HFValidationError):
         return f"{path} is neither a folder here nor a hub id such as org/name"
-    if isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)):
-        return _uncached(path, revision)
     if isinstance(error, errors.EntryNotFoundError):
         return f"{path} is on the hub, but holds no model that transformers loads (no config.json)"
     if "trust_remote_code" in str(error):

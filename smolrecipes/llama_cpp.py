@@ -55,17 +55,21 @@ class LlamaCpp:
         return [int(token) for token in found["tokens"]], steps
 
     def _ask(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
-        request = urllib.request.Request(
-            f"{self.url}/{path}", json.dumps(asked).encode(), {"Content-Type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=600) as answer:
-                found: dict[str, Any] = json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise RecipeError(f"llama.cpp: {path}: {json.load(error)['error']['message']}") from None
-        except (urllib.error.URLError, ConnectionError) as error:
-            raise RecipeError(f"llama.cpp ended while it was asked ({path}: {error})") from None
-        return found
+        return post(self.url, path, asked)
+
+
+def post(url: str, path: str, asked: dict[str, Any] | None = None, timeout: int = 600) -> dict[str, Any]:
+    """What llama.cpp's server answers; RecipeError with what it refuses. timeout: in seconds."""
+    body = None if asked is None else json.dumps(asked).encode()
+    request = urllib.request.Request(f"{url}/{path}", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise RecipeError(f"llama.cpp: {path}: {json.load(error)['error']['message']}") from None
+    except (urllib.error.URLError, ConnectionError) as error:
+        raise RecipeError(f"llama.cpp ended while it was asked ({path}: {error})") from None
+    return found
 
 
 def aligned(tokens: list[int], steps: list[Step], text: Callable[[list[int]], str]) -> list[dict[int, float]]:

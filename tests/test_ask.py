@@ -214,3 +214,13 @@ def test_neighbours_are_the_smallest_angles() -> None:
     assert own_id not in ids and sorted(expected.tolist(), reverse=True) == expected.tolist()
     with pytest.raises(RecipeError, match="does not know the word '☃'"):
         neighbours(model, own, "☃")
+
+
+def test_asking_leaves_every_module_in_its_mode() -> None:
+    model, own = built(BERT(**LONG), "masked")
+    modes = {name: name.startswith("bert.encoder.layer.0") for name, _ in model.named_modules()}
+    for name, module in model.named_modules():
+        module.training = modes[name]
+    ask(model, own, [f"Mia sees the {own.mask_token} ."])
+    assert {name: module.training for name, module in model.named_modules()} == modes
+    model.eval()

@@ -27,7 +27,7 @@ from smolrecipes.serialize import dumps
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAIR = '{"prompt": "Say one.", "chosen": "one", "rejected": "two"}\n'
+ROWS = "".join(f'{{"prompt": "Say {n}.", "chosen": "{n}", "rejected": "two"}}\n' for n in range(20))
 RUN = importlib.import_module("smolrecipes.run")
 
 
@@ -121,7 +121,7 @@ def test_a_command_is_understood(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "recipes", "recipes", ignore=shutil.ignore_patterns("__pycache__"))
     for name in re.findall(r"(?:=|--data )(\w+\.jsonl)", " ".join(words)):
-        Path(name).write_text(PAIR * 20, encoding="utf-8")
+        Path(name).write_text(ROWS, encoding="utf-8")
     asked: list[Recipe] = []
     monkeypatch.setattr(RUN, "run", lambda recipe, **_: asked.append(recipe))
     arguments = ours(words)

@@ -101,7 +101,7 @@ def test_kinds_do_not_import_each_other_s_modules_at_the_top() -> None:
 
 def test_conversations_are_below_what_learns_and_answers() -> None:
     before: set[str] = set()
-    for name in ("render", "cut", "tokens"):
+    for name in ("render", "calls", "cut", "tokens"):
         found = own(PACKAGE / "conversation" / f"{name}.py")
         assert found <= {"errors", *before}, f"conversation/{name}.py imports {found}"
         before.add(f"conversation.{name}")

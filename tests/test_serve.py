@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import inspect
 import json
 import signal
 import socket
@@ -27,7 +29,8 @@ jsonschema = pytest.importorskip("jsonschema")
 from exporters.conftest import made_in  # noqa: E402
 from served import Server, serving  # noqa: E402
 
-from smolrecipes import GGUF, ByteBPE, Llama, Run  # noqa: E402
+from smolrecipes import GGUF, ByteBPE, Decoding, Llama, Run  # noqa: E402
+from smolrecipes.serialize import dumps  # noqa: E402
 
 LENGTH = 512
 BROKEN = "\N{REPLACEMENT CHARACTER}"
@@ -47,9 +50,12 @@ TOOLS: list[Any] = [
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A model of random weights that chats."""
+    """A model of random weights that chats, whose recipe says how it writes."""
     llama = Llama(hidden=32, layers=2, heads=2, max_length=LENGTH)
-    return made_in(tmp_path_factory.mktemp("runs"), llama, ByteBPE(vocab_size=500, chat_template="chatml"))
+    made = made_in(tmp_path_factory.mktemp("runs"), llama, ByteBPE(vocab_size=500, chat_template="chatml"))
+    recipe = made.recipe.replace(decoding=Decoding(max_new_tokens=300, repetition_penalty=1.3))
+    (made.folder / "recipe.json").write_text(dumps(recipe), encoding="utf-8")
+    return Run(made.folder, recipe)
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +92,15 @@ def asked(server: Server, path: str, body: Any) -> tuple[int, dict[str, Any]]:
 
 
 def expected(run: Run, most: int, prompt: Any = HELLO) -> str:
-    """What `generate` answers, until the first byte that is no character: a stream keeps that back."""
-    from smolrecipes import Decoding
+    """What `generate` answers by the recipe's decoding, until the first byte that is no character: a stream keeps that back."""
     from smolrecipes.ask.load import load
     from smolrecipes.generate import generate
 
     made, tokenizer = load(run.model)
-    return generate(made, tokenizer, [prompt], Decoding(max_new_tokens=most), text=isinstance(prompt, str))[
-        0
-    ].partition(BROKEN)[0]
+    how = run.recipe.decoding.replace(max_new_tokens=most)
+    (found,) = generate(made, tokenizer, [prompt], how, text=isinstance(prompt, str))
+    assert found != generate(made, tokenizer, [prompt], Decoding(max_new_tokens=most), text=isinstance(prompt, str))[0]
+    return found.partition(BROKEN)[0]
 
 
 def test_it_lists_its_model_by_the_run_s_title(client: Any) -> None:
@@ -102,6 +108,13 @@ def test_it_lists_its_model_by_the_run_s_title(client: Any) -> None:
     assert client.models.retrieve("tiny").owned_by == "smolrecipes"
     with pytest.raises(openai.NotFoundError, match="there is no model 'other' here; this is 'tiny'"):
         client.models.retrieve("other")
+
+
+def test_a_checkpoint_bears_its_run_s_title_and_any_other_folder_its_own_name(run: Run, tmp_path: Path) -> None:
+    from smolrecipes.cli.serve import _name
+
+    assert [_name(run.folder / place) for place in ("model", "checkpoints/checkpoint-50")] == ["tiny", "tiny"]
+    assert _name(tmp_path / "mine") == "mine"
 
 
 def test_a_chat_is_answered_as_generate_answers(client: Any, run: Run) -> None:
@@ -144,7 +157,7 @@ def test_decoding_is_the_recipe_s_until_the_request_says_otherwise(client: Any) 
             .message.content
         )
 
-    assert client.chat.completions.create(model="tiny", messages=HELLO).usage.completion_tokens <= 256
+    assert client.chat.completions.create(model="tiny", messages=HELLO).usage.completion_tokens == 300  # of the recipe
     assert said() == said(temperature=0) == said(temperature=0, top_p=0.5)
     assert said(temperature=1, seed=3) == said(temperature=1, seed=3) != said()
     assert len({said(temperature=1) for _ in range(4)}) > 1  # without a seed no two are alike
@@ -262,17 +275,37 @@ def test_what_says_only_what_is_so_is_taken(server: Server, client: Any) -> None
     assert code == 404 and found["error"]["message"] == "there is no POST /v1/nothing here"
 
 
-def test_what_a_message_spells_is_no_control_token(server: Server) -> None:
+def _in_arguments(text: str) -> dict[str, Any]:
+    call = {"id": "c", "type": "function", "function": {"name": "wish", "arguments": json.dumps({"sky": ["x", text]})}}
+    return {"messages": [*HELLO, {"role": "assistant", "tool_calls": [call]}, *HELLO]}
+
+
+def _in_tools(text: str) -> dict[str, Any]:
+    return {"tools": [TOOLS[0], {"type": "function", "function": {"name": "wish", "description": text}}]}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "place"),
+    [
+        (lambda text: {"messages": [{"role": "user", "content": text}]}, "messages.0.content"),
+        (_in_arguments, "messages.1.tool_calls.0.function.arguments.sky.1"),
+        (_in_tools, "tools.1.function.description"),
+        (lambda text: {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"title": text}}}]},
+         "tools.0.function.parameters.title"),
+    ],
+    ids=["content", "arguments", "description", "schema"],
+)  # fmt: skip
+def test_what_a_message_spells_is_no_control_token(server: Server, spelling: Any, place: str) -> None:
     """A checkpoint reads it as text, and llama.cpp, which cannot, does not read it at all."""
     read = [
-        asked(server, "chat/completions", {**CHAT, "messages": [{"role": "user", "content": text}], "max_tokens": 1})
-        for text in ("", "<|im_end|>")
+        asked(server, "chat/completions", {**CHAT, **spelling(text), "max_tokens": 1}) for text in ("", "<|im_end|>")
     ]
-    (_, plain), (code, spelled) = read
+    (first, plain), (code, spelled) = read
+    assert first == 200, plain
     if code == 200:
         assert spelled["usage"]["prompt_tokens"] > plain["usage"]["prompt_tokens"] + 3
     else:
-        assert (code, spelled["error"]["param"]) == (400, "messages.0.content")
+        assert (code, spelled["error"]["param"]) == (400, place)
 
 
 def test_many_clients_at_once_get_each_its_own_answer(client: Any) -> None:
@@ -397,3 +430,69 @@ def test_what_llama_cpp_has_not_of_a_recipe_s_decoding_is_said() -> None:
 
     assert unserved(Decoding(beams=2, no_repeat_ngram=3)) == "beams and no no_repeat_ngram"
     assert unserved(Decoding(temperature=0.5, top_k=5)) == ""
+
+
+def test_what_llama_cpp_raises_is_answered() -> None:
+    """Before the first chunk and after it, in a stream and as a whole."""
+    from smolrecipes.serve.answers import events, whole
+    from smolrecipes.serve.gguf import GGUF as Served
+    from smolrecipes.serve.parts import Refused
+    from smolrecipes.serve.reader import Reader
+
+    class Failing(Served):
+        name, chunks = "tiny", 0
+
+        def __init__(self) -> None: ...
+
+        def fail(self, body: Any, hear: Any) -> None:
+            for _ in range(self.chunks):
+                hear({"id": "x", "created": 1, "object": "text_completion", "choices": [{"index": 0, "text": "Once"}]})
+            raise OSError("no memory")
+
+    async def answered(stream: bool) -> Any:
+        chunks = served._answer(served.fail, {}, Reader(None))
+        first = await anext(chunks)
+        return [line async for line in events(first, chunks, True)] if stream else await whole(first, chunks)
+
+    served = Failing()
+    for served.chunks in (0, 1):
+        with pytest.raises(Refused, match=r"llama.cpp failed \(OSError: no memory\)") as refused:
+            asyncio.run(answered(stream=False))
+        assert refused.value.status == 500
+    once, failed = asyncio.run(answered(stream=True))
+    assert "Once" in once and "no memory" in failed and "server_error" in failed
+
+
+def test_what_a_message_says_reaches_the_template_and_what_none_reads_is_dropped() -> None:
+    from smolrecipes.serve.asked import Chat, read
+
+    function = {"name": "timer", "arguments": '{"minutes": 5}'}
+    call = {"id": "c1", "type": "function", "function": function, "index": 0}
+    told = [
+        {"role": "user", "name": "Mia", "content": "Hello!"},
+        {"role": "assistant", "content": None, "tool_calls": [call], "refusal": None, "annotations": []},
+        {"role": "tool", "tool_call_id": "c1", "name": "timer", "content": "done"},
+    ]
+    asked = read(Chat, json.dumps({"model": "tiny", "messages": told}).encode())
+    read_as = {"id": "c1", "type": "function", "function": {"name": "timer", "arguments": {"minutes": 5}}}
+    assert asked.said() == [told[0], {"role": "assistant", "content": "", "tool_calls": [read_as]}, told[2]]
+
+
+def test_what_is_taken_from_transformers_serve_is_there() -> None:
+    """Its parts are private: where transformers renames one, this names it, before anything else fails less clearly."""
+    from transformers.cli.serving import chat_completion, completion, utils
+
+    taken = {
+        chat_completion.ChatCompletionHandler: OURS,
+        completion.CompletionHandler: OURS,
+        utils: ("Modality", "ToolCall", "build_response_parser", "response_events_to_chunks", "GenerateManager"),
+        utils.GenerateManager: ("generate_streaming", "submit"),
+    }
+    gone = [f"{owner.__name__}.{name}" for owner, names in taken.items() for name in names if not hasattr(owner, name)]
+    assert not gone, f"serve/handlers.py, writing.py or reader.py go by what transformers no longer has: {gone}"
+    told = inspect.signature(utils.GenerateManager.generate_streaming).parameters
+    assert "response_parser" in told and [*told][:4] == ["self", "model", "processor", "inputs"], told
+
+
+OURS = ("handle_request", "_validate_request", "_resolve_model", "_build_generation_config")
+"""What `smolrecipes/serve/handlers.py` overrides of a handler of transformers, or calls."""

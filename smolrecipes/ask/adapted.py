@@ -13,24 +13,27 @@ if TYPE_CHECKING:
 
 
 def adapted(folder: Path, run: Path) -> tuple[Any, Any]:
-    """The plain model with the adapter's updates in its weights, made as its run makes it, and the tokenizer."""
+    """The plain model with the adapter's updates in its weights, made as its run makes it, and the tokenizer; as `load`."""
     from smolrecipes.launch import hush
 
     hush()
+    from accelerate import PartialState
     from transformers import AutoTokenizer
 
     from smolrecipes.adapters.merge import merged
+    from smolrecipes.ask.load import check_head
     from smolrecipes.origin import recipe_of
 
     recipe = recipe_of(folder)
-    if recipe and recipe.adapter and recipe.objective.head != "causal":
-        raise RecipeError(f"{folder}: this model writes no text ({recipe.objective.name}), so it does not chat")
     with sentences(str(folder)):
         tokenizer = AutoTokenizer.from_pretrained(folder)
+    if recipe and recipe.adapter:
+        check_head(folder, recipe.objective.head, tokenizer, "it does not chat")
     base = base_with(recipe, run, tokenizer) if recipe and recipe.adapter else None
     if recipe is None or base is None:
         raise RecipeError(f"{folder} holds an adapter alone, and no recipe beside it says over which model; {_MEND}")
-    return merged(beside(recipe, base, tokenizer, folder)), tokenizer
+    model = merged(beside(recipe, base, tokenizer, folder))
+    return model.to(PartialState().default_device).eval(), tokenizer
 
 
 def base_with(recipe: Recipe, run: Path, tokenizer: Any) -> Any:

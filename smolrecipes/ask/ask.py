@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from smolrecipes.ask.answer import Answer, Wish
+from smolrecipes.ask.fill import detect, fill
+from smolrecipes.ask.judge import choose, classify, rate
+from smolrecipes.ask.point import answer, tag
+from smolrecipes.ask.write import write
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-
-class Answer(NamedTuple):
-    """What a model made of the texts."""
-
-    text: str
-    """For people."""
-    data: Any
-    """For programs: JSON."""
+    Asks = Callable[[PreTrainedModel, PreTrainedTokenizerBase, Sequence[str], Wish], Answer]
 
 
 class How(NamedTuple):
     """The function that asks a head, and the texts it takes."""
 
-    function: str
+    asks: Asks
     least: int
     most: int
     takes: str
@@ -34,15 +31,15 @@ class How(NamedTuple):
 WRITERS = ("causal", "seq2seq")
 """Heads that write, and so are told how."""
 HOW = {
-    **dict.fromkeys(("masked", "pretraining", "entities", "permutation"), How("fill.fill", 1, 1, "a text with {mask} in it")),
-    "discriminator": How("fill.detect", 1, 1, "a text some of whose words may be wrong"),
-    **dict.fromkeys(WRITERS, How("write.write", 1, 1, "one text")),
-    "sequence-classification": How("judge.classify", 1, 2, "one text, or two"),
-    "regression": How("judge.rate", 1, 2, "one text, or two"),
-    "multiple-choice": How("judge.choose", 3, 99, "a text and then its choices"),
-    "token-classification": How("point.tag", 1, 1, "one text, its words apart from punctuation"),
-    "question-answering": How("point.answer", 2, 2, "a question and then a text"),
-}  # fmt: skip
+    **dict.fromkeys(("masked", "pretraining", "entities", "permutation"), How(fill, 1, 1, "a text with {mask} in it")),
+    "discriminator": How(detect, 1, 1, "a text some of whose words may be wrong"),
+    **dict.fromkeys(WRITERS, How(write, 1, 1, "one text")),
+    "sequence-classification": How(classify, 1, 2, "one text, or two"),
+    "regression": How(rate, 1, 2, "one text, or two"),
+    "multiple-choice": How(choose, 3, 99, "a text and then its choices"),
+    "token-classification": How(tag, 1, 1, "one text, its words apart from punctuation"),
+    "question-answering": How(answer, 2, 2, "a question and then a text"),
+}
 
 
 def ask(
@@ -55,44 +52,31 @@ def ask(
     target: str = "",
     plain: bool = False,
 ) -> Answer:
-    """What the model answers, by its head.
+    """What the model answers, by its head; `Wish` says what each option is.
 
-    decoding: of a model that writes. top: how many words or classes are named. source, target: the languages of a model
-    that tells them by tokens. plain: a text is continued, also where the tokenizer has a chat template. RecipeError where the texts are not what the head takes.
+    RecipeError where the texts are not what the head takes, or where it has no use for an option.
     """
-    import torch
-
     from smolrecipes.architectures.heads import head_of
+    from smolrecipes.generate import untouched
 
-    head = head_of(model.config, type(model).__name__)
-    how = HOW[head]
-    takes = how.takes.format(mask=tokenizer.mask_token)
-    if not how.least <= len(texts) <= how.most:
+    wish, head = Wish(decoding, top, source, target, plain), head_of(model.config, type(model).__name__)
+    _check_texts(texts, head, HOW[head].takes.format(mask=tokenizer.mask_token))
+    if head not in WRITERS:
+        _check_useful(wish, head, bool(getattr(model.config, "lang2id", None)))
+    with untouched(model):
+        return HOW[head].asks(model, tokenizer, texts, wish)
+
+
+def _check_texts(texts: Sequence[str], head: str, takes: str) -> None:
+    if not HOW[head].least <= len(texts) <= HOW[head].most:
         raise RecipeError(f"this model ({head}) takes {takes}, not {len(texts)} text{'s' * (len(texts) != 1)}")
     if not all(texts):
         which = "the text" if len(texts) == 1 else f"text {[*texts].index('') + 1} of {len(texts)}"
         raise RecipeError(f"{which} is empty; this model ({head}) takes {takes}")
-    module, _, name = how.function.partition(".")
-    function: Callable[..., Answer] = getattr(import_module(f"smolrecipes.ask.{module}"), name)
-    spoken = {"source": source} if module == "fill" and getattr(model.config, "lang2id", None) else {}
-    if module != "write" and (decoding is not None or (source and not spoken) or target):
-        given = "decoding" if decoding is not None else "target" if target else "source"
-        raise RecipeError(f"this model ({head}) does not write, so it has no use for --{given}")
-    if module == "write":
-        return function(model, tokenizer, texts[0], decoding or Decoding(), source, target, plain)
-    mode = model.training
-    try:
-        with torch.no_grad():
-            return function(model.eval(), tokenizer, texts, top, **spoken)
-    finally:
-        model.train(mode)
 
 
-def ranked(names: Sequence[str], shares: Sequence[float], top: int) -> list[tuple[str, float]]:
-    """The likeliest first, at most `top` of them."""
-    return sorted(zip(names, map(float, shares), strict=True), key=lambda one: -one[1])[:top]
-
-
-def listed(found: Sequence[tuple[str, float]]) -> str:
-    """`positive 97.1 %, negative 2.9 %`."""
-    return ", ".join(f"{name} {share:.1%}" for name, share in found)
+def _check_useful(wish: Wish, head: str, languages: bool) -> None:
+    """That nothing is asked for that only models have that write; languages: whether it has embeddings of them."""
+    given = {"decoding": wish.decoding is not None, "target": wish.target, "source": wish.source and not languages}
+    if useless := [name for name, is_given in given.items() if is_given]:
+        raise RecipeError(f"this model ({head}) does not write, so it has no use for --{useless[0]}")

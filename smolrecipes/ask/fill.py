@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.ask.ask import Answer, listed, ranked
+from smolrecipes.ask.answer import Answer, Wish, listed, ranked
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -13,19 +13,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def fill(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int, source: str = ""
-) -> Answer:
-    """The likeliest tokens behind each mask, every mask by itself, and the text with the first of each.
-
-    source: the text's language, for a model with embeddings of languages (XLM).
-    """
+def fill(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
+    """The likeliest tokens behind each mask, every mask by itself, and the text with the first of each."""
     (text,) = texts
     inputs = encoded(model, tokenizer, text)
     if known := getattr(model.config, "lang2id", None):
-        if source not in known:
+        if wish.source not in known:
             raise RecipeError(f"this model reads {', '.join(known)}: say which of them with --source")
-        inputs["langs"] = inputs["input_ids"].new_full(inputs["input_ids"].shape, known[source])
+        inputs["langs"] = inputs["input_ids"].new_full(inputs["input_ids"].shape, known[wish.source])
     ids = inputs["input_ids"][0]
     masks = (ids == tokenizer.mask_token_id).nonzero().flatten().tolist()
     if not masks:
@@ -33,8 +28,8 @@ def fill(
     shares = _scores(model, inputs, masks).float().softmax(-1)
     found: list[list[tuple[str, float]]] = []
     for row in shares:
-        best = row.topk(min(top, len(row)))
-        found.append(ranked([tokenizer.decode([i]).strip() for i in best.indices], best.values.tolist(), top))
+        best = row.topk(min(wish.top, len(row)))
+        found.append(ranked([tokenizer.decode([i]).strip() for i in best.indices], best.values.tolist(), wish.top))
     ids = ids.clone()
     ids[masks] = shares.argmax(-1)
     filled = tokenizer.decode(ids, skip_special_tokens=True)
@@ -59,7 +54,7 @@ def _scores(model: PreTrainedModel, inputs: dict[str, Tensor], masks: list[int])
     return logits[0, masks]
 
 
-def detect(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
+def detect(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """Each token's probability of having been replaced; those above one half stand in brackets."""
     (text,) = texts
     inputs = encoded(model, tokenizer, text)
@@ -67,7 +62,7 @@ def detect(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Se
     known = set(tokenizer.all_special_ids)
     tokens = [(tokenizer.decode([i]).strip(), share) for i, share in zip(ids, shares) if i not in known]
     marked = " ".join(f"[{word}]" if share > 0.5 else word for word, share in tokens)
-    doubted = ranked([word for word, _ in tokens], [share for _, share in tokens], top)
+    doubted = ranked([word for word, _ in tokens], [share for _, share in tokens], wish.top)
     return Answer(f"{marked}\nreplaced? {listed(doubted)}", {"tokens": [list(one) for one in tokens]})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.ask.ask import Answer, listed, ranked
+from smolrecipes.ask.answer import Answer, Wish, listed, ranked
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Layout
 
@@ -19,7 +19,7 @@ LONGEST = 1 << 20
 """Tokens of a text for a model without a limit."""
 
 
-def classify(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
+def classify(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The classes and their probabilities."""
     from smolrecipes.objectives.classification import Classification
     from smolrecipes.objectives.forward import answered
@@ -27,11 +27,11 @@ def classify(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: 
     names = classes(model)
     row = {"texts": list(texts), "label": names[0]}
     logits = answered(model, _batch(Classification(labels=tuple(names)), row, model, tokenizer), of="text").logits[0]
-    found = ranked(names, logits.float().softmax(-1).tolist(), max(top, 2))
+    found = ranked(names, logits.float().softmax(-1).tolist(), max(wish.top, 2))
     return Answer(listed(found), {"label": found[0][0], "probabilities": dict(found)})
 
 
-def rate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
+def rate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """A number, on the scale of the labels."""
     from smolrecipes.objectives.forward import answered
     from smolrecipes.objectives.regression import Regression
@@ -43,7 +43,7 @@ def rate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequ
     return Answer(f"{value:.3f}", {"value": value})
 
 
-def choose(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
+def choose(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The choices and their probabilities, the likeliest first."""
     from smolrecipes.objectives.forward import answered
     from smolrecipes.objectives.multiple_choice import MultipleChoice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.ask.ask import Answer
+from smolrecipes.ask.answer import Answer, Wish
 from smolrecipes.ask.judge import classes, longest, placed, plain_layout
 from smolrecipes.errors import RecipeError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def tag(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
+def tag(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The tag of each word, of which tags that mark spans (B-PER, I-PER) make spans."""
     from smolrecipes.objectives.answers import is_bio, spans
     from smolrecipes.objectives.forward import answered
@@ -40,7 +40,7 @@ def tag(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Seque
     return Answer(lines, {"tags": pairs, "spans": [list(one) for one in found]})
 
 
-def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], top: int) -> Answer:
+def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The likeliest words of the text, over all of its windows."""
     from datasets import Dataset
 

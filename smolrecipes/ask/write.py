@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.ask.ask import Answer
+from smolrecipes.ask.answer import Answer, Wish
+from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from smolrecipes.decoding import Decoding
 
 MIDDLE = "<|fim_middle|>"
 """Where a decoder that has learned it writes between a beginning and an end."""
 HOLE = re.compile(r"<extra_id_\d+>")
 
 
-def write(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    text: str,
-    decoding: Decoding,
-    source: str = "",
-    target: str = "",
-    plain: bool = False,
-) -> Answer:
+def write(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The answer of a chat model; a text that goes on; what an encoder-decoder makes of it, its holes filled."""
     from smolrecipes.generate import generate
 
-    source, target = direction(model, tokenizer, source, target)
+    (text,), how = texts, wish.decoding or Decoding()
+    source, target = direction(model, tokenizer, wish.source, wish.target)
     if not model.config.is_encoder_decoder and MIDDLE in text:
-        return _between(model, tokenizer, text, decoding)
+        return _between(model, tokenizer, text, how)
     holes = HOLE.findall(text) if model.config.is_encoder_decoder else []
-    said = generate(model, tokenizer, [text], decoding, source=source, target=target, special=bool(holes), text=plain)[
-        0
-    ]
+    more: dict[str, Any] = {"source": source, "target": target, "special": bool(holes), "text": wish.plain}
+    (said,) = generate(model, tokenizer, texts, how, **more)
     if holes:
         said = _filled(text, said, str(tokenizer.eos_token))
-    goes_on = not model.config.is_encoder_decoder and (plain or not tokenizer.chat_template)
+    goes_on = not model.config.is_encoder_decoder and (wish.plain or not tokenizer.chat_template)
     shown = text + said if goes_on else said.strip()
     return Answer(shown, {"text": shown})
 

@@ -37,12 +37,12 @@ class Subject:
         from smolrecipes.workers import examples
 
         step = max(1, -(-len(self.rows) // SAMPLE))
-        rows = [_beginning(self.rows[index]) for index in range(0, len(self.rows), step)]
+        rows = [beginning(self.rows[index]) for index in range(0, len(self.rows), step)]
         made = examples(self.objective, rows, self.tokenizer, self.recipe.training.max_length)
         return [(row, example and {**example, "origin": row["origin"]}) for row, example in zip(rows, made)]
 
 
-def _beginning(row: dict[str, Any]) -> dict[str, Any]:
+def beginning(row: dict[str, Any]) -> dict[str, Any]:
     """The row, a long text shortened."""
     text = row.get("text")
     return {**row, "text": text[:LONGEST]} if isinstance(text, str) else row

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from smolrecipes.conversation.calls import Call, Form, beside, calls, marked
 from smolrecipes.errors import RecipeError, nearest
 
-Call = dict[str, Any]
 Message = dict[str, Any]
-MARK = "<tool_call>"
 UNREADABLE = "a call that cannot be read: it is no JSON with a name and arguments"
 
 
-def spoken(said: str, offered: bool) -> Message:
-    """An answer as a message, the calls in it apart from its text as data have them; one that cannot be read stays text."""
+def spoken(said: str, offered: bool, form: Form | None = None) -> Message:
+    """An answer as a message, the calls in it apart from its text as data have them; one that cannot be read stays text.
+
+    form: how the model's chat template writes calls.
+    """
     message: Message = {"role": "assistant", "content": said}
-    found = called(message, offered)
+    found = called(message, offered, form)
     if not found:
         return message
-    text = re.sub(f"{MARK}.*?(</tool_call>|$)", "", said, flags=re.DOTALL).strip() if MARK in said else ""
+    text = beside(said, form) if marked(said, form) else ""
     return {**message, "content": text, "tool_calls": [{"type": "function", "function": call} for call in found]}
 
 
-def called(message: Message, offered: bool) -> list[Call] | None:
+def called(message: Message, offered: bool, form: Form | None = None) -> list[Call] | None:
     """The calls of an answer; None where it tries to call and cannot be read. Bare JSON calls only where functions are
     offered."""
-    from smolrecipes.evaluators.function_calls import calls
-
     if "tool_calls" in message:
         return [call["function"] for call in message["tool_calls"]]
     said = str(message["content"])
-    return calls(said) if offered or MARK in said else []
+    return calls(said, form) if offered or marked(said, form) else []
 
 
 def written(call: Call) -> str:

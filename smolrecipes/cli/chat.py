@@ -36,8 +36,7 @@ def command(
     one by one."""
     given = models or ["runs/last"]
     folders = [model_folder(Path(model), adapters=True) for model in given]
-    for folder in folders:
-        _check_writes(folder)
+    _check_write(folders)
     how = [decoding(folder, 256, temperature=temperature, max_new_tokens=max_new_tokens) for folder in folders]
     from smolrecipes.cli.calls import read_tools
 
@@ -94,16 +93,15 @@ def _welcome(talks: list[Conversation], orders: str) -> None:
     from smolrecipes.console import say
 
     for talk in talks:
-        what = f"on {talk.device}" if talk.template else "has no chat template: it continues texts"
+        alone = "makes another of each text" if talk.model.config.is_encoder_decoder else "continues texts"
+        what = f"on {talk.device}" if talk.template else f"has no chat template: it {alone}"
         say(f"{talk.folder} {what}{f'; {orders}' if talk is talks[-1] else ''}")
 
 
-def _check_writes(folder: Path) -> None:
-    """That the model writes text: transformers would give any other a head of random weights."""
-    import json
+def _check_write(folders: list[Path]) -> None:
+    """That every model writes; of an adapter alone its recipe tells."""
+    from smolrecipes.ask.load import check_writes
 
-    if is_adapter(folder):  # whose recipe tells
-        return
-    saved = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
-    if saved[0].endswith("Classification"):
-        raise RecipeError(f"{folder}: this model scores texts and writes none ({saved[0]}), so it does not chat")
+    for folder in folders:
+        if not is_adapter(folder):
+            check_writes(folder, "it does not chat; 'smolrecipes try' asks it")

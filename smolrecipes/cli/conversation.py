@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from smolrecipes.cli.calls import Call, Message, called, spoken
+from smolrecipes.ask.adapted import adapted
+from smolrecipes.ask.load import load
+from smolrecipes.cli.calls import Message, called, spoken
 from smolrecipes.cli.folder import changed, is_adapter, run_folder
+from smolrecipes.conversation.calls import Call, own_form
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
 
@@ -16,12 +19,11 @@ class Conversation:
     """A model, its tokenizer, what functions it is offered, and what was said so far."""
 
     def __init__(self, folder: Path, decoding: Decoding, system: str = "", name: str = "") -> None:
-        from accelerate import PartialState
-
         self.name = name or str(folder)
         self.folder = folder
-        self.model, self.tokenizer = _loaded(folder)
+        self.model, self.tokenizer = adapted(folder, run_folder(folder)) if is_adapter(folder) else load(folder)
         self.template = bool(self.tokenizer.chat_template)
+        self.form = own_form(self.tokenizer)
         self.decoding = self._own = decoding
         self._changes: dict[str, Any] = {}
         self._answers = 0
@@ -31,8 +33,6 @@ class Conversation:
         if system:
             self.needs_template("a system message")
         self.begin(system)
-        # the device that accelerate, and so the trainer, would take
-        self.model.to(PartialState().default_device)
 
     @property
     def device(self) -> str:
@@ -87,7 +87,7 @@ class Conversation:
 
     def calls(self) -> list[Call] | None:
         """The functions that the last answer calls; None where it tries to and cannot be read."""
-        return called(self.messages[-1], bool(self.tools))
+        return called(self.messages[-1], bool(self.tools), self.form)
 
     def _go_on(self, more: list[Message]) -> Iterator[str]:
         from torch import manual_seed
@@ -102,18 +102,4 @@ class Conversation:
         for piece in stream(self.model, self.tokenizer, prompt, self.decoding, self.tools or None):
             said += piece
             yield piece
-        self.messages = [*asked, spoken(said, bool(self.tools))]
-
-
-def _loaded(folder: Path) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    from smolrecipes.ask.adapted import adapted
-    from smolrecipes.hub import sentences
-
-    logging.disable_progress_bar()
-    if is_adapter(folder):
-        return adapted(folder, run_folder(folder))
-    with sentences(str(folder)):
-        return AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+        self.messages = [*asked, spoken(said, bool(self.tools), self.form)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
+from smolrecipes.hub import NotHere
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from smolrecipes.kinds import Exporter
     from smolrecipes.recipe import Recipe
 
-LONGEST = 2048
-"""Tokens a row may have at the most where nothing else limits it."""
+LONGEST, GUESS = 2048, 1024
+"""Tokens a row may have at the most where nothing else limits it, and where the model that would tell is not here."""
+MOST = 400
+"""Rows of the most letters that are made into tokens, to find the one of the most tokens."""
 OBJECTIVES = {"messages": "SFT", "preference": "ORPO", "text": "CLM"}
 """What is learned from rows of each type."""
 TEXT = '''"""{title}"""
@@ -41,8 +44,10 @@ class Plan:
     exporters: list[Exporter]
     rows: Dataset
     kind: str
-    length: int = 0
-    unknown: str = field(default="")
+    length: int = GUESS
+    cut: bool = False
+    """Whether some rows are longer."""
+    unknown: str = ""
     """Why the rows' length is not known."""
 
     @property
@@ -94,19 +99,30 @@ def plan(data: str, model: str, to: list[str]) -> Plan:
         )
     found = Plan(data, model, exporters(to, []), rows, kind)
     try:
-        found.length = _length(found)
-    except RecipeError as error:
-        found.length, found.unknown = 1024, str(error)
+        found.length, found.cut = _length(found)
+    except NotHere as error:
+        found.unknown = str(error)
     return found
 
 
-def _length(found: Plan) -> int:
-    """As many tokens as the longest of some rows has, in whole 64s."""
+def _length(found: Plan) -> tuple[int, bool]:
+    """As many tokens as the longest row has, in whole 64s, at most LONGEST; and whether a row has more."""
     from smolrecipes.check.subject import read
+    from smolrecipes.workers import examples
 
     subject = read(_draft(found))
-    longest = max((_tokens(example) for _, example in subject.sample if example is not None), default=LONGEST)
-    return min(LONGEST, -(-longest // 64) * 64)
+    made = [one for one in examples(subject.objective, _largest(found.rows), subject.tokenizer, LONGEST) if one]
+    longest = max(map(_tokens, made), default=LONGEST)
+    return min(LONGEST, -(-longest // 64) * 64), longest > LONGEST or any(one.get("cut") for one in made)
+
+
+def _largest(rows: Dataset) -> list[dict[str, Any]]:
+    """The rows of the most letters; the row of the most tokens is all but certainly one of them."""
+    from smolrecipes.check.subject import beginning
+    from smolrecipes.data.rows import each
+
+    letters = [len(str(row)) for row in each(rows)]
+    return [beginning(rows[index]) for index in sorted(range(len(rows)), key=letters.__getitem__)[-MOST:]]
 
 
 def _draft(found: Plan) -> Recipe:
@@ -123,17 +139,7 @@ def _draft(found: Plan) -> Recipe:
 
 
 def _tokens(example: dict[str, Any]) -> int:
-    return max(len(value) for name, value in example.items() if name.endswith("ids"))
+    """Of the longest of its sequences: a preference has two."""
+    from smolrecipes.check.labels import sequences
 
-
-def expected(found: Plan, target: Path) -> list[str]:
-    """Rows, and what training is expected to take of time and memory; or why that is not known."""
-    from smolrecipes.check.check import deeper, light
-    from smolrecipes.load import load_recipe
-
-    told = [f"rows     {len(found.rows):,} ({found.kind}), {found.length:,} tokens at the most"]
-    if found.unknown:
-        return [*told, f"not measured: {found.unknown}", f"once the model is here: smolrecipes check --deep {target}"]
-    findings, subject = light(load_recipe(str(target), []), Path("runs") / ".cache")
-    more, notes = deeper(subject) if subject is not None else ([], [])
-    return [*told, *notes, *(f"{one.level}: {one.code}: {one.sentence}" for one in [*findings, *more])]
+    return max(len(ids) for ids, _ in sequences(example))

@@ -16,23 +16,33 @@ def command(
     name: Annotated[
         str, typer.Argument(metavar="[NAME]", help="The new file: mine, or mine.py; with --data named after the data.")
     ] = "",
-    source: Annotated[str, typer.Option("--from", metavar="RECIPE", help="The recipe to start from.")] = "orpo_lora",
+    source: Annotated[
+        str, typer.Option("--from", metavar="RECIPE", help="The recipe to start from.", show_default="orpo_lora")
+    ] = "",
     data: Annotated[str, typer.Option(metavar="FILE", help="Your own rows: a recipe that trains on them.")] = "",
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="With --data: org/name, a folder, or a recipe that trains one.")
-    ] = "sft_chat",
+        str, typer.Option(metavar="MODEL", help="With --data: org/name, folder or recipe.", show_default="sft_chat")
+    ] = "",
     to: Annotated[
         list[str] | None,
         typer.Option("--to", metavar="NAME[:VALUE]", help="With --data: what to export, as in gguf:q4_k_m."),
     ] = None,
 ) -> None:
     """A recipe file to edit, in this folder; those it builds on are copied beside it, so that edits take effect."""
+    if data and source:
+        raise RecipeError("--from starts from a recipe, and --data from rows, by --model: give one of them")
     if data:
-        _from_data(name, data, model, to or [])
+        _from_data(name, data, model or "sft_chat", to or [])
         return
-    if not name or to:
-        raise RecipeError("--to needs --data FILE" if to else "new: name the file, as in new mine, or give --data FILE")
-    target = _target(name)
+    if to or model:
+        raise RecipeError(f"{'--to' if to else '--model'} needs --data FILE")
+    if not name:
+        raise RecipeError("new: name the file, as in new mine, or give --data FILE")
+    _from_recipe(_target(name), source or "orpo_lora")
+
+
+def _from_recipe(target: Path, source: str) -> None:
+    """A copy of a recipe, and of those that it builds on."""
     copies = _copies(source, target)
     _check(target, copies)
     for path, text in copies.items():
@@ -44,13 +54,10 @@ def command(
     typer.echo(f"\nnext     smolrecipes show {target}\n         smolrecipes run {target}")
 
 
-def _target(name: str) -> Path:
-    return Path(name if name.endswith(".py") else f"{name}.py")
-
-
 def _from_data(name: str, data: str, model: str, to: list[str]) -> None:
     """The recipe for one's own rows, and what it is expected to take."""
-    from smolrecipes.cli.from_data import expected, plan
+    from smolrecipes.cli.expected import expected
+    from smolrecipes.cli.from_data import plan
 
     stem = "".join(sign if sign.isalnum() else "_" for sign in Path(data).stem)
     target = _target(name or f"{stem}_recipe")
@@ -58,9 +65,16 @@ def _from_data(name: str, data: str, model: str, to: list[str]) -> None:
     found = plan(data, model, to)
     target.write_text(found.text(), encoding="utf-8")
     typer.echo(f"written  {target}")
-    for line in expected(found, target):
+    lines, runs = expected(found, target)
+    for line in lines:
         typer.echo(line)
+    if not runs:
+        raise typer.Exit(2)
     typer.echo(f"\nnext     smolrecipes run {target}")
+
+
+def _target(name: str) -> Path:
+    return Path(name if name.endswith(".py") else f"{name}.py")
 
 
 def _copies(source: str, target: Path) -> dict[Path, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smolrecipes.cli.folder import decoding, model_or_file
+from smolrecipes.cli.folder import decoding, model_or_file, run_folder
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def _served(place: Path) -> Served:
 
 
 def _name(folder: Path) -> str:
-    """The run's title; the folder's name where it is no run's."""
+    """The title of the run that a model or a checkpoint belongs to; the folder's name where it is no run's."""
     import json
 
-    stored = folder.parent / "recipe.json"
+    stored = run_folder(folder) / "recipe.json"
     title = json.loads(stored.read_text(encoding="utf-8")).get("title") if stored.is_file() else ""
     return str(title or folder.resolve().name)
 

@@ -23,6 +23,6 @@ def render(
         raise RecipeError("there is no message to write with the chat template")
     try:
         text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
-    except TemplateError as error:
+    except (TemplateError, TypeError) as error:  # such as a call's arguments, where a template takes text
         raise RecipeError(f"the chat template cannot write these messages ({error}); {REMEDY}") from error
     return str(text)

@@ -83,7 +83,7 @@ def answered(subject: Subject, asked: list[Any], tools: list[Any], decoding: Dec
 def prompt(subject: Subject, asked: list[dict[str, Any]] | str, tools: Any = None) -> list[int]:
     """The tokens of messages, as the template writes them in training, or of a text."""
     from smolrecipes.conversation.tokens import prompt_ids
-    from smolrecipes.generate import encode, source_ids
+    from smolrecipes.generate import encoded
 
     tokenizer = subject.tokenizer
     if tokenizer.chat_template and not isinstance(asked, str):
@@ -91,9 +91,7 @@ def prompt(subject: Subject, asked: list[dict[str, Any]] | str, tools: Any = Non
     if tools:
         raise RecipeError("the tokenizer has no chat template, which tools need; evaluate a model that has one")
     text = asked if isinstance(asked, str) else "".join(str(message.get("content") or "") for message in asked)
-    if subject.model.config.is_encoder_decoder and not tokenizer.chat_template:
-        return source_ids(text, tokenizer)
-    return encode(tokenizer, text)
+    return encoded(subject.model, tokenizer, text)
 
 
 def check_writes(subject: Subject) -> None:

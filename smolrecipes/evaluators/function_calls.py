@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from smolrecipes.conversation.calls import Call, Form, calls, own_form
 from smolrecipes.evaluators.answers import Answers, said, spoken
+from smolrecipes.kinds import Scores, Subject
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.typing import NDArray
-
-Call = dict[str, Any]
 
 
 class FunctionCalls(Answers, name="function_calls"):
@@ -27,9 +27,15 @@ class FunctionCalls(Answers, name="function_calls"):
     def expected(self, row: dict[str, Any]) -> str:
         return said(row["messages"][_turn(row)])
 
-    def grade(self, answer: str, row: dict[str, Any]) -> dict[str, float]:
+    def score(self, subject: Subject, rows: Dataset) -> Scores:
+        """As of any answers, with the calls read as the model's own chat template writes them."""
+        found, form = super().score(subject, rows), own_form(subject.tokenizer)
+        grades = [self.grade(one["answered"], row, form) for one, row in zip(found.shown, rows, strict=True)]
+        return Scores({name: [grade[name] for grade in grades] for name in found.columns}, found.shown)
+
+    def grade(self, answer: str, row: dict[str, Any], form: Form | None = None) -> dict[str, float]:
         wanted = [call["function"] for call in row["messages"][_turn(row)].get("tool_calls") or []]
-        found = calls(answer)
+        found = calls(answer, form)
         if not wanted:
             nan = float("nan")
             return {"valid_json": nan, "name": nan, "arguments": nan, "no_call": float(found == [])}
@@ -46,37 +52,6 @@ class FunctionCalls(Answers, name="function_calls"):
         """Means over the rows that each is about."""
         known = {name: values[values == values] for name, values in columns.items()}
         return {name: float(values.mean()) for name, values in known.items() if len(values)}
-
-
-def calls(answer: str) -> list[Call] | None:
-    """The calls of an answer, inside <tool_call></tool_call> or bare, each with `name` and `arguments`; [] where it calls
-    none, None where it tries to and cannot be read."""
-    pieces = re.findall(r"<tool_call>(.*?)(?:</tool_call>|$)", answer, re.DOTALL)
-    bare = answer.strip()
-    if not pieces and not bare.startswith(("{", "[{")):
-        return []
-    found: list[Call] = []
-    for piece in pieces or [bare]:
-        try:
-            read = _values(piece)
-        except (ValueError, RecursionError):
-            return None
-        for one in read:
-            given = one.get("arguments", one.get("parameters")) if isinstance(one, dict) else None
-            if not isinstance(given, dict) or not isinstance(one.get("name"), str):
-                return None
-            found.append({"name": one["name"], "arguments": given})
-    return found
-
-
-def _values(text: str) -> list[Any]:
-    """The JSON values of a text, one below the other, as some templates write several calls; a list is many."""
-    found: list[Any] = []
-    while text.strip() or not found:
-        value, end = json.JSONDecoder().raw_decode(text := text.strip())
-        found += value if isinstance(value, list) else [value]
-        text = text[end:]
-    return found
 
 
 def arguments(call: Call) -> Any:

@@ -14,14 +14,15 @@ from typing import Any
 from transformers.cli.serving.utils import Modality
 from transformers.utils import logging
 
+from smolrecipes.ask.load import check_writes, load
+from smolrecipes.conversation.calls import own_form
 from smolrecipes.conversation.cut import as_it_is
-from smolrecipes.conversation.render import render
 from smolrecipes.conversation.tokens import opening, prompt_ids
 from smolrecipes.decoding import SAMPLED, Decoding
 from smolrecipes.errors import RecipeError
 from smolrecipes.generate import ends, source_ids
 from smolrecipes.serve.asked import Asked, Chat, Text
-from smolrecipes.serve.form import check, form_of, grammar
+from smolrecipes.serve.form import check, grammar
 from smolrecipes.serve.handlers import Chats, Manager, Texts, chunk_of
 from smolrecipes.serve.writing import Writing
 
@@ -33,14 +34,12 @@ class Checkpoint:
     """A model in a folder; requests are answered one after the other."""
 
     def __init__(self, folder: Path, name: str, decoding: Decoding) -> None:
-        from smolrecipes.ask.load import load
-
         logging.set_verbosity_error()  # its handlers tell each request
-        _check_writes(folder)
+        check_writes(folder, "it is not served; 'smolrecipes try' asks it")
         self.name, self.decoding = name, decoding
         self.model, self.tokenizer = load(folder)
         self.template = bool(self.tokenizer.chat_template)
-        self.form = form_of(lambda messages: render(messages, self.tokenizer, None)) if self.template else None
+        self.form = own_form(self.tokenizer)
         self.manager = Manager()
         state = SimpleNamespace(use_continuous_batching=lambda *_: False, get_manager=lambda *_, **__: self.manager)
         kind = SimpleNamespace(get_model_modality=lambda *_, **__: Modality.LLM)
@@ -105,24 +104,3 @@ class Checkpoint:
     async def close(self) -> None:
         """Waits until nothing is written any more."""
         await asyncio.wait([asyncio.wrap_future(self.manager.submit(bool))], timeout=PATIENCE)
-
-
-def _check_writes(folder: Path) -> None:
-    """RecipeError for a model that writes no text, or takes more than a text to write one."""
-    from transformers import AutoConfig, AutoTokenizer
-
-    from smolrecipes.architectures.heads import head_of
-    from smolrecipes.ask.ask import WRITERS
-    from smolrecipes.generate import languages
-    from smolrecipes.hub import sentences
-
-    with sentences(str(folder)):
-        config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    if (head := head_of(config)) not in WRITERS:
-        raise RecipeError(
-            f"{folder}: this model ({head}) writes no text, so it is not served; 'smolrecipes try' asks it"
-        )
-    if config.is_encoder_decoder and languages(tokenizer):
-        raise RecipeError(
-            f"{folder}: this model is told languages, which the API does not know; 'smolrecipes try' asks it"
-        )

@@ -1,50 +1,20 @@
-"""How a chat template writes a call, what grammar holds a model to it, and how it is read back."""
+"""What grammar holds a model to the form in which its template writes calls, and how transformers' parser reads it back."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from smolrecipes.errors import RecipeError
+from smolrecipes.conversation.calls import Form
 from smolrecipes.serve.asked import Chat
 from smolrecipes.serve.parts import Function, Refused
 
-ASKED = {"role": "user", "content": "?"}
-CALLED = {"name": "sr_name", "arguments": {"sr_key": "sr_value"}}
-WRITTEN = re.compile(r'\{"name":(\s*)"sr_name",(\s*)"(\w+)":\s*\{"sr_key":\s*"sr_value"\}\}')
 ANY, BUT_JSON = "TEXT: /(.|\\n)*/", "TEXT: /([^{](.|\\n)*)?/"
 """What a text may be beside calls, and where a call is told by its first brace alone."""
 
 
-class Form(NamedTuple):
-    """A call is `before` {"name": ..., `key`: {...}} `after`, with such white space after colons and commas."""
-
-    before: str
-    key: str
-    after: str
-    colon: str
-    comma: str
-
-
 PLAIN = Form("", "arguments", "", ": ", ", ")
-
-
-def form_of(render: Callable[[list[dict[str, Any]]], str]) -> Form | None:
-    """The form of a template, found by what it makes of a conversation; None where it writes no calls as JSON."""
-    try:
-        text = render(
-            [ASKED, {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": CALLED}]}]
-        )
-        opening, _, closing = render([ASKED, {"role": "assistant", "content": "sr_said"}]).partition("sr_said")
-    except RecipeError:
-        return None
-    found = WRITTEN.search(text)
-    if not found or not text.startswith(opening):
-        return None
-    before, after = text[len(opening) : found.start()], text[found.end() :].removesuffix(closing)
-    return Form(before, found[3], after, f":{found[1]}", f",{found[2]}")
 
 
 def grammar(asked: Chat, form: Form | None, end: str = "") -> str | None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from smolrecipes.console import say
+from smolrecipes.conversation.calls import form_of
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
+from smolrecipes.llama_cpp import post
 from smolrecipes.serve.asked import Asked, Chat, Text
-from smolrecipes.serve.form import check, form_of, grammar
+from smolrecipes.serve.form import check, grammar
 from smolrecipes.serve.parts import Refused
+from smolrecipes.serve.plain import check_plain
 from smolrecipes.serve.reader import Reader
 
 CLIENTS, CONTEXT = 4, 4096
@@ -53,9 +53,10 @@ class GGUF:
         """The answer in OpenAI's chunks."""
         if not self.template:
             raise RecipeError("messages: this model has no chat template, so it continues texts: ask /v1/completions")
-        for place, message in enumerate(said := asked.said()):
-            self._check_plain(message["content"], f"messages.{place}.content")
-        body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": asked.offered()}}
+        said, offered = asked.said(), asked.offered()
+        check_plain(said, "messages", self._spells)
+        check_plain(offered or [], "tools", self._spells)
+        body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": offered}}
         if held := grammar(asked, self.form):
             check(held)
             body["grammar"] = grammar(asked, self.form, self.end)
@@ -79,12 +80,15 @@ class GGUF:
         def ask() -> None:
             try:
                 function(body, hear)
-            finally:
                 hear(None)
+            except Exception as error:  # raised where the answer is read
+                hear(error)
 
         threading.Thread(target=ask).start()  # not to be ended amid llama.cpp
         try:
             while chunk := await chunks.get():
+                if isinstance(chunk, Exception):
+                    raise Refused(f"llama.cpp failed ({type(chunk).__name__}: {chunk})", status=500) from chunk
                 if "error" in chunk:
                     raise Refused(chunk["error"]["message"], status=chunk["error"]["code"])
                 for read in reader.read(chunk):
@@ -103,13 +107,10 @@ class GGUF:
         stream = {"stream": True, "stream_options": {"include_usage": True}, "stop": asked.stop}
         return {**plain, **more, **said, "max_tokens": most, **seed, **stream}
 
-    def _check_plain(self, text: str, place: str) -> None:
-        """Refused where a message spells control tokens, which llama.cpp would read as such."""
+    def _spells(self, text: str) -> bool:
+        """Whether llama.cpp reads a control token in a text."""
         read, spelled = (self._ask("tokenize", {"content": text, "parse_special": way}) for way in (True, False))
-        if read != spelled:
-            raise Refused(
-                f"{place}: it spells a control token of this model, which only the chat template may write", place
-            )
+        return read != spelled
 
     def _turn_end(self) -> str:
         """The token that ends a turn, where it is not the one that ends a text, the only one that a grammar expects."""
@@ -123,16 +124,7 @@ class GGUF:
         return str(self._ask("apply-template", {"messages": messages})["prompt"])
 
     def _ask(self, path: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
-        body = None if asked is None else json.dumps(asked).encode()
-        request = urllib.request.Request(
-            f"{self.server.listening_address}/{path}", body, {"Content-Type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                found: dict[str, Any] = json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise RecipeError(f"{path}: {json.load(error)['error']['message']}") from error
-        return found
+        return post(self.server.listening_address, path, asked, timeout=60)
 
     async def close(self) -> None:
         """The process waits for what llama.cpp is about."""

@@ -19,7 +19,7 @@ class Refused(RecipeError):
 
 
 class Loose(BaseModel):
-    """What clients hand back, with fields of their own."""
+    """What clients hand back, with fields of their own, which no template reads: they are dropped."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -33,11 +33,18 @@ class Call(Loose):
     id: str = ""
     function: Called
 
+    def plain(self) -> dict[str, Any]:
+        """As chat templates read it."""
+        named = {"id": self.id} if self.id else {}
+        return {**named, "type": "function", "function": {"name": self.function.name, "arguments": _values(self)}}
+
 
 class Message(Loose):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | None = None
+    name: str | None = None
     tool_calls: list[Call] | None = None
+    tool_call_id: str | None = None
 
     @field_validator("content", mode="before")
     @classmethod
@@ -57,8 +64,9 @@ class Message(Loose):
     def plain(self) -> dict[str, Any]:
         """As chat templates read it: one text, and arguments as values."""
         said = {"role": self.role.replace("developer", "system"), "content": self.content or ""}
-        calls = [{"name": call.function.name, "arguments": _values(call)} for call in self.tool_calls or []]
-        return {**said, "tool_calls": [{"type": "function", "function": one} for one in calls]} if calls else said
+        more = {"name": self.name, "tool_calls": [call.plain() for call in self.tool_calls or []]}
+        more["tool_call_id"] = self.tool_call_id
+        return {**said, **{name: value for name, value in more.items() if value}}
 
 
 class Function(Loose):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from smolrecipes.serve.form import Form, reading
+from smolrecipes.conversation.calls import Form
+from smolrecipes.serve.form import reading
 
 
 class Reader:

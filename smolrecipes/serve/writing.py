@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import BatchEncoding, LogitsProcessor
 
+from smolrecipes.conversation.calls import Form
 from smolrecipes.decoding import Decoding
 from smolrecipes.generate import ends, room, settings, untouched
 from smolrecipes.serve.asked import Asked
-from smolrecipes.serve.form import Form, reading
+from smolrecipes.serve.form import reading
 
 if TYPE_CHECKING:
     from smolrecipes.serve.checkpoint import Checkpoint

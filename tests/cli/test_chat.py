@@ -13,6 +13,8 @@ from smolrecipes import generate
 from smolrecipes.cli.folder import decoding, printable
 from smolrecipes.decoding import Decoding
 
+SIZES = {"layers": 1, "attention_heads": 2, "ffn_dim": 16}
+
 
 def _say(cli: Any, monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Any:
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
@@ -144,14 +146,60 @@ def test_an_interrupt_stops_the_answer_and_not_the_conversation(
     assert [[message["content"] for message in messages] for messages in asked] == [["hello"], ["again"]]
 
 
-def test_a_model_that_scores_does_not_chat(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("LlamaForSequenceClassification", "sequence-classification"),
+        ("BertForMaskedLM", "masked"),
+        ("BertForQuestionAnswering", "question-answering"),
+        ("BertForMultipleChoice", "multiple-choice"),
+    ],
+)
+def test_a_model_that_writes_no_text_does_not_chat(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path, name: str, head: str
+) -> None:
     folder = shutil.copytree(model, Path("judge"))
     config = json.loads((folder / "config.json").read_text())
-    config["architectures"] = ["LlamaForSequenceClassification"]
+    config |= {"architectures": [name], "model_type": name.partition("For")[0].lower()}
     (folder / "config.json").write_text(json.dumps(config))
     done = _say(cli, monkeypatch, "hi\n", str(folder))
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("error: judge: this model scores texts and writes none (LlamaForSequenceClassification)")
+    said = f"error: judge: this model ({head}) writes no text, so it does not chat; 'smolrecipes try' asks it"
+    assert done.err.startswith(said)
+
+
+@pytest.mark.parametrize("template", [True, False])
+def test_an_encoder_decoder_chats_with_its_own_head_and_reads_what_it_was_trained_to(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path, template: bool
+) -> None:
+    import torch
+    from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration
+
+    folder = shutil.copytree(model, Path("pairs"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {f"{part}_{name}": value for part in ("encoder", "decoder") for name, value in SIZES.items()}
+    config = BartConfig(vocab_size=len(tokenizer), d_model=16, pad_token_id=0, eos_token_id=0, **sizes)
+    made = BartForConditionalGeneration(config).eval()
+    made.save_pretrained(folder)
+    if not template:
+        (folder / "chat_template.jinja").unlink()
+        tokenizer.chat_template = None
+    done = _say(cli, monkeypatch, "hello\n", str(folder), "--max-new-tokens", "6")
+    (expected,) = generate.generate(made, tokenizer, ["hello"], Decoding(max_new_tokens=6))
+    assert (done.code, done.err) == (0, "") and printable(expected) in done.out and expected
+
+
+def test_a_model_that_is_told_languages_does_not_chat(cli: Any, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    from transformers import AutoTokenizer, BartConfig
+
+    folder = shutil.copytree(model, Path("translator"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["__en__", "__it__"], special_tokens=True)
+    tokenizer.save_pretrained(folder)
+    BartConfig(architectures=["BartForConditionalGeneration"]).save_pretrained(folder)
+    done = _say(cli, monkeypatch, "hi\n", str(folder))
+    assert done.code == 2 and "this model is told languages, so it does not chat" in done.err
 
 
 def test_a_model_cannot_steer_the_terminal() -> None:

@@ -75,6 +75,7 @@ def test_a_recipe_for_ones_own_data_says_what_it_takes(cli: Any) -> None:
     assert done.code == 0 and "written  my_chats_recipe.py" in done.out
     assert "rows     60 (messages), 64 tokens at the most" in done.out
     assert "s: about" in done.out and "memory of the longest batch" in done.out
+    assert "run trains pretrain_clm and sft_chat first, on top of that: smolrecipes check --deep sft_chat" in done.out
     recipe: Any = load_recipe("my_chats_recipe.py")
     assert [repr(one) for one in recipe.exporters] == ["GGUF('q4_k_m')", "SafeTensors()"]
     assert recipe.adapter and recipe.training.max_length == 64 and recipe.objective.name == "sft"
@@ -89,6 +90,7 @@ def test_a_model_that_is_not_here_is_told_and_the_recipe_is_written(cli: Any, mo
     assert done.code == 0 and re.search(
         r"not measured: org/name is (not|neither a folder here nor) in the cache", done.out
     )
+    assert "rows     20 (messages)\n" in done.out and "max_length=1024 is a guess" in done.out
     assert load_recipe("mine.py").model == "org/name" or "org/name" in repr(load_recipe("mine.py").model)
 
 
@@ -96,6 +98,12 @@ def test_a_model_that_is_not_here_is_told_and_the_recipe_is_written(cli: Any, mo
     ("arguments", "sentence"),
     [
         (["--to", "gguf"], "error: --to needs --data FILE"),
+        (["mine", "--model", "org/name"], "error: --model needs --data FILE"),
+        (
+            ["--data", "my chats.jsonl", "--from", "dpo_lora"],
+            "error: --from starts from a recipe, and --data from rows",
+        ),
+        (["--data", "my chats.jsonl", "--model", "./gone"], "error: model: there is no folder './gone'"),
         ([], "error: new: name the file, as in new mine"),
         (["--data", "none.jsonl"], "error: none.jsonl"),
         (["--data", "my chats.jsonl", "--to", "ggufs"], "error: no exporter named 'ggufs'; did you mean 'gguf'"),
@@ -109,3 +117,40 @@ def test_what_new_with_data_refuses(cli: Any, arguments: list[str], sentence: st
     done = cli("new", *arguments)
     assert done.code == 2 and sentence in done.err
     assert not list(Path().glob("*.py"))
+
+
+def test_the_longest_row_is_found_among_many_and_longer_ones_are_told(cli: Any) -> None:
+    """It is neither the first nor one of those that a sample would hold."""
+    from smolrecipes.cli.from_data import plan
+
+    chats = [{"user": f"How much is {n} and one?", "assistant": f"{n + 1}"} for n in range(901)]
+    for words, length, cut in ((150, range(151, 1500), False), (9_000, [2048], True)):
+        chats[2]["assistant"] = "seven " * words
+        Path("many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chats), encoding="utf-8")
+        found = plan("many.jsonl", "sft_chat", [])
+        assert found.length in length and found.cut is cut
+
+
+def test_preferences_have_a_length_as_well(cli: Any) -> None:
+    from smolrecipes.cli.from_data import plan
+
+    pairs = [{"prompt": f"Say {n}.", "chosen": f"{n} " * 50, "rejected": "no"} for n in range(20)]
+    Path("pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
+    assert 128 <= plan("pairs.jsonl", "sft_chat", []).length <= 256
+
+
+def test_what_goes_wrong_with_the_rows_is_an_error_and_writes_no_recipe(cli: Any) -> None:
+    rows(1)
+    done = cli("new", "--data", "my chats.jsonl")
+    assert done.code == 2 and done.err.startswith("error: validation: every row (1 in all) has the same prompt")
+    assert not list(Path().glob("*.py"))
+
+
+def test_a_recipe_that_cannot_run_ends_with_2(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolrecipes.check import check
+    from smolrecipes.check.finding import Finding
+
+    rows(20)
+    monkeypatch.setattr(check, "deeper", lambda _: ([Finding("recipe-refused", "it fits in no memory")], []))
+    done = cli("new", "--data", "my chats.jsonl")
+    assert done.code == 2 and "error: recipe-refused: it fits in no memory" in done.out and "next " not in done.out

@@ -111,6 +111,27 @@ def test_json_is_a_call_only_where_functions_are_offered() -> None:
     assert spoken(f"{bare}\n{bare}", True)["tool_calls"] == [AS_CALL, AS_CALL]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("[TOOL_CALLS][", "]"), ("<function>\n", "\n</function>"), ("Call: ", ""), ("", "")],
+    ids=["list", "tags", "mark", "bare"],
+)
+def test_calls_are_read_as_the_template_writes_them(
+    person: Any, scripted: Any, chats: Path, before: str, after: str
+) -> None:
+    """Templates of other families, whose calls look otherwise."""
+    call = "{'name': c.function.name, 'parameters': c.function.arguments} | tojson"
+    written = f"{{{{ {before!r} + {call} + {after!r} }}}}"
+    calls = f"{{% for c in m.tool_calls or [] %}}{written}{{% endfor %}}"
+    turns = f"{{% for m in messages %}}<{{{{ m.role }}}}>{{{{ m.content }}}}{calls}</s>{{% endfor %}}"
+    (chats / "chat_template.jinja").write_text(f"{{{{ tools }}}}{turns}<assistant>", encoding="utf-8")
+    said = f'{before}{{"name": "weather", "parameters": {{"city": "Rome"}}}}{after}'
+    asked = scripted(f"Look. {said}" if before else said, "Fine.")
+    assert '→ weather(city="Rome")' in person("weather?\nsun\n", str(chats), "--tools", "tools.json")
+    message = {"role": "assistant", "content": "Look." if before else "", "tool_calls": [AS_CALL]}
+    assert asked[1][0][1:] == [message, {"role": "tool", "name": "weather", "content": "sun"}]
+
+
 def test_sent_lines_get_the_raw_answers_alone(
     cli: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch, chats: Path
 ) -> None:
