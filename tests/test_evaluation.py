@@ -272,6 +272,9 @@ def test_while_a_model_is_trained(tmp_path: Path) -> None:
     assert made.results["evaluations"]["Likelihood()"]["loss"] == pytest.approx(made.results["after"]["loss"], rel=1e-5)
     with pytest.raises(RecipeError, match="likelihood needs data of its own"):
         run(recipe(tmp_path, callbacks=(Evaluate(Likelihood()),)), runs=tmp_path / "other")
+    with pytest.raises(RecipeError, match="forgetting: the run began with no other model"):  # and not at step 500
+        run(recipe(tmp_path, callbacks=(Evaluate(Forgetting(data=Toy("stories", rows=3))),)), runs=tmp_path / "third")
+    assert not list((tmp_path / "third").glob("*-*"))
 
 
 def test_what_a_model_cannot_be_asked_is_a_sentence(subject: Subject, tmp_path: Path) -> None:
