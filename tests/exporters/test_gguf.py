@@ -24,13 +24,16 @@ from smolrecipes import (
     Files,
     Likelihood,
     RecipeError,
+    SafeTensors,
     SpanCorruption,
     Toy,
     WordPiece,
     llama_cpp,
 )
+from smolrecipes.component import choices
 from smolrecipes.evaluation import evaluate, subject_of
-from smolrecipes.exporters import gguf, labels
+from smolrecipes.exporters import labels
+from smolrecipes.exporters.certificate import ALLOWED
 from smolrecipes.exporters.forms import BLOCK, MOST, PLAIN, tensor_type
 from smolrecipes.llama_cpp import aligned, running
 
@@ -114,7 +117,7 @@ def test_a_file_that_is_no_gguf_is_told(tmp_path: Path) -> None:
 
 
 def test_the_allowed_gaps_cover_every_form() -> None:
-    assert gguf.ALLOWED.keys() == PLAIN.keys() | MOST.keys()
+    assert ALLOWED.keys() == PLAIN.keys() | MOST.keys() | set(choices(SafeTensors.hints()["dtype"]))
 
 
 @given(st.sampled_from(sorted(MOST)), st.integers(0, 11), st.integers(1, 64).map(lambda n: n * 16))

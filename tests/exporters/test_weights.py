@@ -37,8 +37,9 @@ from smolrecipes import (
 )  # fmt: skip
 from smolrecipes.__main__ import main
 from smolrecipes.conversation.render import render
+from smolrecipes.exporters.around import pieces, rendered
 from smolrecipes.exporters.certificate import Certificate
-from smolrecipes.exporters.ollama import modelfile, pieces, rendered
+from smolrecipes.exporters.ollama import modelfile
 from smolrecipes.exporters.samples import CONVERSATIONS
 
 
