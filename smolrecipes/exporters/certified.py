@@ -45,7 +45,7 @@ class Certified(Exporter):
         with TemporaryDirectory(prefix=f"partial-{target.name}-", dir=target.parent) as aside:
             made = self.make(run, Path(aside) / target.name)
             self._check(made)
-            for place in {target, usual}:  # the model card tells also of what lies elsewhere
+            for place in dict.fromkeys((target, usual)):  # the model card tells also of what lies elsewhere
                 place.parent.mkdir(exist_ok=True)
                 write_text(certificate_of(place), figures(made))
             _remove(target)

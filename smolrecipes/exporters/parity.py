@@ -61,7 +61,7 @@ def with_llama_cpp(
         path, told = other.written(prompt, _new(model, prompt))
         own = outputs(model, [*prompt, *path])[0][0][len(prompt) - 1 :][: len(path)]
         steps.choose(own, torch.tensor(path, dtype=torch.long))
-        for row, known in zip(own, aligned(path, told, tokenizer.decode)):
+        for row, known in zip(own, aligned(path, told)):
             likely = min(log(LIKELY), max(known.values(), default=0))
             steps.gaps += [abs(float(row[token]) - logp) for token, logp in known.items() if logp >= likely]
             steps.positions += bool(known)
