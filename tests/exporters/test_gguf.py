@@ -23,7 +23,6 @@ from smolrecipes import (
     ExactMatch,
     Files,
     Likelihood,
-    Llama,
     RecipeError,
     SafeTensors,
     SpanCorruption,
@@ -172,9 +171,9 @@ def test_what_llama_cpp_refuses_and_its_end_are_sentences() -> None:
 
 
 def test_a_file_is_evaluated_on_what_it_answers(made: Any, tmp_path: Path) -> None:
-    run = made(Llama(**{**SIZES, "max_length": 1024}, kv_heads=2))
+    run = made()
     file = GGUF("f32").export(run)
-    asked = ExactMatch(data=Toy("functions", rows=8), decoding=Decoding(max_new_tokens=8))
+    asked = ExactMatch(data=Toy("chat", rows=8), decoding=Decoding(max_new_tokens=8))
     own, its = evaluate(asked, subject_of(run.model)), evaluate(asked, subject_of(file))
     answers = [[row["answered"] for row in found.scores.shown] for found in (own, its)]
     assert sum(map(str.__eq__, *answers)) >= 7 and len(set(answers[0])) > 1
