@@ -17,6 +17,12 @@ LEAST = 0.9
 """The share of tokens that have to be the same in the other forms."""
 
 
+def tie(form: str) -> float:
+    """Nats by which a token may be less likely than the trained model's own, and count as tied: where none may differ, a few
+    times the mean, since single log-probabilities are further apart than that."""
+    return ALLOWED[form] * (3 if form in EXACT else 1)
+
+
 @dataclass(frozen=True)
 class Certificate:
     """How a deliverable compares with the model that was trained."""
@@ -38,7 +44,7 @@ class Certificate:
     same_tokens: int
     """Where both write the same token, greedily; of a model that writes none, where both find the same one the likeliest."""
     tied_tokens: int
-    """Where they do not, and the trained model finds its own likelier by no more than `allowed`."""
+    """Where they do not, and the trained model finds its own likelier by no more than `tie`."""
     tokens: int
     first: str = ""
     """The first text or conversation that differs."""

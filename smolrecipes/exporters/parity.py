@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import log
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.exporters.certificate import ALLOWED, Certificate
+from smolrecipes.exporters.certificate import Certificate, tie
 from smolrecipes.exporters.reading import Reads, Words, same_ids, same_renderings
 from smolrecipes.exporters.samples import CONVERSATIONS, TEXTS
 
@@ -29,7 +29,7 @@ LIKELY = 0.01
 class Steps:
     """What two models make of the same places."""
 
-    allowed: float
+    tie: float
     """Nats by which a token may be less likely than the trained model's own, and count as tied."""
     gaps: list[float] = field(default_factory=list)
     """Between log-probabilities, in nats."""
@@ -40,7 +40,7 @@ class Steps:
 
     def choose(self, own: Tensor, chosen: Tensor) -> None:
         """own: the trained model's log-probabilities, (..., vocabulary); chosen: the other's tokens, (...)."""
-        best = own.max(-1).values - own.gather(-1, chosen[..., None]).squeeze(-1) <= self.allowed
+        best = own.max(-1).values - own.gather(-1, chosen[..., None]).squeeze(-1) <= self.tie
         same = own.argmax(-1) == chosen
         self.same += int(same.sum())
         self.tied += int((best & ~same).sum())
@@ -56,7 +56,7 @@ def with_llama_cpp(
     from smolrecipes.exporters.outputs import outputs
     from smolrecipes.llama_cpp import aligned
 
-    steps = Steps(ALLOWED[form])
+    steps = Steps(tie(form))
     for prompt in prompts:
         path, told = other.written(prompt, _new(model, prompt))
         own = outputs(model, [*prompt, *path])[0][0][len(prompt) - 1 :][: len(path)]
@@ -76,7 +76,7 @@ def with_transformers(
     from smolrecipes.ask.ask import WRITERS
     from smolrecipes.exporters.outputs import both_write, outputs
 
-    steps, writes = Steps(ALLOWED[form]), head_of(model.config, type(model).__name__) in WRITERS
+    steps, writes = Steps(tie(form)), head_of(model.config, type(model).__name__) in WRITERS
     for prompt in prompts:
         for mine, theirs in zip(outputs(model, prompt), outputs(other, prompt)):
             likely = mine.exp() >= (LIKELY if mine.shape[-1] > 1 else 0)  # a single number is no probability

@@ -63,7 +63,7 @@ def test_what_fails_an_export(form: str, changed: dict[str, Any], problem: str) 
 def test_a_token_as_likely_as_the_trained_models_own_is_tied() -> None:
     import torch
 
-    steps = Steps(allowed=0.01)
+    steps = Steps(tie=0.01)
     steps.choose(torch.tensor([[-1.0, -1.005, -3.0]] * 3), torch.tensor([0, 1, 2]))
     assert (steps.same, steps.tied, steps.tokens) == (1, 1, 3)
 
