@@ -6,7 +6,6 @@ import json
 import shutil
 from abc import abstractmethod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from smolrecipes.component import option
@@ -38,6 +37,8 @@ class Certified(Exporter):
 
     def _put(self, run: Run, target: Path, usual: Path) -> None:
         """Makes it in a folder of its own beside its place, and moves it there once it holds."""
+        from tempfile import TemporaryDirectory
+
         from smolrecipes.exporters.card import write_card
         from smolrecipes.files import write_text
 
