@@ -8,7 +8,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,25 +72,25 @@ def post(url: str, path: str, asked: dict[str, Any] | None = None, timeout: int 
     return found
 
 
-def aligned(tokens: list[int], steps: list[Step], text: Callable[[list[int]], str]) -> list[dict[int, float]]:
-    """The log-probabilities at each token, none where it is no whole character, until something does not fit.
-
-    text: what some tokens spell.
-    """
-    found: list[dict[int, float]] = []
-    pending: list[int] = []
-    waiting = iter(steps)
-    for token in tokens:
-        pending.append(token)
-        if text(pending).endswith("\N{REPLACEMENT CHARACTER}"):
-            found.append({})
-            continue
-        pending.clear()
-        at, known = next(waiting, (None, {}))
-        if at != token:
-            break
-        found.append(known)
+def aligned(tokens: list[int], steps: list[Step]) -> list[dict[int, float]]:
+    """The log-probabilities at each token: none where it tells no step, or where it may have told that of a neighbour."""
+    told = [token for token, _ in steps]
+    first = _places(tokens, told)
+    last = [len(tokens) - 1 - place for place in reversed(_places(tokens[::-1], told[::-1]))]
+    found: list[dict[int, float]] = [{} for _ in tokens]
+    if len(first) == len(steps):
+        for (_, known), early, late in zip(steps, first, last):
+            found[early] = known if early == late else {}
     return found
+
+
+def _places(tokens: list[int], told: list[int]) -> list[int]:
+    """Where those that were told can stand at the earliest, in their order."""
+    places: list[int] = []
+    for place, token in enumerate(tokens):
+        if len(places) < len(told) and token == told[len(places)]:
+            places.append(place)
+    return places
 
 
 @contextmanager

@@ -17,6 +17,8 @@ class Head(NamedTuple):
     """transformers' Auto class that has it."""
     names: str
     """The mapping of modeling_auto that names its classes."""
+    task: str
+    """The hub's name for what a model with it does; none where it has no name."""
     families: tuple[str, ...] = ("decoder", "encoder", "encoder-decoder")
     types: tuple[str, ...] = ()
     """The model types it is of, when it is not of all."""
@@ -26,18 +28,18 @@ CAUSAL, MASKED = ("AutoModelForCausalLM", "CAUSAL_LM"), ("AutoModelForMaskedLM",
 PRETRAINING = ("AutoModelForPreTraining", "PRETRAINING")
 SEQUENCES = ("AutoModelForSequenceClassification", "SEQUENCE_CLASSIFICATION")
 HEADS = {
-    "causal": Head(*CAUSAL, ("decoder",)),
-    "sequence-classification": Head(*SEQUENCES),
-    "masked": Head(*MASKED, ("encoder",)),
-    "seq2seq": Head("AutoModelForSeq2SeqLM", "SEQ_TO_SEQ_CAUSAL_LM", ("encoder-decoder",)),
-    "pretraining": Head(*PRETRAINING, ("encoder",), ("bert", "albert")),
-    "discriminator": Head(*PRETRAINING, ("encoder",), ("electra",)),
-    "permutation": Head(*CAUSAL, ("encoder",), ("xlnet",)),
-    "entities": Head(*MASKED, ("encoder",), ("luke",)),
-    "token-classification": Head("AutoModelForTokenClassification", "TOKEN_CLASSIFICATION"),
-    "question-answering": Head("AutoModelForQuestionAnswering", "QUESTION_ANSWERING"),
-    "multiple-choice": Head("AutoModelForMultipleChoice", "MULTIPLE_CHOICE"),
-    "regression": Head(*SEQUENCES),
+    "causal": Head(*CAUSAL, "text-generation", ("decoder",)),
+    "sequence-classification": Head(*SEQUENCES, "text-classification"),
+    "masked": Head(*MASKED, "fill-mask", ("encoder",)),
+    "seq2seq": Head("AutoModelForSeq2SeqLM", "SEQ_TO_SEQ_CAUSAL_LM", "text2text-generation", ("encoder-decoder",)),
+    "pretraining": Head(*PRETRAINING, "", ("encoder",), ("bert", "albert")),
+    "discriminator": Head(*PRETRAINING, "", ("encoder",), ("electra",)),
+    "permutation": Head(*CAUSAL, "text-generation", ("encoder",), ("xlnet",)),
+    "entities": Head(*MASKED, "fill-mask", ("encoder",), ("luke",)),
+    "token-classification": Head("AutoModelForTokenClassification", "TOKEN_CLASSIFICATION", "token-classification"),
+    "question-answering": Head("AutoModelForQuestionAnswering", "QUESTION_ANSWERING", "question-answering"),
+    "multiple-choice": Head("AutoModelForMultipleChoice", "MULTIPLE_CHOICE", "multiple-choice"),
+    "regression": Head(*SEQUENCES, "text-classification"),
 }
 """What each head is for is its objective's to say: `masked` predicts hidden words, `pretraining` also the order of two
 sentences, `discriminator` which words were replaced, `permutation` words in any order, `entities` words and entities."""

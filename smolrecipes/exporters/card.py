@@ -15,23 +15,17 @@ if TYPE_CHECKING:
 
     from smolrecipes.run import Run
 
-TASKS = {
-    "ForCausalLM": "text-generation", "LMHeadModel": "text-generation", "ForMaskedLM": "fill-mask",
-    "ForSequenceClassification": "text-classification", "ForTokenClassification": "token-classification",
-    "ForQuestionAnswering": "question-answering", "ForConditionalGeneration": "text2text-generation",
-}  # fmt: skip
-"""The hub's name for what a model of this class does."""
-
 
 def write_card(run: Run) -> None:
     """Puts the card into the run's folder, with the certificates of all its exports."""
     write_text(run.folder / "README.md", card(run, certificates(run)))
 
 
-def certificates(run: Run) -> list[dict[str, Any]]:
-    """The figures of every deliverable among the run's exports."""
+def certificates(run: Run, without: str = "") -> list[dict[str, Any]]:
+    """The figures of every deliverable of the run, but of the one with this name."""
     files = sorted((run.folder / "exports").glob("*.parity.json"))
-    return [one for file in files for one in json.loads(file.read_text(encoding="utf-8"))]
+    kept = [file for file in files if file.name != f"{without}.parity.json"]
+    return [one for file in kept for one in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def card(run: Run, found: Iterable[dict[str, Any]]) -> str:
@@ -54,11 +48,12 @@ def card(run: Run, found: Iterable[dict[str, Any]]) -> str:
 
 
 def _metadata(run: Run) -> str:
+    from transformers import AutoConfig
+
+    from smolrecipes.architectures.heads import HEADS, head_of
     from smolrecipes.architectures.pretrained import Pretrained
 
-    saved = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
-    name, begun = (saved.get("architectures") or [""])[0], run.recipe.model
-    task = next((task for end, task in TASKS.items() if name.endswith(end)), "")
+    task, begun = HEADS[head_of(AutoConfig.from_pretrained(run.model))].task, run.recipe.model
     lines = ["library_name: transformers", "tags:", "- smolrecipes", f"- {run.recipe.objective.name}"]
     lines += [f"pipeline_tag: {task}"] if task else []
     on_hub = isinstance(begun, Pretrained) and not looks_local(begun.path) and not Path(begun.path).is_dir()
@@ -95,10 +90,5 @@ def _parity(found: list[dict[str, Any]]) -> list[str]:
         f"{one['mean_gap']:.2g} ({one['allowed']:g} allowed) | {one['largest_gap']:.2g} | {one['same_tokens']} of {one['tokens']} |"
         for one in found
     ]
-    head = "| deliverable | same token ids | same renderings | mean gap, nats | largest | same likeliest token |"
+    head = "| deliverable | same token ids | same renderings | mean gap, nats | largest | same tokens |"
     return ["\n".join(["## Compared with the model that was trained\n", head, "| --- " * 6 + "|", *rows])]
-
-
-def write_into(run: Run, folder: Path, found: Iterable[dict[str, Any]]) -> None:
-    """Puts the card into a deliverable."""
-    (folder / "README.md").write_text(card(run, found), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from abc import abstractmethod
 from pathlib import Path
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
 
-LONGEST = 512
-"""Tokens of a prompt and its answer that are compared at the most."""
-MERGED = 1e-3
-"""Nats that log-probabilities may differ on average where weights are the same in float32."""
-
 
 class Certified(Exporter):
     """A deliverable that is compared with the trained model; one that differs is removed, and the export fails."""
@@ -29,35 +25,41 @@ class Certified(Exporter):
 
     def export(self, run: Run) -> Path:
         """Where the deliverable lies, its certificate beside it (`.parity.json`); RecipeError where it is another model."""
-        from smolrecipes.console import say
-        from smolrecipes.exporters.card import write_card
-        from smolrecipes.files import refused, write_text
+        from smolrecipes.files import refused
 
-        target = Path(self.out).resolve() if self.out else run.folder / "exports" / self.file(run)
-        certificate = target.with_name(f"{target.name}.parity.json")
-        if target.exists() and not certificate.exists():
+        usual = run.folder / "exports" / self.file(run)
+        target = Path(self.out).resolve() if self.out else usual
+        if target.exists() and not certificate_of(target).exists():
             raise RecipeError(f"{target} is there already and is none of our exports; name another place")
-        partial = target.with_name(f"partial-{target.name}")
-        made: list[Certificate] = []
-        try:
-            _remove(partial)
-            if why := refused(lambda: target.parent.mkdir(parents=True, exist_ok=True)):
-                raise RecipeError(f"{target}: it cannot be written ({why})")
-            if why := refused(lambda: made.extend(self.make(run, partial))):
-                raise RecipeError(f"{target}: it cannot be written ({why})")
-            for one in made:
-                say(f"  {one.sentence()}")
-                if one.problem:
-                    raise RecipeError(
-                        f"{self.name}: {one.deliverable} is not the model that was trained: {one.problem}"
-                    )
-            _remove(target)
-            partial.rename(target)
-        finally:
-            _remove(partial)
-        write_text(certificate, f"[{', '.join(one.json() for one in made)}]")
-        write_card(run)
+        if why := refused(lambda: self._put(run, target, usual)):
+            raise RecipeError(f"{target}: it cannot be written ({why})")
         return target
+
+    def _put(self, run: Run, target: Path, usual: Path) -> None:
+        """Makes it in a folder of its own beside its place, and moves it there once it holds."""
+        from tempfile import TemporaryDirectory
+
+        from smolrecipes.exporters.card import write_card
+        from smolrecipes.files import write_text
+
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f"partial-{target.name}-", dir=target.parent) as aside:
+            made = self.make(run, Path(aside) / target.name)
+            self._check(made)
+            for place in dict.fromkeys((target, usual)):  # the model card tells also of what lies elsewhere
+                place.parent.mkdir(exist_ok=True)
+                write_text(certificate_of(place), figures(made))
+            _remove(target)
+            (Path(aside) / target.name).rename(target)
+        write_card(run)
+
+    def _check(self, made: list[Certificate]) -> None:
+        from smolrecipes.console import say
+
+        for one in made:
+            say(f"  {one.sentence()}")
+            if one.problem:
+                raise RecipeError(f"{self.name}: {one.deliverable} is not the model that was trained: {one.problem}")
 
     @abstractmethod
     def file(self, run: Run) -> str:
@@ -66,6 +68,16 @@ class Certified(Exporter):
     @abstractmethod
     def make(self, run: Run, target: Path) -> list[Certificate]:
         """Writes the deliverable, and says how it compares with the trained model."""
+
+
+def certificate_of(deliverable: Path) -> Path:
+    """The file that holds its figures."""
+    return deliverable.with_name(f"{deliverable.name}.parity.json")
+
+
+def figures(made: list[Certificate]) -> str:
+    """The figures of certificates, as JSON."""
+    return json.dumps([one.figures() for one in made], indent=2, ensure_ascii=False)
 
 
 def _remove(path: Path) -> None:

@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.exporters.certified import LONGEST, MERGED, Certified
+from smolrecipes.exporters.certified import Certified
 
 if TYPE_CHECKING:
     from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
-
-ALLOWED = {
-    "f32": 0.001, "f16": 0.02, "bf16": 0.15, "q8_0": 0.15, "q6_k": 0.3,
-    "q5_1": 0.5, "q5_k_m": 0.5, "q4_0": 1.0, "q4_k_m": 1.0,
-}  # fmt: skip
-"""Nats that the log-probabilities of likely tokens may differ on average: several times what rounding costs small models."""
 
 
 class GGUF(Certified):
@@ -42,19 +36,16 @@ class GGUF(Certified):
         return f"{run.folder.name}-{self.form}.gguf"
 
     def make(self, run: Run, target: Path) -> list[Certificate]:
-        from smolrecipes.exporters.parity import prompts, with_llama_cpp
-        from smolrecipes.exporters.trained import as_trained, questions
+        from smolrecipes.exporters.parity import LONGEST, prompts, with_llama_cpp
+        from smolrecipes.exporters.trained import as_trained
         from smolrecipes.llama_cpp import running
 
         _check(run)
         model, tokenizer = as_trained(run)
         _convert(run, target, self.form, tokenizer)
-        longest = min(LONGEST, getattr(model.config, "max_position_embeddings", None) or LONGEST)
-        asked = prompts(tokenizer, questions(run), longest)
+        asked, name = prompts(run, model, tokenizer), f"{self.label} {self.form}"
         with running(target, LONGEST) as found:
-            certificate = with_llama_cpp(
-                model, tokenizer, found, asked, f"{self.label} {self.form}", ALLOWED[self.form]
-            )
+            certificate = with_llama_cpp(model, tokenizer, found, asked, name, self.form)
         return [*merged(run, model, tokenizer), certificate]
 
 
@@ -62,25 +53,27 @@ def merged(run: Run, model: Any, tokenizer: Any) -> list[Certificate]:
     """How the merged model compares with the adapter beside its base; nothing where there is no adapter."""
     from smolrecipes.ask.load import load
     from smolrecipes.exporters.parity import prompts, with_transformers
-    from smolrecipes.exporters.trained import questions
 
     if not run.adapter.is_dir():
         return []
-    asked = prompts(tokenizer, questions(run), LONGEST)
-    return [with_transformers(model, tokenizer, *load(run.model), asked, "merged model", MERGED)]
+    asked = prompts(run, model, tokenizer)
+    return [with_transformers(model, tokenizer, *load(run.model), asked, "merged model", "float32")]
 
 
 def _check(run: Run) -> None:
-    """That llama.cpp is there and that the model writes text."""
+    """That llama.cpp is there and that the model continues texts."""
+    from transformers import AutoConfig
+
+    from smolrecipes.architectures.heads import head_of
     from smolrecipes.exporters.convert import source
     from smolrecipes.llama_cpp import INSTALL, check_installed
 
     check_installed()
     if source() is None:
         raise RecipeError(INSTALL)
-    saved = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
-    name = (saved.get("architectures") or [""])[0]
-    if saved.get("is_encoder_decoder") or not name.endswith(("ForCausalLM", "LMHeadModel")) or "XLNet" in name:
+    config = AutoConfig.from_pretrained(run.model)
+    if head_of(config) != "causal":
+        name = config.architectures[0]
         raise RecipeError(
             f"gguf: llama.cpp runs models that continue a text, which {name} does not; export safetensors"
         )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.exporters.certified import Certified
+from smolrecipes.exporters.certified import figures
+from smolrecipes.exporters.weights import SafeTensors
 
 if TYPE_CHECKING:
     from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
 
 
-class HubFolder(Certified, name="hub"):
+class HubFolder(SafeTensors, name="hub"):
     """The merged model with a model card, ready for the hub; with `push` it goes there, by `hf auth login`'s account."""
 
     repo: str = option(default="", kw_only=False, affects_weights=False)
@@ -33,31 +33,42 @@ class HubFolder(Certified, name="hub"):
     def file(self, run: Run) -> str:
         return f"{self.repo.rpartition('/')[2] or run.folder.name}-hub"
 
-    def make(self, run: Run, target: Path) -> list[Certificate]:
-        from smolrecipes.exporters.card import certificates, write_into
-        from smolrecipes.exporters.trained import as_trained
-        from smolrecipes.exporters.weights import reloaded, save
+    def export(self, run: Run) -> Path:
+        from smolrecipes.hub import reachable
 
-        model, tokenizer = as_trained(run)
-        save(run, target, self.dtype, "5GB")
-        certificate = reloaded(run, model, tokenizer, target, self.dtype)
-        write_into(run, target, [json.loads(certificate.json()), *certificates(run)])
-        if self.push and not certificate.problem:
-            _push(target, self.repo)
-        return [certificate]
+        if self.push and not reachable():
+            raise RecipeError(
+                f"hub.push: the hub is not reachable, so nothing was made for {self.repo}; without push the folder is made"
+            )
+        folder = super().export(run)
+        if self.push:
+            _push(folder, self.repo)
+        return folder
+
+    def make(self, run: Run, target: Path) -> list[Certificate]:
+        from smolrecipes.exporters.card import card, certificates
+
+        made = super().make(run, target)
+        found = [*(one.figures() for one in made), *certificates(run, without=self.file(run))]
+        (target / "README.md").write_text(card(run, found), encoding="utf-8")
+        (target / "parity.json").write_text(figures(made), encoding="utf-8")
+        return made
 
 
 def _push(folder: Path, repo: str) -> None:
+    """Sends a folder that holds; RecipeError where the hub does not take it, and the folder stays."""
     from huggingface_hub import HfApi
 
     from smolrecipes.console import say
-    from smolrecipes.hub import reachable, sentences
 
-    if not reachable():
-        raise RecipeError(
-            f"hub.push: the hub is not reachable, so nothing was sent to {repo}; without push the folder is made"
-        )
-    with sentences(repo):
-        api = HfApi()
+    api = HfApi()
+    try:
         api.create_repo(repo, private=True, exist_ok=True)
         say(f"  pushed to {api.upload_folder(repo_id=repo, folder_path=folder)}")
+    except Exception as error:
+        if not isinstance(error, (OSError, ValueError)) and not type(error).__module__.startswith("httpx"):
+            raise
+        told = next(iter(str(error).split("\n")), "") or type(error).__name__
+        raise RecipeError(
+            f"hub.push: {repo} was not sent ({told}); its folder is whole: `hf upload {repo} {folder}` sends it"
+        ) from error

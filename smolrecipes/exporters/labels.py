@@ -36,8 +36,6 @@ def _part(one: dict[str, Any]) -> Any:
         return ("ByteLevel", bool(one.get("add_prefix_space")), bool(one.get("use_regex", True)))
     if one.get("type") == "Digits":
         return ("Digits", bool(one.get("individual_digits")))
-    if one.get("type") == "Split":
-        return ("Split", one["pattern"].get("Regex", one["pattern"].get("String")), one.get("behavior"))
     return one.get("type")
 
 

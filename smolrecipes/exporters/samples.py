@@ -28,7 +28,7 @@ TEXTS = (
     "",
 )
 """What token ids are compared on."""
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "weather",
@@ -36,6 +36,7 @@ TOOL = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
+CALL = {"type": "function", "function": {"name": "weather", "arguments": {"city": 'Torino è "bella"'}}}
 CONVERSATIONS: tuple[tuple[list[dict[str, Any]], list[Any] | None], ...] = (
     ([{"role": "user", "content": "Hi!"}], None),
     ([{"role": "system", "content": "Be brief."}, {"role": "user", "content": 'Perché? <b>&\n"x"'}], None),
@@ -49,5 +50,15 @@ CONVERSATIONS: tuple[tuple[list[dict[str, Any]], list[Any] | None], ...] = (
         None,
     ),
     ([{"role": "user", "content": "What is the weather in Turin?"}], [TOOL]),
+    (
+        [
+            {"role": "user", "content": "What is the weather in Turin?"},
+            {"role": "assistant", "content": "", "tool_calls": [CALL]},
+            {"role": "tool", "name": "weather", "content": '{"sky": "nuvoloso, più tardi piove", "degrees": 9.5}'},
+            {"role": "assistant", "content": "It rains."},
+            {"role": "user", "content": "And in Rome?"},
+        ],
+        [TOOL],
+    ),
 )
 """What rendering is compared on; those that the template itself refuses are left out."""

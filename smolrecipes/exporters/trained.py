@@ -25,8 +25,3 @@ def as_trained(run: Run) -> tuple[Any, Any]:
         )
         return model, tokenizer
     return beside(run.recipe, base, tokenizer, run.adapter).to(model.device).eval(), tokenizer
-
-
-def questions(run: Run) -> list[str]:
-    """What the run asked its model at the end."""
-    return [str(asked[0]) for asked in run.results.get("samples", [])]

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes.component import option
 from smolrecipes.errors import RecipeError
-from smolrecipes.exporters.certified import LONGEST, MERGED, Certified
+from smolrecipes.exporters.certified import Certified
 
 if TYPE_CHECKING:
     from smolrecipes.exporters.certificate import Certificate
     from smolrecipes.run import Run
-
-ALLOWED = {"float32": MERGED, "float16": 0.02, "bfloat16": 0.15}
-"""Nats that log-probabilities may differ on average, by what weights are held in."""
 
 
 class SafeTensors(Certified):
@@ -30,11 +27,14 @@ class SafeTensors(Certified):
         return f"{run.folder.name}-{self.dtype}"
 
     def make(self, run: Run, target: Path) -> list[Certificate]:
+        from smolrecipes.ask.load import load
+        from smolrecipes.exporters.parity import prompts, with_transformers
         from smolrecipes.exporters.trained import as_trained
 
         model, tokenizer = as_trained(run)
         save(run, target, self.dtype, self.shard)
-        return [reloaded(run, model, tokenizer, target, self.dtype)]
+        asked, name = prompts(run, model, tokenizer), f"safetensors {self.dtype}"
+        return [with_transformers(model, tokenizer, *load(target), asked, name, self.dtype)]
 
 
 class AdapterWeights(Certified, name="adapter"):
@@ -47,7 +47,6 @@ class AdapterWeights(Certified, name="adapter"):
         from smolrecipes.ask.adapted import base_with
         from smolrecipes.ask.load import load
         from smolrecipes.exporters.parity import prompts, with_transformers
-        from smolrecipes.exporters.trained import questions
 
         if not run.adapter.is_dir():
             raise RecipeError(
@@ -59,9 +58,8 @@ class AdapterWeights(Certified, name="adapter"):
         base = base_with(run.recipe, run.folder, tokenizer)
         if base is None:
             raise RecipeError(f"adapter: the weights that {run.folder} began with are kept nowhere, so it fits none")
-        asked = prompts(tokenizer, questions(run), LONGEST)
-        beside = _beside(base.to(model.device), tokenizer, target, run)
-        return [with_transformers(model, tokenizer, beside, tokenizer, asked, "adapter beside its base", MERGED)]
+        asked, beside = prompts(run, model, tokenizer), _beside(base.to(model.device), tokenizer, target, run)
+        return [with_transformers(model, tokenizer, beside, tokenizer, asked, "adapter beside its base", "float32")]
 
 
 def _beside(base: Any, tokenizer: Any, folder: Path, run: Run) -> Any:
@@ -90,13 +88,3 @@ def save(run: Run, target: Path, dtype: str, shard: str) -> None:
         except ValueError as error:
             raise RecipeError(f"safetensors.shard={shard}: {error}") from None
         AutoTokenizer.from_pretrained(where).save_pretrained(into)
-
-
-def reloaded(run: Run, model: Any, tokenizer: Any, folder: Path, dtype: str) -> Certificate:
-    """How a saved model compares with the trained one, loaded anew as it lies there."""
-    from smolrecipes.ask.load import load
-    from smolrecipes.exporters.parity import prompts, with_transformers
-    from smolrecipes.exporters.trained import questions
-
-    asked = prompts(tokenizer, questions(run), LONGEST)
-    return with_transformers(model, tokenizer, *load(folder), asked, f"safetensors {dtype}", ALLOWED[dtype])

@@ -24,13 +24,16 @@ from smolrecipes import (
     Files,
     Likelihood,
     RecipeError,
+    SafeTensors,
     SpanCorruption,
     Toy,
     WordPiece,
     llama_cpp,
 )
+from smolrecipes.component import choices
 from smolrecipes.evaluation import evaluate, subject_of
-from smolrecipes.exporters import gguf, labels
+from smolrecipes.exporters import labels
+from smolrecipes.exporters.certificate import ALLOWED
 from smolrecipes.exporters.forms import BLOCK, MOST, PLAIN, tensor_type
 from smolrecipes.llama_cpp import aligned, running
 
@@ -43,7 +46,7 @@ def certificate(file: Path) -> dict[str, Any]:
 def test_what_llama_cpp_runs_is_what_was_trained(made: Any) -> None:
     found = certificate(GGUF("f16").export(made()))
     assert found["holds"] and found["same_ids"] == found["texts"] > 20
-    assert found["same_renderings"] == found["conversations"] == 4
+    assert found["same_renderings"] == found["conversations"] == 5
     assert found["mean_gap"] < 0.003 and found["same_tokens"] >= 0.97 * found["tokens"] > 100
 
 
@@ -114,7 +117,7 @@ def test_a_file_that_is_no_gguf_is_told(tmp_path: Path) -> None:
 
 
 def test_the_allowed_gaps_cover_every_form() -> None:
-    assert gguf.ALLOWED.keys() == PLAIN.keys() | MOST.keys()
+    assert ALLOWED.keys() == PLAIN.keys() | MOST.keys() | set(choices(SafeTensors.hints()["dtype"]))
 
 
 @given(st.sampled_from(sorted(MOST)), st.integers(0, 11), st.integers(1, 64).map(lambda n: n * 16))
@@ -133,15 +136,13 @@ def test_k_quants_keep_six_bits_where_llama_cpp_does() -> None:
 
 
 def test_log_probabilities_are_matched_to_their_tokens() -> None:
-    """llama.cpp tells no step where a character's bytes are not all there."""
-    spelt = {1: b"a", 2: b"\xc3", 3: b"\xa8", 4: b"b"}
-
-    def text(ids: list[int]) -> str:
-        return b"".join(spelt[token] for token in ids).decode(errors="replace")
-
-    steps = [(1, {1: -0.1}), (3, {3: -0.2}), (4, {4: -0.3})]
-    assert aligned([1, 2, 3, 4], steps, text) == [{1: -0.1}, {}, {3: -0.2}, {4: -0.3}]
-    assert aligned([1, 4, 2], [(1, {1: -0.1}), (3, {})], text) == [{1: -0.1}]
+    """llama.cpp tells no step where bytes of a character may still come; of two equal tokens it told the second, and was
+    taken to have told the first, 0.4 nats away."""
+    told = [(1, {1: -0.1}), (3, {3: -0.2}), (4, {4: -0.3})]
+    assert aligned([1, 2, 3, 4], told) == [{1: -0.1}, {}, {3: -0.2}, {4: -0.3}]
+    assert aligned([1, 3, 3, 4], told) == [{1: -0.1}, {}, {}, {4: -0.3}]
+    assert aligned([4, 4], [told[2]] * 2) == [{4: -0.3}] * 2
+    assert aligned([1, 4, 2], told) == [{}, {}, {}]
 
 
 def test_what_llama_cpp_refuses_and_its_end_are_sentences() -> None:
@@ -172,7 +173,7 @@ def test_what_llama_cpp_refuses_and_its_end_are_sentences() -> None:
 def test_a_file_is_evaluated_on_what_it_answers(made: Any, tmp_path: Path) -> None:
     run = made()
     file = GGUF("f32").export(run)
-    asked = ExactMatch(data=Toy("functions", rows=8), decoding=Decoding(max_new_tokens=8))
+    asked = ExactMatch(data=Toy("chat", rows=8), decoding=Decoding(max_new_tokens=8))
     own, its = evaluate(asked, subject_of(run.model)), evaluate(asked, subject_of(file))
     answers = [[row["answered"] for row in found.scores.shown] for found in (own, its)]
     assert sum(map(str.__eq__, *answers)) >= 7 and len(set(answers[0])) > 1

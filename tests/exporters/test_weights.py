@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,10 @@ from smolrecipes import (
     AdapterWeights,
     ByteBPE,
     Classification,
-    Decoding,
     Files,
-    HubFolder,
     Infilling,
     Llama,
     LoRA,
-    Ollama,
     QLoRA,
     Recipe,
     RecipeError,
@@ -36,10 +32,7 @@ from smolrecipes import (
     run,
 )  # fmt: skip
 from smolrecipes.__main__ import main
-from smolrecipes.conversation.render import render
 from smolrecipes.exporters.certificate import Certificate
-from smolrecipes.exporters.ollama import modelfile, pieces, rendered
-from smolrecipes.exporters.samples import CONVERSATIONS
 
 
 def test_a_merged_model_in_16_bits_and_several_files(made: Any) -> None:
@@ -107,49 +100,6 @@ def test_a_merged_model_is_compared_with_the_adapter_beside_its_base(adapted: Ru
 def test_a_run_without_an_adapter_has_none_to_export(made: Any) -> None:
     with pytest.raises(RecipeError, match="its recipe trained all the weights"):
         AdapterWeights().export(made())
-
-
-@pytest.mark.parametrize("template", ["chatml", "llama3", "zephyr", "plain"])
-def test_a_modelfile_writes_what_the_template_writes(template: str) -> None:
-    tokenizer = ByteBPE(vocab_size=400, chat_template=template).build(Toy("chat", rows=50).load())
-    found = pieces(tokenizer)
-    for messages, tools in CONVERSATIONS:
-        if not tools:
-            assert rendered(found, messages) == render(messages, tokenizer, None, prompt=True)
-    text = modelfile(tokenizer, Decoding(temperature=0.5))
-    end = {"chatml": "<|im_end|>", "llama3": "<|eot_id|>"}.get(template, "<|endoftext|>")
-    assert f'PARAMETER stop "{end}"' in text and "PARAMETER temperature 0.5" in text
-    assert re.search(r'TEMPLATE """\{\{ range .Messages \}\}', text)
-
-
-def test_a_template_that_is_more_than_words_around_messages_is_refused() -> None:
-    tokenizer = ByteBPE(vocab_size=400, chat_template="gemma").build(Toy("chat", rows=50).load())
-    with pytest.raises(RecipeError, match="Ollama has a template language of its own"):
-        pieces(tokenizer)
-
-
-def test_an_ollama_folder_has_weights_and_a_modelfile(made: Any) -> None:
-    folder = Ollama("q8_0").export(made())
-    assert sorted(path.name for path in folder.iterdir()) == ["Modelfile", "model.gguf"]
-
-
-def test_a_hub_folder_has_a_card_with_the_figures(made: Any) -> None:
-    folder = HubFolder("me/tiny").export(made())
-    card = (folder / "README.md").read_text()
-    assert card.startswith("---\nlibrary_name: transformers\n") and "pipeline_tag: text-generation" in card
-    assert "| safetensors float32 | 25 of 25 | 4 of 4 |" in card and "| accuracy |  | 0.5 |" in card
-    assert folder.name == "tiny-hub" and "Recipe(" in card
-
-
-def test_offline_nothing_is_pushed_and_that_is_said(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smolrecipes import hub
-
-    monkeypatch.setattr(hub, "reachable", lambda: False)
-    run = made()
-    with pytest.raises(RecipeError, match="the hub is not reachable, so nothing was sent to me/tiny"):
-        HubFolder("me/tiny", push=True).export(run)
-    with pytest.raises(RecipeError, match="name the repository as well"):
-        HubFolder(push=True)
 
 
 def test_what_was_there_is_replaced_by_what_holds_alone(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
