@@ -177,7 +177,7 @@ def test_a_file_is_evaluated_on_what_it_answers(made: Any, tmp_path: Path) -> No
     own, its = evaluate(asked, subject_of(run.model)), evaluate(asked, subject_of(file))
     answers = [[row["answered"] for row in found.scores.shown] for found in (own, its)]
     assert sum(map(str.__eq__, *answers)) >= 7 and len(set(answers[0])) > 1
-    with pytest.raises(RecipeError, match="likelihood: a GGUF file answers"):
+    with pytest.raises(RecipeError, match="likelihood: tiny-00000000-f32.gguf only answers"):
         evaluate(Likelihood(data=Toy("chat", rows=8)), subject_of(file))
     with pytest.raises(RecipeError, match="temperature"):
         evaluate(asked.replace(decoding=Decoding(temperature=1.0)), subject_of(file))
