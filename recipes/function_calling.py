@@ -9,6 +9,6 @@ recipe = Recipe(
     validation=200,
     objective=SFT(),
     adapter=LoRA(r=32, alpha=64),
-    training=Training(epochs=1, global_batch_size=8, learning_rate=2e-3, max_length=512),
-    evaluators=(FunctionCalls(), Forgetting(data=Toy("stories", rows=200, seed=1))),
+    training=Training(epochs=1, global_batch_size=8, learning_rate=3e-3, max_length=512),
+    evaluators=(FunctionCalls(), Forgetting(data=Toy("chat", rows=200, seed=2))),
 )

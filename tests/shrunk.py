@@ -31,7 +31,7 @@ def small(recipe: Recipe) -> Iterator[str]:
     yield f"{held}.rows={60 if fresh else 24}"
     yield from (f"model.{name}={size}" for name, size in TINY.items() if fresh and hasattr(recipe.model, name))
     if hasattr(recipe.tokenizer, "vocab_size"):
-        yield f"tokenizer.vocab_size={1500 if 'functions' in repr(recipe.data) else 300}"  # functions are long
+        yield f"tokenizer.vocab_size={1500 if 'functions' in repr(recipe) else 300}"  # functions are long
     if recipe.adapter is not None:
         yield "adapter.r=2"
 

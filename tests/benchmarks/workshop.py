@@ -53,7 +53,7 @@ def functions(options: argparse.Namespace) -> None:
     done = run(stepped(recipe, options), runs=options.runs)
     asked = FunctionCalls(max_rows=None)
     tell("function calls", compared(done, asked))
-    tell("general text", evaluate(Forgetting(data=Toy("stories", rows=200, seed=1)), subject_of(done.model)).numbers)
+    tell("chats", evaluate(Forgetting(data=Toy("chat", rows=200, seed=2)), subject_of(done.model)).numbers)
     model = evaluate(asked, subject_of(done.model))
     for form in FORMS:
         found = evaluate(asked, subject_of(GGUF(form).export(done)))

@@ -77,7 +77,7 @@ def test_answers_judged_singly_are_for_kto():
     ("wanted", "mend"),
     [
         (("preference",), "take data=toy:preferences, or data of your own"),
-        (("messages",), "take data=toy:chat or data=toy:functions, or data of your own"),
+        (("messages",), "take data=toy:chat or data=toy:dictation or data=toy:functions, or data of your own"),
         (
             ("pair", "labelled"),
             "take data=toy:translations or data=toy:reviews or data=toy:paraphrases or data=toy:similarity, or data of your own",

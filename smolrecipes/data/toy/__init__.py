@@ -20,6 +20,7 @@ COLUMNS = {
     "stories": ("text",),
     "chat": ("messages", "tools"),
     "preferences": ("prompt", "chosen", "rejected", "tools"),
+    "dictation": ("messages", "tools"),
     "functions": ("messages", "tools"),
     "reviews": ("text", "label"),
     "translations": ("source", "target", "source_language", "target_language"),
@@ -32,7 +33,7 @@ COLUMNS = {
 }
 ROWS = {"stories": 20_000, "chat": 12_000, "preferences": 6_000, "functions": 6_000, "reviews": 6_000,
         "translations": 10_000, "paraphrases": 12_000, "similarity": 8_000, "names": 4_000, "reading": 12_000,
-        "endings": 8_000, "atlas": 6_000}  # fmt: skip
+        "endings": 8_000, "atlas": 6_000, "dictation": 6_000}  # fmt: skip
 """How many there are when `rows` is not given."""
 LABELS = {"similarity": "float64", "endings": "int64"}
 """What their labels are, where they are no words."""
@@ -44,9 +45,9 @@ class Toy(Data, name="toy"):
 
     task: Literal[
         "stories", "chat", "preferences", "functions", "reviews", "translations",
-        "paraphrases", "similarity", "names", "reading", "endings", "atlas",
+        "paraphrases", "similarity", "names", "reading", "endings", "atlas", "dictation",
     ] = option(kw_only=False)  # fmt: skip
-    """stories (text), chat and functions (messages), preferences, reviews (labelled), translations (pairs), paraphrases
+    """stories (text), chat, dictation and functions (messages), preferences, reviews (labelled), translations (pairs), paraphrases
     (labelled pairs of texts), similarity (the same with numbers), names (tagged), reading (questions), endings (choices) or atlas (mentions)."""
     rows: Annotated[int, Gt(0)] | None = None
     """How many; by default enough for the shipped recipes. Fewer rows are the first of more rows."""

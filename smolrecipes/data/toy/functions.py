@@ -17,8 +17,8 @@ CANNOT: dict[Language, tuple[str, ...]] = {
 
 
 def row(rng: Dice, language: Language, index: int) -> dict[str, Any]:
-    """Two to four functions on offer: mostly one is called, sometimes the request fits none, or needs none."""
-    offered = rng.pick(TOOLS, rng.randint(3, 5))
+    """Two or three functions on offer: mostly one is called, sometimes the request fits none, or needs none."""
+    offered = rng.pick(TOOLS, rng.randint(3, 4))
     (wanted, ask), rest = offered[0], offered[1:]
     share = rng.random()
     if share < 0.12:  # something to say, nothing to call

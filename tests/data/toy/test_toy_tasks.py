@@ -124,6 +124,26 @@ def test_calculator_results_are_right() -> None:
                     assert json.loads(result["content"])["value"] == value
 
 
+def test_dictations_come_back_to_the_letter() -> None:
+    kinds = Counter[str]()
+    for row in Toy("dictation", rows=2000):
+        asked, answer, *again = (message["content"] for message in row["messages"])
+        assert again in ([], ["Again.", answer], ["Ancora.", answer])
+        said = asked.split(": ", 1)[1]
+        if answer[0] == "[":
+            kinds["list"] += 1
+            assert json.loads(answer) == said.split(", ")
+        elif answer[0] == "{":
+            kinds["notes"] += 1
+            told, wanted = said.split(". ")
+            notes = dict(note.split(" ", 1) for note in told.split(", "))
+            assert json.loads(answer) == {key: notes[key] for key in wanted.split(", ")}
+        else:
+            kinds["words"] += 1
+            assert answer == said
+    assert min(kinds.values()) > 300 and len(kinds) == 3
+
+
 def test_reviews_are_balanced_and_defeat_word_counts() -> None:
     rows = list(Toy("reviews", rows=4000))
     labels = Counter(row["label"] for row in rows)
