@@ -114,6 +114,12 @@ def running(file: Path, positions: int) -> Iterator[LlamaCpp]:
             process.wait()
 
 
+def use_threads(params: Any) -> None:
+    """As many as OMP_NUM_THREADS says: more than there are idle cores wait for each other."""
+    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
+
+
 def check_installed() -> None:
     """RecipeError where llama.cpp is missing."""
     if find_spec("xllamacpp") is None:
@@ -132,10 +138,7 @@ def main() -> None:
     params = xllamacpp.CommonParams()
     params.model.path, params.n_ctx, params.n_parallel, params.warmup = sys.argv[1], int(sys.argv[2]), 1, False
     params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-    if (
-        threads := os.environ.get("OMP_NUM_THREADS", "")
-    ).isdigit():  # more than there are idle cores wait for each other
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
+    use_threads(params)
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     sys.stdin.read()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,7 @@ from smolrecipes.console import say
 from smolrecipes.conversation.calls import form_of
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError
-from smolrecipes.llama_cpp import post
+from smolrecipes.llama_cpp import post, use_threads
 from smolrecipes.serve.asked import Asked, Chat, Text
 from smolrecipes.serve.form import check, grammar
 from smolrecipes.serve.parts import Refused
@@ -36,8 +35,7 @@ class GGUF:
         params.model.path, params.warmup, params.verbosity = str(file), False, -1
         params.prefill_assistant = False  # else a conversation that ends with an answer would go on with it
         params.n_parallel, params.n_ctx, params.port = CLIENTS, CLIENTS * CONTEXT, 0
-        if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
-            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
+        use_threads(params)
         self.name, self.decoding = name, decoding
         try:
             self.server = xllamacpp.Server(params)

@@ -29,7 +29,7 @@ def main() -> None:
     made.add_argument("--steps", type=int, help="steps of training, where the recipe's are not wanted")
     made.add_argument("--runs", default="runs", help="where the runs lie")
     made.add_argument("changes", nargs="*", metavar="OPTION=VALUE", help="of the recipe: training.max_length=768")
-    options = made.parse_args()
+    options = made.parse_intermixed_args()
     {"sentiment": sentiment, "functions": functions}[options.what](options)
 
 
