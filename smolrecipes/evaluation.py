@@ -60,18 +60,19 @@ class Difference:
     """Which rows are scored differently."""
 
 
-def subject_of(place: Path) -> Subject:
-    """The model in a folder with its tokenizer, on the device that training would take; beside it may lie its run's recipe.
+def subject_of(place: Path, recipe: Recipe | None = None) -> Subject:
+    """The model in a folder with its tokenizer, on the device that training would take.
 
-    Of a GGUF file among a run's exports: the run's model, and the file that answers in its place.
+    recipe: of its run; by default what lies beside it. Of a GGUF file among a run's exports: the run's model, and the file that answers in its place.
     """
     from smolrecipes.ask.load import load
     from smolrecipes.decoding import Decoding
 
     folder, file = model_of(place), place if place.suffix == ".gguf" else None
-    recipe = recipe_of(folder)
+    recipe = recipe or recipe_of(folder)
     model, tokenizer = load(folder)
-    return Subject(model, tokenizer, recipe.decoding if recipe else Decoding(), folder, base_of(folder), file)
+    decoding = recipe.decoding if recipe else Decoding()
+    return Subject(model, tokenizer, decoding, folder, base_of(folder, recipe), recipe, file)
 
 
 def beside(subject: Subject, other: Path | Weights) -> Subject:
@@ -81,13 +82,13 @@ def beside(subject: Subject, other: Path | Weights) -> Subject:
     if isinstance(other, Weights):
         model, tokenizer = load(*other)
         return replace(subject, model=model, tokenizer=tokenizer, base=None, file=None)
-    return replace(subject_of(other), decoding=subject.decoding, folder=subject.folder)
+    return replace(subject_of(other), decoding=subject.decoding, folder=subject.folder, recipe=subject.recipe)
 
 
 def evaluate(evaluator: Evaluator, subject: Subject, rows: Dataset | None = None) -> Evaluation:
     """The evaluator's numbers of a model, on `rows`, or on its own data, or on the held-out rows of the model's run."""
     evaluator.check(subject)
-    rows = rows_of(evaluator, subject.folder) if rows is None else rows
+    rows = rows_of(evaluator, subject.folder, subject.recipe) if rows is None else rows
     chosen = _readable(evaluator, subject, spread(rows, evaluator.max_rows))
     if evaluator.rows and not len(chosen):
         raise RecipeError(f"{evaluator.name}.data: there is no row to evaluate on")
@@ -143,8 +144,8 @@ def difference(one: Evaluation, other: Evaluation, seed: int = 0) -> Difference:
     return Difference(numbers, _percentiles(gaps), tuple(int(row) for row in (differ > 0).nonzero()[0]))
 
 
-def rows_of(evaluator: Evaluator, folder: Path | None) -> Dataset:
-    """The evaluator's data, or the held-out rows of the run of the model in `folder`, as a row type that it reads."""
+def rows_of(evaluator: Evaluator, folder: Path | None = None, recipe: Recipe | None = None) -> Dataset:
+    """The evaluator's data, or the held-out rows of the model in `folder` and its recipe, as a row type that it reads."""
     from smolrecipes.assemble import load_rows
     from smolrecipes.data.rows import convert, make
     from smolrecipes.named import named
@@ -156,8 +157,8 @@ def rows_of(evaluator: Evaluator, folder: Path | None) -> Dataset:
         found = named("data", data, f"{evaluator.name}.data")
         data = found.component(**found.options)  # type: ignore[assignment]
     if isinstance(data, Data):
-        return convert(data.load(), evaluator.rows, type(evaluator).__name__)[0]
-    run, recipe = (run_of(folder), recipe_of(folder)) if folder else (None, None)
+        return convert(_asked_alike(evaluator, data, recipe), evaluator.rows, type(evaluator).__name__)[0]
+    run = run_of(folder) if folder else None
     if run is None or recipe is None:
         raise RecipeError(f"{evaluator.name}: {folder} is no run, so no rows were held out; give it data")
     _check_unchanged(recipe, run)
@@ -165,6 +166,18 @@ def rows_of(evaluator: Evaluator, folder: Path | None) -> Dataset:
     if held_out is None:
         raise RecipeError(f"{evaluator.name}: the run held out no rows (validation=0); give the evaluator data")
     return convert(held_out, evaluator.rows, type(evaluator).__name__)[0]
+
+
+def _asked_alike(evaluator: Evaluator, data: Data, recipe: Recipe | None) -> Dataset:
+    """Its rows; labelled texts become the conversations that the run's own became, with the same words for the labels."""
+    from smolrecipes.data.chats import Chats
+    from smolrecipes.data.rows import row_type
+
+    rows, own = data.load(), recipe.data if recipe else None
+    if not isinstance(own, Chats) or row_type(rows) not in ("labelled", "pair") or "system" in evaluator.given():
+        return rows
+    say(f"{evaluator.name}: the rows are asked as the run's own were, as chats")
+    return own.replace(data=data).load()
 
 
 def _check_unchanged(recipe: Recipe, run: Path) -> None:
@@ -199,15 +212,17 @@ def _percentiles(samples: list[dict[str, float]]) -> dict[str, Interval]:
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
-def record(found: Evaluation, model: str) -> str:
-    """An evaluation of a model as JSON: the numbers, and each row; what a score is not about is null."""
+def record(found: Evaluation, model: str) -> list[str]:
+    """A line of JSON for each row: what was asked and answered, and its scores; what a score is not about is null."""
     import math
 
+    known = {"model": model, "evaluator": found.evaluator.name}
     shown = found.scores.shown or [{} for _ in found.origins]
     values = {name: [None if math.isnan(v) else v for v in column.tolist()] for name, column in found.columns.items()}
-    rows = [
-        {"origin": origin, **told, **{name: column[row] for name, column in values.items()}}
+    return [
+        json.dumps(
+            {**known, "origin": origin, **told, "scores": {name: column[row] for name, column in values.items()}},
+            ensure_ascii=False,
+        )
         for row, (origin, told) in enumerate(zip(found.origins, shown))
     ]
-    facts = {"model": model, "evaluator": repr(found.evaluator), "numbers": found.numbers, "rows": rows}
-    return json.dumps(facts, ensure_ascii=False)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from smolrecipes.decoding import Decoding
+    from smolrecipes.recipe import Recipe
     from smolrecipes.run import Run
 
 
@@ -351,6 +352,8 @@ class Subject:
     """Where it lies; None while it is trained."""
     base: Weights | None = None
     """The model that it was tuned from, if there is one."""
+    recipe: Recipe | None = None
+    """The recipe of its run, if it has one."""
     file: Path | None = None
     """The GGUF file that was exported from it: llama.cpp answers with it in the model's place."""
 
@@ -391,7 +394,10 @@ class Evaluator(Component, kind="evaluator"):
     def check(self, subject: Subject) -> None:
         """RecipeError where a model cannot be evaluated so; asked before anything is scored."""
         if subject.file and not self.asks:
-            raise RecipeError(f"{self.name}: {subject.file.name} only answers, as llama.cpp does; ask its run instead")
+            raise RecipeError(
+                f"{self.name}: {subject.file.name} only answers; function_calls, exact_match and classify.by=generation go by "
+                "answers, and its run can be asked everything"
+            )
 
     def length(self, row: dict[str, Any], subject: Subject) -> int:
         """How many tokens the model reads at once for a row: one with more than it can read is left out. 0 for any."""
@@ -409,11 +415,14 @@ class Evaluator(Component, kind="evaluator"):
         """The numbers by name."""
         from smolrecipes.evaluation import evaluate, subject_of
 
-        return evaluate(self, subject_of(run.model)).numbers
+        return evaluate(self, subject_of(run.model, run.recipe)).numbers
 
 
 class Exporter(Component, kind="exporter"):
     """A deliverable made from a finished run."""
+
+    def check(self, run: Run) -> None:
+        """RecipeError where it cannot be made of this run; asked before anything is made."""
 
     @abstractmethod
     def export(self, run: Run) -> Path:

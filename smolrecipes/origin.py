@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,19 @@ def run_of(place: Path) -> Path | None:
 
 
 def recipe_of(place: Path) -> Recipe | None:
-    """The recipe of that run."""
-    from smolrecipes.load import load_recipe
+    """The recipe of that run, without the callbacks, evaluators and exporters whose classes lie in a recipe file."""
+    from smolrecipes.serialize import UNREGISTERED, loads
 
     run = run_of(place)
-    return load_recipe(str(run / "recipe.json")) if run else None
+    if run is None:
+        return None
+    text = (run / "recipe.json").read_text(encoding="utf-8")
+    if UNREGISTERED in text:
+        stored = json.loads(text)
+        for option in ("callbacks", "evaluators", "exporters"):
+            stored[option] = [part for part in stored[option] if UNREGISTERED not in json.dumps(part)]
+        text = json.dumps(stored)
+    return loads(text, str(run / "recipe.json"))
 
 
 def model_of(place: Path) -> Path:
@@ -34,12 +43,12 @@ def model_of(place: Path) -> Path:
     return run / "model"
 
 
-def base_of(place: Path) -> Weights | None:
-    """The model that its run began with, where it began with no random weights."""
+def base_of(place: Path, recipe: Recipe | None) -> Weights | None:
+    """The model that its run, of this recipe, began with, where it began with no random weights."""
     from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.architectures.trained import Trained
 
-    run, recipe = run_of(place), recipe_of(place)
+    run = run_of(place)
     if run is None or recipe is None:
         return None
     if isinstance(recipe.model, Trained):

@@ -286,11 +286,16 @@ def _deliver(this: Run) -> None:
                 failed.append(f"{error}")
                 continue
             this.finish(results)  # at once: the next may take long
-            say(f"{part!r}: {done[repr(part)]}")
+            say(f"{part.name}: {_told(done[repr(part)])}")
     if failed:
         raise RecipeError(
             "\n".join([*failed, f"The model is trained, in {this.model}; the same command tries this again"])
         )
+
+
+def _told(made: Any) -> str:
+    """An evaluator's numbers, or where an export lies."""
+    return ", ".join(f"{n} {v:.4g}" for n, v in made.items()) if isinstance(made, dict) else str(made)
 
 
 def _point_last(this: Run) -> None:

@@ -317,8 +317,8 @@ def test_the_command(
     said = capsys.readouterr().out
     assert "exact_match, 5 of 12 rows" in said and "95 % interval" in said and "0 rows are scored differently" in said
     kept = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [one["model"] for one in kept] == [place, place] and len(kept[0]["rows"]) == 5
-    assert {"origin", "asked", "exact_match"} <= kept[0]["rows"][0].keys()
+    assert [one["model"] for one in kept] == [place] * 10 and "exact_match" in kept[0]["scores"]
+    assert {"origin", "asked", "answered", "right"} <= kept[0].keys() and isinstance(kept[0]["right"], str)
     assert command(monkeypatch, place, "--json") == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert told["evaluator"] == "likelihood" and told["rows"] == 12 and len(told["intervals"]["loss"]) == 2

@@ -65,9 +65,9 @@ def test_the_base_is_the_one_that_it_began_with_whatever_became_of_its_data(tune
     for change in ("other", None):
         data = tuned.folder.parent.parent / "first.jsonl"
         data.write_text(change + data.read_text()) if change else data.unlink()
-        base = base_of(tuned.model)
+        base = base_of(tuned.model, tuned.recipe)
         assert base is not None and Path(base.path) == first / "model"
-    assert base_of(first / "model") is None
+    assert base_of(first / "model", recipe_of(first / "model")) is None
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -103,7 +103,7 @@ def test_a_base_of_the_hub_is_asked_at_its_revision(
     home, commit = tmp_path / "hub" / "models--org--tiny", "0123456789abcdef" * 2 + "01234567"
     (home / "refs").mkdir(parents=True)
     (home / "refs" / "old").write_text(commit, encoding="utf-8")
-    shutil.copytree(base_of(tuned.model).path, home / "snapshots" / commit)  # type: ignore[union-attr]
+    shutil.copytree(base_of(tuned.model, tuned.recipe).path, home / "snapshots" / commit)  # type: ignore[union-attr]
     for name, value in (("HF_HUB_CACHE", str(tmp_path / "hub")), ("HF_HUB_OFFLINE", True)):
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
     recipe = short(tmp_path, "third", model=Pretrained("org/tiny", revision="old"))
@@ -135,3 +135,51 @@ def test_rows_that_are_too_long_are_left_out_with_a_word(
         found = evaluate(judge, subject_of(tuned.model))
         assert len(found.origins) == 5 and "rows.jsonl:4" not in found.origins
         assert "1 of 6 rows are longer than" in capsys.readouterr().out
+
+
+OWN = """
+from typing import Any
+from smolrecipes import SFT, Answers, ByteBPE, Decoding, Files, Llama, Recipe, Training
+
+class Polite(Answers):
+    def grade(self, answer: str, row: dict[str, Any]) -> dict[str, float]:
+        return {"polite": float("please" in answer.lower())}
+
+recipe = Recipe(
+    tokenizer=ByteBPE(vocab_size=300), model=Llama(layers=1, hidden=32, heads=2), data=Files("rows.jsonl"), objective=SFT(),
+    training=Training(steps=1, global_batch_size=4, max_length=64, rehearse=False), validation=6,
+    evaluators=(Polite(),), decoding=Decoding(max_new_tokens=4),
+)
+"""
+
+
+def test_a_task_of_one_s_own_in_a_recipe_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"user": f"number {n}?", "assistant": "yes"} for n in range(24)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("own.py").write_text(OWN)
+    monkeypatch.setattr("sys.argv", ["smolrecipes", "run", "own.py"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None) and "polite: polite 0" in capsys.readouterr().out
+    assert command(monkeypatch, "own.py", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["evaluator"] == "polite"
+    assert command(monkeypatch, "runs/last", "--with", "likelihood", "--out", "rows.out") == 0
+    lines = [json.loads(line) for line in Path("rows.out").read_text().splitlines()]
+    assert len(lines) == 6 and lines[0]["evaluator"] == "likelihood" and lines[0]["scores"]["tokens"] > 0
+    assert command(monkeypatch, "runs/last", "--with", "speed", "--rows", "3") == 2
+    assert "speed brings its own questions" in capsys.readouterr().err
+
+
+def test_labelled_rows_are_asked_as_the_run_s_own_were(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed in (("own", 0), ("other", 1)):
+        rows = [{"text": f"it was {'good' if n % 2 else 'bad'} {n + 100 * seed}", "label": n % 2} for n in range(24)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = Chats(Files(str(tmp_path / "own.jsonl")), system="Which?", answers={"0": "negative", "1": "positive"})
+    model = {"model": Llama(layers=1, hidden=32, heads=2), "tokenizer": ByteBPE(vocab_size=300)}
+    made = run(short(tmp_path, "fifth", **model).replace(data=data), runs=tmp_path / "runs")
+    found = evaluate(Classify(data=Files(str(tmp_path / "other.jsonl"))), subject_of(made.model))
+    assert {row["right"] for row in found.scores.shown} == {"negative", "positive"}
+    assert "asked as the run's own were" in capsys.readouterr().out

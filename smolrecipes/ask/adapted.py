@@ -41,7 +41,7 @@ def base_with(recipe: Recipe, run: Path, tokenizer: Any) -> Any:
     from smolrecipes.architectures.pretrained import Pretrained
     from smolrecipes.origin import base_of
 
-    begun, objective, base = recipe.model, recipe.objective, base_of(run / "model")
+    begun, objective, base = recipe.model, recipe.objective, base_of(run / "model", recipe)
     if base is None:
         return None
     built = begun if isinstance(begun, Pretrained) else Pretrained(base.path)

@@ -21,7 +21,7 @@ def measure(trainer: Any) -> list[str]:
     steps, passes = trainer.args.max_steps, trainer.args.gradient_accumulation_steps
     parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
     return [
-        f"{steps:,} steps of {passes} passes at {seconds:.2f} s: about {_long(steps * passes * seconds)}, evaluations apart",
+        f"{steps:,} steps, each of {passes} forward and backward passes at {seconds:.2f} s: about {_long(steps * passes * seconds)}, evaluations apart",
         f"memory of the longest batch, in MiB: {parts}",
     ]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def command(
     model: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run, a folder with a model, or a .gguf file of a run's.")
+        str, typer.Argument(metavar="RUN", help="A run, its recipe file, a folder with a model, or a .gguf file.")
     ],
     options: Annotated[
         list[str] | None,
@@ -39,14 +39,18 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="The numbers, to be read by programs.")] = False,
 ) -> None:
     """Evaluate a trained model; with --against, two of them on the same rows, with 95 % intervals and where they differ."""
-    from smolrecipes.cli.folder import model_or_file
+    from smolrecipes.cli.folder import model_or_file, run_of_file
     from smolrecipes.kinds import Weights
+    from smolrecipes.origin import recipe_of
 
-    place = model_or_file(Path(model))
+    run = run_of_file(Path(model))
+    place = run.model if run else model_or_file(Path(model))
+    recipe = run.recipe if run else recipe_of(place)
+    own: list[Any] = list(recipe.evaluators if recipe else ())
+    chosen = _evaluators(place, own, names or [], data, rows, options or [])
     from smolrecipes.evaluation import beside, evaluate, subject_of
 
-    chosen = _evaluators(place, names or [], data, rows, options or [])
-    subject = subject_of(place)
+    subject = subject_of(place, recipe)
     other = _other(against, subject.base) if against else None
     theirs = beside(subject, other) if other else None
     for one in chosen:
@@ -70,28 +74,28 @@ def _other(against: str, base: Weights | None) -> Path | Weights:
     return base
 
 
-def _evaluators(place: Path, names: list[str], data: str, rows: int | None, options: list[str]) -> list[Evaluator]:
+def _evaluators(
+    place: Path, own: list[Any], names: list[str], data: str, rows: int | None, options: list[str]
+) -> list[Evaluator]:
     """The evaluators that are asked for, or the recipe's own, with the options that the command line gives."""
     from smolrecipes.cli.components import given
     from smolrecipes.evaluators.likelihood import Likelihood
-    from smolrecipes.origin import recipe_of
 
-    recipe = recipe_of(place)
-    own: list[Any] = list(recipe.evaluators if recipe else ())
     chosen = [one for name in names for one in _named(name, own)] or _fitting(place, own or [Likelihood()])
     classes: list[Any] = [one if isinstance(one, type) else type(one) for one in chosen]
     changes = given(classes, options, "evaluators", "exact_match.what=number")
     asked = {**({"data": data} if data else {}), **({} if rows is None else {"max_rows": rows or None})}
+    if asked and not any(cls.rows for cls in classes):
+        raise RecipeError(f"--data and --rows: {classes[0].name} brings its own questions and reads no rows")
     made = [one if isinstance(one, type) else one.replace for one in chosen]
-    return [make(**{**asked, **changes[cls.name]}) for make, cls in zip(made, classes)]
+    return [make(**{**(asked if cls.rows else {}), **changes[cls.name]}) for make, cls in zip(made, classes)]
 
 
 def _named(name: str, own: list[Any]) -> list[Any]:
     """The recipe's own evaluators of a name, or its class."""
     from smolrecipes.registry import registry
 
-    cls = registry().find("evaluator", name)
-    return [one for one in own if one.name == name] or [cls]
+    return [one for one in own if one.name == name] or [registry().find("evaluator", name)]
 
 
 def _fitting(place: Path, own: list[Any]) -> list[Any]:
@@ -102,7 +106,10 @@ def _fitting(place: Path, own: list[Any]) -> list[Any]:
         return own
     left = ", ".join(one.name for one in own if not one.asks)
     if not any(one.asks for one in own):
-        raise RecipeError(f"{place.name} only answers, and {left} asks for more; name what to ask with --with")
+        raise RecipeError(
+            f"{place.name} only answers, and {left} asks for more; name what goes by answers: --with function_calls, "
+            "--with exact_match, or --with classify classify.by=generation"
+        )
     say(f"{place.name} only answers, so {left} is left out")
     return [one for one in own if one.asks]
 
@@ -114,7 +121,7 @@ def _write(pairs: list[Pair], models: tuple[str, str], file: Path | None) -> Non
     from smolrecipes.files import refused
 
     found = [(one, model) for pair in pairs for one, model in zip(pair, models) if one]
-    lines = "".join(f"{record(one, model)}\n" for one, model in found)
+    lines = "".join(f"{line}\n" for one, model in found for line in record(one, model))
     if why := refused(lambda: file.write_text(lines, encoding="utf-8")):
         raise RecipeError(f"--out {file}: it cannot be written ({why})")
 

@@ -46,6 +46,8 @@ def command(
 
     join("auto")
     for one in chosen:
+        one.check(this)
+    for one in chosen:
         typer.echo(str(one.export(this)))
 
 

@@ -32,11 +32,27 @@ def model_or_file(path: Path) -> Path:
     return path if path.suffix == ".gguf" and path.is_file() else model_folder(path)
 
 
+def run_of_file(path: Path) -> Run | None:
+    """The finished run of a recipe file, with the classes that are written there; None where the path is none."""
+    from smolrecipes.load import load_recipe
+    from smolrecipes.override import resolve
+    from smolrecipes.run import place
+
+    if path.suffix != ".py" or not path.is_file():
+        return None
+    found = place(resolve(load_recipe(str(path), [])), Path("runs"))
+    if not found.finished:
+        raise RecipeError(f"{path}: it has no finished run in runs/; train it with 'smolrecipes run {path}'")
+    return found
+
+
 def finished_run(path: Path) -> Run:
-    """The run that a path names; RecipeError where it is none, or not finished."""
+    """The run that a path names, or that of a recipe file; RecipeError where it is none, or not finished."""
     from smolrecipes.origin import recipe_of
     from smolrecipes.run import Run
 
+    if own := run_of_file(path):
+        return own
     folder = model_folder(path)
     recipe, where = recipe_of(folder), folder.parent
     where = (

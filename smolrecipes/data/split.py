@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from smolrecipes.console import say
 from smolrecipes.data.rows import Row, each, make, prompt_key, row_type
 from smolrecipes.errors import RecipeError
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from datasets import Dataset
+
+MANY = 10_000
+"""Texts from which on it takes a while to find which lie inside others, so that it is said."""
 
 
 def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -32,6 +36,8 @@ def split_phrases(rows: Dataset, share_or_count: float, seed: int) -> tuple[Data
     from smolrecipes.data.phrases import inside
 
     groups, target = _groups(rows), _target(len(rows), share_or_count)
+    if len(groups) > MANY:
+        say(f"finding which of {len(groups):,} texts lie inside others, to hold both out")
     within = inside(list(groups))
     held: list[int] = []
     left = {part: len(wholes) for part, wholes in within.items()}

@@ -88,10 +88,8 @@ def _unseeded() -> Iterator[None]:
 
 def _chats(subject: Subject) -> bool:
     """Whether the model's run learned conversations."""
-    from smolrecipes.origin import recipe_of
-
-    recipe = recipe_of(subject.folder) if subject.folder else None
-    return bool(subject.tokenizer.chat_template) and recipe is not None and "messages" in recipe.objective.rows
+    learned = subject.recipe.objective.rows if subject.recipe else ()
+    return bool(subject.tokenizer.chat_template) and "messages" in learned
 
 
 def _numbers(results: dict[str, Any]) -> list[tuple[str, float]]:

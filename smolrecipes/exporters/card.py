@@ -82,12 +82,17 @@ def _samples(results: dict[str, Any]) -> list[str]:
     return ["## Samples\n\n" + "\n\n".join(told)] if told else []
 
 
+def _tokens(one: dict[str, Any]) -> str:
+    tied = one.get("tied_tokens", 0)
+    return f"{one['same_tokens']} of {one['tokens']}" + (f", {tied} nearly as likely" if tied else "")
+
+
 def _parity(found: list[dict[str, Any]]) -> list[str]:
     if not found:
         return []
     rows = [
         f"| {one['deliverable']} | {one['same_ids']} of {one['texts']} | {one['same_renderings']} of {one['conversations']} | "
-        f"{one['mean_gap']:.2g} ({one['allowed']:g} allowed) | {one['largest_gap']:.2g} | {one['same_tokens']} of {one['tokens']} |"
+        f"{one['mean_gap']:.2g} ({one['allowed']:g} allowed) | {one['largest_gap']:.2g} | {_tokens(one)} |"
         for one in found
     ]
     head = "| deliverable | same token ids | same renderings | mean gap, nats | largest | same tokens |"

@@ -78,10 +78,11 @@ class Certificate:
 
     def sentence(self) -> str:
         """Its figures for people."""
+        ties = f", {self.tied_tokens} nearly as likely" if self.tied_tokens else ""
         return (
             f"{self.deliverable}: {self.same_ids}/{self.texts} texts as the same tokens, {self._rendered()}, log-probabilities "
             f"{self.mean_gap:.2g} nats apart on average ({self.largest_gap:.2g} at most) at {self.positions} positions, "
-            f"{self.same_tokens}/{self.tokens} same tokens" + (f"; {self.note}" if self.note else "")
+            f"{self.same_tokens}/{self.tokens} same tokens{ties}" + (f"; {self.note}" if self.note else "")
         )
 
     def _rendered(self) -> str:

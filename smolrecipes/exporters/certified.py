@@ -27,6 +27,7 @@ class Certified(Exporter):
         """Where the deliverable lies, its certificate beside it (`.parity.json`); RecipeError where it is another model."""
         from smolrecipes.files import refused
 
+        self.check(run)
         usual = run.folder / "exports" / self.file(run)
         target = Path(self.out).resolve() if self.out else usual
         if target.exists() and not certificate_of(target).exists():
@@ -45,7 +46,7 @@ class Certified(Exporter):
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f"partial-{target.name}-", dir=target.parent) as aside:
             made = self.make(run, Path(aside) / target.name)
-            self._check(made)
+            self._holds(made)
             for place in dict.fromkeys((target, usual)):  # the model card tells also of what lies elsewhere
                 place.parent.mkdir(exist_ok=True)
                 write_text(certificate_of(place), figures(made))
@@ -53,7 +54,7 @@ class Certified(Exporter):
             (Path(aside) / target.name).rename(target)
         write_card(run)
 
-    def _check(self, made: list[Certificate]) -> None:
+    def _holds(self, made: list[Certificate]) -> None:
         from smolrecipes.console import say
 
         for one in made:

@@ -35,12 +35,29 @@ class GGUF(Certified):
     def file(self, run: Run) -> str:
         return f"{run.folder.name}-{self.form}.gguf"
 
+    def check(self, run: Run) -> None:
+        """That llama.cpp is there and that the model continues texts."""
+        from transformers import AutoConfig
+
+        from smolrecipes.architectures.heads import head_of
+        from smolrecipes.exporters.convert import source
+        from smolrecipes.llama_cpp import INSTALL, check_installed
+
+        check_installed()
+        if source() is None:
+            raise RecipeError(INSTALL)
+        config = AutoConfig.from_pretrained(run.model)
+        if head_of(config) != "causal":
+            name = config.architectures[0]
+            raise RecipeError(
+                f"gguf: llama.cpp runs models that continue a text, which {name} does not; export safetensors"
+            )
+
     def make(self, run: Run, target: Path) -> list[Certificate]:
         from smolrecipes.exporters.parity import LONGEST, prompts, with_llama_cpp
         from smolrecipes.exporters.trained import as_trained
         from smolrecipes.llama_cpp import running
 
-        _check(run)
         model, tokenizer = as_trained(run)
         _convert(run, target, self.form, tokenizer)
         asked, name = prompts(run, model, tokenizer), f"{self.label} {self.form}"
@@ -58,25 +75,6 @@ def merged(run: Run, model: Any, tokenizer: Any) -> list[Certificate]:
         return []
     asked = prompts(run, model, tokenizer)
     return [with_transformers(model, tokenizer, *load(run.model), asked, "merged model", "float32")]
-
-
-def _check(run: Run) -> None:
-    """That llama.cpp is there and that the model continues texts."""
-    from transformers import AutoConfig
-
-    from smolrecipes.architectures.heads import head_of
-    from smolrecipes.exporters.convert import source
-    from smolrecipes.llama_cpp import INSTALL, check_installed
-
-    check_installed()
-    if source() is None:
-        raise RecipeError(INSTALL)
-    config = AutoConfig.from_pretrained(run.model)
-    if head_of(config) != "causal":
-        name = config.architectures[0]
-        raise RecipeError(
-            f"gguf: llama.cpp runs models that continue a text, which {name} does not; export safetensors"
-        )
 
 
 def _convert(run: Run, target: Path, form: str, tokenizer: Any) -> None:

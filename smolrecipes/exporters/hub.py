@@ -33,13 +33,16 @@ class HubFolder(SafeTensors, name="hub"):
     def file(self, run: Run) -> str:
         return f"{self.repo.rpartition('/')[2] or run.folder.name}-hub"
 
-    def export(self, run: Run) -> Path:
+    def check(self, run: Run) -> None:
         from smolrecipes.hub import reachable
 
+        super().check(run)
         if self.push and not reachable():
             raise RecipeError(
                 f"hub.push: the hub is not reachable, so nothing was made for {self.repo}; without push the folder is made"
             )
+
+    def export(self, run: Run) -> Path:
         folder = super().export(run)
         if self.push:
             _push(folder, self.repo)

@@ -43,15 +43,17 @@ class AdapterWeights(Certified, name="adapter"):
     def file(self, run: Run) -> str:
         return f"{run.folder.name}-adapter"
 
+    def check(self, run: Run) -> None:
+        if not run.adapter.is_dir():
+            raise RecipeError(
+                f"adapter: {run.folder} has none; its recipe trained all the weights (export safetensors)"
+            )
+
     def make(self, run: Run, target: Path) -> list[Certificate]:
         from smolrecipes.ask.adapted import base_with
         from smolrecipes.ask.load import load
         from smolrecipes.exporters.parity import prompts, with_transformers
 
-        if not run.adapter.is_dir():
-            raise RecipeError(
-                f"adapter: {run.folder} has none; its recipe trained all the weights (export safetensors)"
-            )
         model, tokenizer = load(run.model)
         shutil.copytree(run.adapter, target)
         tokenizer.save_pretrained(target)
