@@ -34,14 +34,10 @@ def test_a_template_that_is_more_than_words_around_messages_is_refused() -> None
         pieces(tokenizer)
 
 
-def test_an_ollama_folder_has_weights_and_a_modelfile(made: Any) -> None:
-    folder = Ollama("q8_0").export(made())
-    assert sorted(path.name for path in folder.iterdir()) == ["Modelfile", "model.gguf"]
-
-
-def test_what_ollama_does_without_is_said(made: Any) -> None:
+def test_an_ollama_folder_says_what_ollama_does_without(made: Any) -> None:
     """The template has no tools, and three ways of decoding were dropped without a word."""
     folder = Ollama("q8_0").export(made())
+    assert sorted(path.name for path in folder.iterdir()) == ["Modelfile", "model.gguf"]
     (found,) = json.loads(folder.with_name(f"{folder.name}.parity.json").read_text())
     assert "it refuses requests that offer them" in found["note"] and "smolrecipes serve" in found["note"]
     plain = ByteBPE(vocab_size=400, chat_template="plain").build(Toy("chat", rows=50).load())
