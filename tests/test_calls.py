@@ -9,7 +9,7 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from smolrecipes import ByteBPE, FunctionCalls, Subject, Toy
-from smolrecipes.conversation.calls import Form, beside, calls, own_form
+from smolrecipes.conversation.calls import Form, beside, calls, json_end, own_form
 from smolrecipes.conversation.render import render
 from smolrecipes.data.rows import make
 from smolrecipes.decoding import Decoding
@@ -44,6 +44,14 @@ def test_what_a_template_writes_is_read(template: str, count: int) -> None:
         assert calls(f"Let me look. {answer}", form) == [CALL] * count
         assert beside(f"Let me look. {answer}", form) == "Let me look."
         assert calls(answer[: len(form.mark) + 9], form) is None
+
+
+def test_a_call_whose_strings_spell_marks_ends_where_its_json_does() -> None:
+    call = {"name": "wish", "arguments": {"a": '</tool_call> "<tool_call>" \\', "}": ["{"]}}
+    answer = f"So: <tool_call>{json.dumps(call)}</tool_call>!"
+    assert calls(answer) == [call] and calls(answer * 2) == [call, call] and beside(answer) == "So: !"
+    assert json_end(f"{json.dumps(call)}</tool_call>}}") == len(json.dumps(call))
+    assert json_end(json.dumps(call)[:-1]) is None
 
 
 def test_bare_json_is_read_whatever_the_form_and_other_marks_are_text() -> None:

@@ -166,6 +166,12 @@ def reach(*_: Any) -> None:
     raise Understood
 
 
+def test_the_runs_and_the_models_of_the_pages_are_recipes() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    named = set(re.findall(r"runs/(\w+)-[0-9a-f]{8}\b", pages)) | set(re.findall(r'"model": "(\w+)"', pages))
+    assert "function_calling" in named and not named - {recipe.stem for recipe in (ROOT / "recipes").glob("*.py")}
+
+
 def table() -> str:
     """The families of docs/architectures.md, as they say of themselves what they are."""
     lines = ["| component | family | `specials` | packs | lacks | what it is |", "|---|---|---|---|---|---|"]

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import inspect
 import json
+import re
 import signal
 import socket
 import sys
@@ -16,9 +17,11 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from conftest import Python
 
 openai = pytest.importorskip("openai", reason="needs the extra 'serve'")
@@ -27,7 +30,7 @@ pytest.importorskip("llguidance", reason="needs the extra 'serve'")
 jsonschema = pytest.importorskip("jsonschema")
 
 from exporters.conftest import made_in  # noqa: E402
-from served import Server, serving  # noqa: E402
+from served import CHECKOUT, Server, serving  # noqa: E402
 
 from smolrecipes import GGUF, ByteBPE, Decoding, Llama, Run  # noqa: E402
 from smolrecipes.serialize import dumps  # noqa: E402
@@ -244,7 +247,7 @@ ODD = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "o
         ({**CHAT, "messages": [{"role": "alien", "content": "x"}]}, 400, "messages.0.role", "'user'"),
         ({**CHAT, "messages": [{"role": "user"}]}, 400, "messages.0", "content"),
         ({**CHAT, "messages": IMAGE}, 400, "messages.0.content", "parts of text only"),
-        ({**CHAT, "messages": LONG}, 400, None, str(LENGTH)),
+        ({**CHAT, "messages": LONG}, 400, "messages", " tokens, and "),
         ({**CHAT, "temperature": -1}, 400, "temperature", "greater than or equal to 0"),
         ({**CHAT, "temperature": "0.5"}, 400, "temperature", "valid number"),
         ({**CHAT, "top_p": 0}, 400, "top_p", "greater than 0"),
@@ -254,10 +257,15 @@ ODD = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "o
         ({**CHAT, "logprobs": True}, 400, "logprobs", "this server takes false only"),
         ({**CHAT, "stop": [""]}, 400, "stop.0", "at least 1 character"),
         ({**CHAT, "tmperature": 1}, 400, "tmperature", "there is no such field here"),
-        ({**CHAT, "tool_choice": "required"}, 400, None, "tool_choice names no function of tools"),
+        ({**CHAT, "tool_choice": "required"}, 400, "tool_choice", "it is 'required', and there are no tools"),
+        ({**CHAT, "tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "gone"}}}, 400, "tool_choice",
+         "it names 'gone', which is no function of tools"),
+        ({**CHAT, "tools": TOOLS, "response_format": {"type": "json_object"}}, 400, "response_format", "not both"),
+        ({**CHAT, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "odd"}}}}}]},
+         400, "tools", "this schema cannot be held: Invalid type: odd"),
         ({**CHAT, "tools": [{"type": "function", "function": {"name": "a b"}}]}, 400, "tools.0.function.name", "pattern"),
-        ({**CHAT, "response_format": ODD}, 400, None, "this schema cannot be held: Invalid type: odd"),
-        ({**CHAT, "response_format": {"type": "json_schema"}}, 400, None, "response_format.json_schema is missing"),
+        ({**CHAT, "response_format": ODD}, 400, "response_format", "this schema cannot be held: Invalid type: odd"),
+        ({**CHAT, "response_format": {"type": "json_schema"}}, 400, "response_format.json_schema", "response_format.json_schema is missing"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_told_what_is_wrong(
@@ -266,6 +274,27 @@ def test_a_bad_request_is_told_what_is_wrong(
     code, found = asked(server, "chat/completions", body)
     assert (code, found["error"]["param"], found["error"]["type"]) == (status, param, "invalid_request_error")
     assert message in found["error"]["message"]
+
+
+def test_of_a_long_prompt_it_is_said_how_long_it_is_and_how_much_is_read(server: Server) -> None:
+    code, found = asked(server, "completions", {"model": "tiny", "prompt": "a b c " * LENGTH})
+    assert (code, found["error"]["param"]) == (400, "prompt")
+    told = re.fullmatch(r"prompt: the prompt has (\d+) tokens, and .*(\d{3}) .* most, .*", found["error"]["message"])
+    assert told and int(told[1]) > int(told[2]) == LENGTH and "increasing" not in told[0]
+
+
+def test_one_text_is_continued_under_an_id_of_its_kind(server: Server, client: Any) -> None:
+    assert client.completions.create(model="tiny", prompt="a", max_tokens=1).id.startswith("cmpl-")
+    assert client.chat.completions.create(**CHAT, max_tokens=1).id.startswith("chatcmpl-")
+    code, found = asked(server, "completions", {"model": "tiny", "prompt": ["a", "b"]})
+    assert (code, found["error"]["message"]) == (400, "prompt: one text is taken, as a string")
+
+
+def test_of_a_call_that_was_cut_nothing_is_shown(client: Any) -> None:
+    for most in (2, 12):
+        asking = {**CHAT, "tools": TOOLS[1:], "tool_choice": "required", "max_tokens": most}
+        found = client.chat.completions.create(**asking).choices[0]
+        assert (found.message.content or "", found.message.tool_calls, found.finish_reason) == ("", None, "length")
 
 
 def test_what_says_only_what_is_so_is_taken(server: Server, client: Any) -> None:
@@ -355,10 +384,124 @@ def test_the_page_s_endpoint_returns_a_checked_call(example: Any) -> None:
     jsonschema.validate(found["arguments"], {"timer": MINUTES, "wish": SKY}[found["name"]])
     endless = {"type": "object", "properties": {"text": {"type": "string", "minLength": 5000}}, "required": ["text"]}
     odd = {"type": "object", "properties": {"text": {"type": "odd"}}}
+    assert example.call(example.Asked(prompt="Go.", functions=[{"name": "x"}])) == {"name": "x", "arguments": {}}
     for parameters, message in ((endless, "the model finished no call"), (odd, "this schema cannot be held")):
         with pytest.raises(example.HTTPException) as refused:
             example.call(example.Asked(prompt="Write.", functions=[{"name": "write", "parameters": parameters}]))
         assert refused.value.status_code == 422 and message in refused.value.detail
+    example.model = openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="none", max_retries=0)
+    with pytest.raises(example.HTTPException) as refused:
+        example.call(example.Asked(prompt="Set a timer.", functions=functions))
+    assert refused.value.status_code == 502
+
+
+SAYS_MARKS = {"a": 'object</tool_call> sistant}} "<tool_call> \\ {'}
+WISH = f"<tool_call>{json.dumps({'name': 'x', 'arguments': SAYS_MARKS})}</tool_call>"
+ANY_TEXT = {"type": "object", "properties": {"a": {"type": "string", "minLength": 20}}, "required": ["a"]}
+SCRIPTED = {
+    "marks in strings": (WISH, "", [SAYS_MARKS], False),
+    "two": (f"Well. {WISH}\n{WISH}", "Well.", [SAYS_MARKS, SAYS_MARKS], False),
+    "no call": ('<tool_call>{"a": 1}</tool_call>', '<tool_call>{"a": 1}</tool_call>', [], False),
+    "broken": ("<tool_call>{a: 1}</tool_call>!", "<tool_call>{a: 1}</tool_call>!", [], False),
+    "no JSON": ("<tool_call>hm", "<tool_call>hm", [], False),
+    "a mark's beginning": ("Well <tool", "Well <tool", [], False),
+    "cut in the mark": ("Well <tool", "Well", [], True),
+    "cut in the call": (WISH[:40], "", [], True),
+    "cut behind the call": (WISH[:-3], "", [SAYS_MARKS], True),
+}
+"""What a model writes, and the content and the arguments that are answered; whether it ran out of tokens."""
+
+
+def _scripted_checkpoint(run: Run, text: str, cut: bool) -> tuple[Any, int]:
+    from smolrecipes.serve.checkpoint import Checkpoint
+
+    served = Checkpoint(run.model, "tiny", Decoding())
+    ids = served.tokenizer(text, add_special_tokens=False)["input_ids"]
+    most = len(ids) if cut else len(ids) + 2
+    ids += [] if cut else [served.tokenizer.convert_tokens_to_ids("<|im_end|>")]
+
+    def generate(read: Any, streamer: Any, **_: Any) -> None:
+        for tokens in (read[0], *torch.tensor(ids).split(1)):
+            streamer.put(tokens)
+        streamer.end()
+
+    served.model.generate = generate
+    return served, most
+
+
+def _scripted_gguf(run: Run, text: str, cut: bool) -> tuple[Any, int]:
+    from smolrecipes.conversation.calls import TAGGED
+    from smolrecipes.serve.gguf import GGUF as Served
+
+    def write(_: Any, hear: Any) -> None:
+        told = {"id": "chatcmpl-1", "created": 1, "object": "chat.completion.chunk"}
+        for sign in text:
+            hear({**told, "choices": [{"index": 0, "delta": {"content": sign}, "finish_reason": None}]})
+        hear({**told, "choices": [{"index": 0, "delta": {}, "finish_reason": "length" if cut else "stop"}]})
+
+    served: Any = Served.__new__(Served)
+    served.name, served.template, served.form, served.end, served.decoding = "tiny", True, TAGGED, "", Decoding()
+    served.server, served._spells = SimpleNamespace(handle_chat_completions=write), lambda _: False
+    return served, 100
+
+
+@pytest.mark.parametrize("writer", [_scripted_checkpoint, _scripted_gguf], ids=["checkpoint", "gguf"])
+@pytest.mark.parametrize("script", SCRIPTED)
+def test_a_call_ends_where_its_json_ends_and_what_is_none_is_text(run: Run, writer: Any, script: str) -> None:
+    """Whatever is written, it is answered, as a whole and as a stream."""
+    from starlette.testclient import TestClient
+
+    from smolrecipes.serve.app import app
+
+    text, content, calls, cut = SCRIPTED[script]
+    tool = {"type": "function", "function": {"name": "x", "parameters": ANY_TEXT}}
+    for stream in (False, True):
+        served, most = writer(run, text, cut)
+        with TestClient(app(served, 0)) as client:
+            asking = {**CHAT, "tools": [tool], "max_tokens": most, "stream": stream}
+            got = client.post("/v1/chat/completions", json=asking)
+        assert got.status_code == 200, got.text
+        lines = [line.removeprefix("data: ") for line in got.text.split("\n\n") if line and "[DONE]" not in line]
+        said = [one["choices"][0] for one in map(json.loads, lines)]
+        parts = [one.get("delta") or one.get("message") or {} for one in said]
+        assert "".join(part.get("content") or "" for part in parts) == content
+        found = [call["function"] for part in parts for call in part.get("tool_calls") or []]
+        assert [json.loads(one["arguments"]) for one in found] == calls and {one["name"] for one in found} <= {"x"}
+        ended = "tool_calls" if calls else "length" if cut else "stop"
+        assert said[-1]["finish_reason"] == ("length" if cut and writer is _scripted_gguf else ended)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_fails_is_an_error_in_openai_s_form(run: Run, stream: bool) -> None:
+    from starlette.testclient import TestClient
+
+    from smolrecipes.serve.app import app
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("as it happens")
+
+    served, _ = _scripted_checkpoint(run, "", False)
+    served.model.generate = fail
+    with TestClient(app(served, 0)) as client:
+        got = client.post("/v1/chat/completions", json={**CHAT, "stream": stream})
+    error = json.loads(got.text.strip().rpartition("data: ")[2])["error"]
+    assert (got.status_code, error["type"]) == (200 if stream else 500, "server_error")
+    assert error["message"] == "the model failed (as it happens)"
+
+
+def test_whatever_fails_amid_a_stream_is_told_in_it() -> None:
+    from smolrecipes.serve.answers import events
+
+    first = {"choices": [{"index": 0, "delta": {}}]}
+
+    async def chunks() -> Any:
+        yield first
+        raise ValueError("as it happens")
+
+    async def told() -> list[str]:
+        return [line async for line in events(first, chunks(), False)]
+
+    assert "as it happens" in asyncio.run(told())[-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -395,6 +538,7 @@ def test_mistakes_are_one_sentence(run: Run, tmp_path: Path, python: Python) -> 
         return done.stderr
 
     assert "there is no such run or folder" in said("nowhere")
+    assert "README.md: it is a file, and of files only a .gguf is taken" in said(str(CHECKOUT / "README.md"))
     assert "there is no trained model in it" in said(str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -435,6 +579,7 @@ def test_what_llama_cpp_has_not_of_a_recipe_s_decoding_is_said() -> None:
 def test_what_llama_cpp_raises_is_answered() -> None:
     """Before the first chunk and after it, in a stream and as a whole."""
     from smolrecipes.serve.answers import events, whole
+    from smolrecipes.serve.asked import Text
     from smolrecipes.serve.gguf import GGUF as Served
     from smolrecipes.serve.parts import Refused
     from smolrecipes.serve.reader import Reader
@@ -450,7 +595,7 @@ def test_what_llama_cpp_raises_is_answered() -> None:
             raise OSError("no memory")
 
     async def answered(stream: bool) -> Any:
-        chunks = served._answer(served.fail, {}, Reader(None))
+        chunks = served._answer(served.fail, {}, Reader(None), Text(model="tiny", prompt="Once"))
         first = await anext(chunks)
         return [line async for line in events(first, chunks, True)] if stream else await whole(first, chunks)
 
@@ -485,7 +630,7 @@ def test_what_is_taken_from_transformers_serve_is_there() -> None:
     taken = {
         chat_completion.ChatCompletionHandler: OURS,
         completion.CompletionHandler: OURS,
-        utils: ("Modality", "ToolCall", "build_response_parser", "response_events_to_chunks", "GenerateManager"),
+        utils: ("Modality", "ToolCall", "response_events_to_chunks", "GenerateManager"),
         utils.GenerateManager: ("generate_streaming", "submit"),
     }
     gone = [f"{owner.__name__}.{name}" for owner, names in taken.items() for name in names if not hasattr(owner, name)]

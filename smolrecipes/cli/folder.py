@@ -22,6 +22,8 @@ def model_folder(path: Path, adapters: bool = False) -> Path:
                 return folder
         if where.is_dir():
             raise RecipeError(f"{where}: there is no trained model in it; {_instead(where)}")
+    if path.is_file():
+        raise RecipeError(f"{path}: it is a file; name a run, a checkpoint or a folder with a model")
     runs = [item.name for item in Path("runs").iterdir()] if Path("runs").is_dir() else []
     hint = nearest(path.name, runs) or "; train one with 'smolrecipes run'"
     raise RecipeError(f"{path}: there is no such run or folder{hint}")
@@ -29,7 +31,11 @@ def model_folder(path: Path, adapters: bool = False) -> Path:
 
 def model_or_file(path: Path) -> Path:
     """The same, or the GGUF file that the path names."""
-    return path if path.suffix == ".gguf" and path.is_file() else model_folder(path)
+    if path.is_file() and path.suffix != ".gguf":
+        raise RecipeError(
+            f"{path}: it is a file, and of files only a .gguf is taken; name a run, a folder with a model"
+        )
+    return path if path.is_file() else model_folder(path)
 
 
 def run_of_file(path: Path) -> Run | None:

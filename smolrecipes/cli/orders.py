@@ -88,12 +88,17 @@ def offer(talks: Talks, tools: list[dict[str, Any]]) -> None:
 
 
 def _option(talks: Talks, word: str, text: str) -> None:
+    from smolrecipes.annotations import spoken
     from smolrecipes.decoding import Decoding
     from smolrecipes.values import parsed
 
     name = OPTIONS[word]
     if text:
-        value = parsed(Decoding, name, text, word)
+        try:
+            value = parsed(Decoding, name, text, word)
+        except RecipeError:
+            takes = spoken(Decoding.hints()[name]).replace("float", "a number").replace("int", "a whole number")
+            raise RecipeError(f"{word} takes {takes}, not {text!r}") from None
         for talk in talks:
             talk.write(**{name: value})
         say(f"{name} is {value:g} from now on")

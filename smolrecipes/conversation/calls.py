@@ -17,6 +17,9 @@ Call = dict[str, Any]
 ASKED = {"role": "user", "content": "?"}
 CALLED = {"name": "sr_name", "arguments": {"sr_key": "sr_value"}}
 WRITTEN = re.compile(r'\{"name":(\s*)"sr_name",(\s*)"(\w+)":\s*\{"sr_key":\s*"sr_value"\}\}')
+STRING = r'"(?:[^"\\]|\\.)*"'
+"""Of JSON: what stands in it is no mark and no brace."""
+PARTS = re.compile(rf"{STRING}?|[{{}}\[\]]", re.DOTALL)
 
 
 class Form(NamedTuple):
@@ -70,10 +73,26 @@ def calls(answer: str, form: Form | None = None) -> list[Call] | None:
     pieces, bare = [found[1] for found in _marked(form or TAGGED).finditer(answer)], answer.strip()
     if not pieces and not bare.startswith(("{", "[{")):
         return []
+    found = [written(piece, form or TAGGED) for piece in pieces or [bare]]
+    return None if None in found else [call for some in found for call in some or []]
+
+
+def written(text: str, form: Form) -> list[Call] | None:
+    """The calls that a text without marks writes, or None where it cannot be read so."""
     try:
-        return [_call(value, form or TAGGED) for piece in pieces or [bare] for value in _values(piece)]
+        return [_call(value, form) for value in _values(text)]
     except (ValueError, RecursionError):
         return None
+
+
+def json_end(text: str) -> int | None:
+    """Where the braces that open in a text are all closed; None where they are not yet."""
+    depth = 0
+    for part in PARTS.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(part[0], 0)
+        if depth <= 0:
+            return part.end()
+    return None
 
 
 def beside(answer: str, form: Form | None = None) -> str:
@@ -87,11 +106,14 @@ def marked(answer: str, form: Form | None = None) -> bool:
 
 
 def _marked(form: Form) -> re.Pattern[str]:
-    """A call behind its mark, up to what ends it, to the next one, or to the end; nothing where a form has no mark."""
+    """A call behind its mark, up to what ends it, to the next one, or to the end; nothing where a form has no mark.
+
+    What ends it in a string of its JSON does not.
+    """
     if not form.mark:
         return re.compile(r"(?!)()")
-    mark, close = re.escape(form.mark), re.escape(form.close)
-    return re.compile(f"{mark}(.*?)(?:{close}|\\Z)" if close else f"{mark}(.*?)(?={mark}|\\Z)", re.DOTALL)
+    mark, close, inside = re.escape(form.mark), re.escape(form.close), rf"((?:{STRING}|.)*?)"
+    return re.compile(rf"{mark}{inside}(?:{close}|\Z)" if close else rf"{mark}{inside}(?={mark}|\Z)", re.DOTALL)
 
 
 def _call(value: Any, form: Form) -> Call:

@@ -9,7 +9,6 @@ from typing import Any
 
 from starlette.requests import Request
 
-from smolrecipes.errors import RecipeError
 from smolrecipes.serve.parts import Refused
 
 Chunk = dict[str, Any]
@@ -58,7 +57,7 @@ async def events(first: Chunk, chunks: AsyncIterator[Chunk], usage: bool) -> Asy
         if usage:
             yield f"data: {json.dumps({**last, 'choices': [], 'usage': spent})}\n\n"
         yield "data: [DONE]\n\n"
-    except (RecipeError, RuntimeError) as error:
+    except Exception as error:  # told in the stream, which has begun: no other answer can be given any more
         yield f"data: {json.dumps(error_body(str(error), 'server_error'))}\n\n"
 
 

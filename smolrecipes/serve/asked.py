@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -31,6 +31,10 @@ class StreamOptions(Loose):
 class Asked(Strict):
     """What chats and texts have in common."""
 
+    read: ClassVar[str]
+    """The field that the model reads."""
+    kind: ClassVar[str]
+    """With what the id of an answer begins."""
     model: str
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -52,15 +56,21 @@ class Asked(Strict):
 
 
 class Text(Asked):
+    read, kind = "prompt", "cmpl"
     prompt: str
 
     @field_validator("prompt", mode="before")
     @classmethod
     def _alone(cls, prompt: Any) -> Any:
-        return prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
+        if isinstance(prompt, list) and len(prompt) == 1:
+            prompt = prompt[0]
+        if not isinstance(prompt, str):
+            raise ValueError("one text is taken, as a string")
+        return prompt
 
 
 class Chat(Asked):
+    read, kind = "messages", "chatcmpl"
     messages: Annotated[list[Message], Field(min_length=1)]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     tools: list[Tool] = []
@@ -72,12 +82,17 @@ class Chat(Asked):
     def _fits(self) -> Chat:
         self.max_tokens = self.max_completion_tokens or self.max_tokens
         if self.tool_choice not in ("auto", "none") and not self.callable:
-            raise ValueError("tool_choice names no function of tools")
+            raise Refused(f"tool_choice: {self._uncallable()}", "tool_choice")
         if self.response_format.type == "json_schema" and not self.response_format.json_schema:
-            raise ValueError("response_format.json_schema is missing")
+            raise Refused("response_format.json_schema is missing", "response_format.json_schema")
         if self.response_format.type != "text" and self.callable:
-            raise ValueError("give tools or a response_format, not both")
+            raise Refused("response_format: give tools or a response_format, not both", "response_format")
         return self
+
+    def _uncallable(self) -> str:
+        if isinstance(self.tool_choice, Choice):
+            return f"it names '{self.tool_choice.function.name}', which is no function of tools"
+        return "it is 'required', and there are no tools"
 
     @property
     def callable(self) -> list[Function]:

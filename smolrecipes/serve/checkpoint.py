@@ -52,7 +52,7 @@ class Checkpoint:
         ids = prompt_ids(asked.said(), self.tokenizer, asked.offered())
         held = grammar(asked, self.form)
         if held:
-            check(held, self.grammars)
+            check(held, asked, self.grammars)
         return self._answer(self.chats, asked, ids, held, bool(asked.callable))
 
     def text(self, asked: Text) -> AsyncIterator[dict[str, Any]]:
@@ -69,7 +69,7 @@ class Checkpoint:
         how = self._decoding(asked, bool(held))
         writing = Writing(self, ids, how, asked, held, self.form if calls else None)
         body = {"writing": writing, "stream": True, "messages": [], "prompt": ""}
-        response = await handler.handle_request(body, f"chatcmpl-{uuid.uuid4().hex}")
+        response = await handler.handle_request(body, f"{asked.kind}-{uuid.uuid4().hex}")
         try:
             async with aclosing(response.body_iterator) as parts:
                 async for part in parts:

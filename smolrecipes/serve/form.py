@@ -1,9 +1,8 @@
-"""What grammar holds a model to the form in which its template writes calls, and how transformers' parser reads it back."""
+"""What grammar holds a model to the form in which its template writes calls."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from smolrecipes.conversation.calls import Form
@@ -48,30 +47,14 @@ def _start(asked: Chat, form: Form, end: str) -> str:
     return f"start: {way} {close}\ncall: begin object {after}\nbegin[lazy]: TEXT {before}\n{ANY}"
 
 
-def check(lark: str, tokenizer: Any = None) -> None:
-    """Refused where a grammar cannot be held."""
+def check(lark: str, asked: Chat, tokenizer: Any = None) -> None:
+    """Refused where the grammar of a request cannot be held."""
     from llguidance import LLMatcher
 
     if wrong := LLMatcher.validate_grammar(lark, tokenizer):
         reason = wrong.partition("failed to compile JSON schema: ")[2] or wrong
-        raise Refused(f"this schema cannot be held: {' '.join(reason.splitlines()[0].split())}")
-
-
-def reading(form: Form | None, stops: list[str], controls: list[str]) -> dict[str, Any]:
-    """transformers' template for reading an answer: calls, the stops after which nothing counts, control tokens that are not shown."""
-    plain = {"content": "text", "content_args": {"strip": False}}
-    fields: dict[str, Any] = {"content": {**plain, "repeats": True, "join": ""}}
-    if stops:
-        fields["stop"] = {**plain, "open": stops}
-    if controls:
-        fields["control"] = {**plain, "open": controls, "close_pattern": ""}
-    if form:
-        begin = {"open_pattern": rf"\s*{re.escape(form.before)}"} if form.before else {"open_pattern": r"\A(?=\{)"}
-        end = {"close": close} if (close := form.after or stops) else {}
-        function = {"name": "{content.name}", "arguments": f"{{content.{form.key}}}"}
-        shape = {"transform": {"type": "function", "function": function}, "content": "json", "repeats": True}
-        fields["tool_calls"] = {**begin, **end, **shape}
-    return {"start_anchor_pattern": r"\Z", "fields": fields}
+        where = "tools" if asked.callable else "response_format"
+        raise Refused(f"{where}: this schema cannot be held: {' '.join(reason.splitlines()[0].split())}", where)
 
 
 def _call(function: Function, key: str) -> dict[str, Any]:

@@ -56,17 +56,18 @@ class GGUF:
         check_plain(offered or [], "tools", self._spells)
         body: dict[str, Any] = {"messages": said, "chat_template_kwargs": {"tools": offered}}
         if held := grammar(asked, self.form):
-            check(held)
+            check(held, asked)
             body["grammar"] = grammar(asked, self.form, self.end)
         reader = Reader(self.form if asked.callable else None)
-        return self._answer(self.server.handle_chat_completions, {**body, **self._how(asked)}, reader)
+        return self._answer(self.server.handle_chat_completions, {**body, **self._how(asked)}, reader, asked)
 
     def text(self, asked: Text) -> AsyncIterator[dict[str, Any]]:
         """What follows the text, in OpenAI's chunks; its control tokens are read as such."""
-        return self._answer(self.server.handle_completions, {"prompt": asked.prompt, **self._how(asked)}, Reader(None))
+        body = {"prompt": asked.prompt, **self._how(asked)}
+        return self._answer(self.server.handle_completions, body, Reader(None), asked)
 
     async def _answer(
-        self, function: Callable[..., None], body: dict[str, Any], reader: Reader
+        self, function: Callable[..., None], body: dict[str, Any], reader: Reader, asked: Asked
     ) -> AsyncIterator[dict[str, Any]]:
         loop, chunks, given_up = asyncio.get_running_loop(), asyncio.Queue[Any](), threading.Event()
 
@@ -88,9 +89,10 @@ class GGUF:
                 if isinstance(chunk, Exception):
                     raise Refused(f"llama.cpp failed ({type(chunk).__name__}: {chunk})", status=500) from chunk
                 if "error" in chunk:
-                    raise Refused(chunk["error"]["message"], status=chunk["error"]["code"])
+                    raise refusal(chunk["error"], asked.read)
+                own = {"id": f"{asked.kind}-{chunk['id'].removeprefix('chatcmpl-')}", "model": self.name}
                 for read in reader.read(chunk):
-                    yield {**read, "model": self.name}
+                    yield {**read, **own}
         finally:
             given_up.set()
 
@@ -126,6 +128,14 @@ class GGUF:
 
     async def close(self) -> None:
         """The process waits for what llama.cpp is about."""
+
+
+def refusal(error: dict[str, Any], field: str) -> Refused:
+    """What llama.cpp does not answer, without its advice on options that nobody has here."""
+    if error.get("type") != "exceed_context_size_error":
+        return Refused(error["message"], status=error["code"])
+    has, most = error["n_prompt_tokens"], error["n_ctx"]
+    return Refused(f"{field}: the prompt has {has} tokens, and {most} are read at most, the answer included", field)
 
 
 def unserved(decoding: Decoding) -> str:

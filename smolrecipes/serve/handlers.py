@@ -7,8 +7,9 @@ from typing import Any
 
 from transformers.cli.serving.chat_completion import ChatCompletionHandler
 from transformers.cli.serving.completion import CompletionHandler
-from transformers.cli.serving.utils import GenerateManager, build_response_parser
+from transformers.cli.serving.utils import GenerateManager
 
+from smolrecipes.serve.parts import Refused
 from smolrecipes.serve.writing import Writing
 
 
@@ -34,11 +35,12 @@ class Texts(_Ours, CompletionHandler):  # type: ignore[misc]
 
 
 class Manager(GenerateManager):  # type: ignore[misc]
-    """Texts are read as answers are, so that they end before what stops them."""
+    """Chats and texts are read by our parser, so that they end before what stops them."""
 
     def generate_streaming(self, model: Any, processor: Any, inputs: Any, *given: Any, **more: Any) -> Any:
-        reader = more.pop("response_parser", None) or build_response_parser(processor, model, inputs["input_ids"])
-        return super().generate_streaming(model, processor, inputs, *given, response_parser=reader, **more)
+        return super().generate_streaming(
+            model, processor, inputs, *given, **{**more, "response_parser": processor.parser}
+        )
 
 
 def chunk_of(event: str) -> dict[str, Any]:
@@ -48,5 +50,5 @@ def chunk_of(event: str) -> dict[str, Any]:
     except ValueError:  # transformers does not quote what went wrong
         chunk = {"error": event}
     if "error" in chunk:
-        raise RuntimeError(str(chunk["error"]))
+        raise Refused(f"the model failed ({chunk['error']})", status=500)
     return chunk

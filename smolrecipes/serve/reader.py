@@ -6,16 +6,14 @@ import uuid
 from typing import Any
 
 from smolrecipes.conversation.calls import Form
-from smolrecipes.serve.form import reading
+from smolrecipes.serve.parser import Parser
 
 
 class Reader:
     """Chunks in, chunks out; without a form they stay as they are."""
 
     def __init__(self, form: Form | None) -> None:
-        from transformers.utils.chat_parsing.response_parser import ResponseParser
-
-        self.parser = ResponseParser(reading(form, [], []), prefix="") if form else None
+        self.parser = Parser(form) if form else None
         self.calls = 0
 
     def read(self, chunk: dict[str, Any]) -> list[dict[str, Any]]:
@@ -26,19 +24,12 @@ class Reader:
         text, ended = choice["delta"].pop("content", None), choice["finish_reason"]
         events = self.parser.feed(text) if text else []
         if ended:
-            events += self._rest()
+            events += self.parser.finalize(cut=ended == "length")[1]
         deltas = self._deltas(events)
         read = [{**chunk, "choices": [{**choice, "delta": delta, "finish_reason": None}]} for delta in deltas]
         if ended == "stop" and self.calls:
             choice["finish_reason"] = "tool_calls"
         return [*read, chunk] if ended or choice["delta"] else read
-
-    def _rest(self) -> list[dict[str, Any]]:
-        """What was held back; of a call that was cut nothing."""
-        try:
-            return self.parser.finalize()[1] if self.parser else []
-        except ValueError:
-            return []
 
     def _deltas(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         from transformers.cli.serving.utils import ToolCall, response_events_to_chunks

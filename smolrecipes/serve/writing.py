@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,9 +10,11 @@ from transformers import BatchEncoding, LogitsProcessor
 
 from smolrecipes.conversation.calls import Form
 from smolrecipes.decoding import Decoding
+from smolrecipes.errors import RecipeError
 from smolrecipes.generate import ends, room, settings, untouched
 from smolrecipes.serve.asked import Asked
-from smolrecipes.serve.form import reading
+from smolrecipes.serve.parser import Parser
+from smolrecipes.serve.parts import Refused
 
 if TYPE_CHECKING:
     from smolrecipes.serve.checkpoint import Checkpoint
@@ -21,6 +24,8 @@ class Writing:
     """What is read, and how the answer is written."""
 
     generation_config = None
+    config = SimpleNamespace(model_type="smolrecipes")
+    """Of which transformers knows no parser: ours is taken."""
     given_up = False
     """Whether nobody waits for it any more."""
 
@@ -30,13 +35,19 @@ class Writing:
         self.name, self.served, self.how, self.seed = served.name, served, how, asked.seed
         self.ids, self.held, self.grammars = ids, held, held and served.grammars
         model, tokenizer = served.model, served.tokenizer
-        self.settings = settings(model, tokenizer, how, room(model, [ids], how.max_new_tokens))
+        self.settings = settings(model, tokenizer, how, self._room(asked))
         self.settings.stop_strings = asked.stop or None
         marks = {
             str(token): i in ends(tokenizer) for i, token in tokenizer.added_tokens_decoder.items() if token.special
         }
         stops = [*asked.stop, *(token for token, closes in marks.items() if closes)]
-        self.response_template = reading(form, stops, [token for token, closes in marks.items() if not closes])
+        self.parser = Parser(form, stops, [token for token, closes in marks.items() if not closes])
+
+    def _room(self, asked: Asked) -> int:
+        try:
+            return room(self.served.model, [self.ids], self.how.max_new_tokens)
+        except RecipeError as error:
+            raise Refused(f"{asked.read}: {error}", asked.read) from None
 
     @property
     def device(self) -> torch.device:

@@ -75,6 +75,7 @@ def test_a_recipe_alone_is_run_with_its_overrides(cli: Any, runs: list[Any]) -> 
         (["show", "gone.json"], "error: gone.json: there is no such stored recipe"),
         (["list", "objectve"], "error: there is no kind 'objectve'; did you mean 'objective'?"),
         (["new", "broken"], "error: broken.py is there already and is not overwritten"),
+        (["chat", __file__], f"error: {__file__}: it is a file; name a run, a checkpoint or a folder with a model"),
         (["chat", "gone"], "error: gone: there is no such run or folder"),
         (["orpo_lora", "--runs", "empty.py"], "error: --runs empty.py: it is a file; name a folder"),
     ],

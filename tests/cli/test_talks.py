@@ -182,8 +182,10 @@ def test_the_temperature_and_the_length_are_told_and_changed(person: Any, model:
     )
     lines = [line.removeprefix("> ") for line in said.splitlines()[1:]]
     assert lines[:3] == ["0", "temperature is 0.7 from now on", "0.7"]
-    assert lines[3].startswith("/temperature: should be a valid number") and "not '-1'" in lines[4]
-    assert lines[5:7] == ["max_new_tokens is 5 from now on", "5"] and "/max: should be greater than 0" in lines[7]
+    assert lines[3:5] == [f"/temperature takes a number >= 0, not '{text}'" for text in ("hot", "-1")]
+    assert (
+        lines[5:7] == ["max_new_tokens is 5 from now on", "5"] and lines[7] == "/max takes a whole number > 0, not '0'"
+    )
 
 
 def test_options_of_sampling_come_back_with_the_temperature(model: Path) -> None:
