@@ -93,7 +93,7 @@ def _parity(found: list[dict[str, Any]]) -> list[str]:
     rows = [
         f"| {one['deliverable']} | {one['same_ids']} of {one['texts']} | {one['same_renderings']} of {one['conversations']} | "
         f"{one['mean_gap']:.2g} ({one['allowed']:g} allowed) | {one['largest_gap']:.2g} | {_tokens(one)} |"
-        for one in found
+        for one in {one["deliverable"]: one for one in found}.values()  # the merged model stands beside several
     ]
     head = "| deliverable | same token ids | same renderings | mean gap, nats | largest | same tokens |"
     return ["\n".join(["## Compared with the model that was trained\n", head, "| --- " * 6 + "|", *rows])]
