@@ -207,7 +207,7 @@ def test_tsv_with_quotes_as_characters():
         ("x.json", "null", 'x.json should hold a list of objects such as [{"text": "..."}], not null'),
         ("x.jsonl", bytes(range(256)), "x.jsonl is not text: there are zero bytes in it"),
         ("x.txt", b"\x7fELF\x02\x00" * 9, "x.txt is not text: there are zero bytes in it; name a text file, or"),
-        ("x.jsonl.gz", gzip.compress(bytes(9)), "x.jsonl.gz is not text"),
+        ("x.jsonl.gz", gzip.compress(bytes(9), mtime=0), "x.jsonl.gz is not text"),
         ("x.jsonl", "[" * 100_000, "x.jsonl:1: this JSON cannot be read"),
         ("x.json", '[{"text": "a"},\n {"text": }]', "x.json:2, column 11: broken JSON"),
         ("x.json", "3", "x.json should hold a list of objects"),
