@@ -1,4 +1,4 @@
-"""Runs that are finished in a second, with random weights, for tests of what is made of a run."""
+"""Runs that are finished in a second, with random weights, for tests of what is made of a run; and a command asked about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from smolrecipes import SFT, Recipe, Run, Tokenizer, Toy
+from smolrecipes.__main__ import main
 from smolrecipes.build import stop_at_turn_end
 from smolrecipes.serialize import dumps
 
@@ -31,3 +34,11 @@ def made_in(folder: Path, model: Any, tokenizer: Tokenizer, objective: Any = Non
     told = {"samples": [["How many?", "Two."]], "trained_parameters": 9, "parameters": 9, "steps": 3, "tokens": 99}
     run.finish({"before": {"loss": 3.0}, "after": {"loss": 2.0, "accuracy": 0.5}, **told})
     return run
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit code of a command line, in this process."""
+    monkeypatch.setattr("sys.argv", ["smolrecipes", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from finished import command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,9 +40,8 @@ from smolrecipes import (
     Toy,
     Training,
     WordPiece,
-        run,
+    run,
 )  # fmt: skip
-from smolrecipes.__main__ import main
 from smolrecipes.cli.scores import confusion
 from smolrecipes.evaluation import difference, evaluate, spread, subject_of
 from smolrecipes.evaluators.exact_match import final_number
@@ -301,25 +301,18 @@ def test_labelled_rows_as_conversations() -> None:
         Chats(Toy("stories", rows=2)).load()
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["smolrecipes", "eval", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 def test_the_command(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place, out = str(trained.folder), tmp_path / "rows.jsonl"
     words = ("--with", "exact_match", "--against", place, "--out", str(out), "exact_match.what=number")
-    assert command(monkeypatch, place, *words, "--rows", "5") == 0
+    assert command(monkeypatch, "eval", place, *words, "--rows", "5") == 0
     said = capsys.readouterr().out
     assert "exact_match, 5 of 12 rows" in said and "95 % interval" in said and "0 rows are scored differently" in said
     kept = [json.loads(line) for line in out.read_text().splitlines()]
     assert [one["model"] for one in kept] == [place] * 10 and "exact_match" in kept[0]["scores"]
     assert {"origin", "asked", "answered", "right"} <= kept[0].keys() and isinstance(kept[0]["right"], str)
-    assert command(monkeypatch, place, "--json") == 0
+    assert command(monkeypatch, "eval", place, "--json") == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert told["evaluator"] == "likelihood" and told["rows"] == 12 and len(told["intervals"]["loss"]) == 2
 
@@ -343,6 +336,6 @@ def test_mistakes_are_sentences(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert command(monkeypatch, str(trained.folder), *words) == 2
+    assert command(monkeypatch, "eval", str(trained.folder), *words) == 2
     said = capsys.readouterr().err
     assert sentence in " ".join(said.split()) and "Traceback" not in said

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import command
 
 from smolrecipes import (
     SFT,
@@ -70,17 +71,10 @@ def test_the_base_is_the_one_that_it_began_with_whatever_became_of_its_data(tune
     assert base_of(first / "model", recipe_of(first / "model")) is None
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["smolrecipes", "eval", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 def test_beside_its_base_what_compares_by_itself_stands_alone(
     tuned: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(monkeypatch, str(tuned.folder), "--against", "base", "--json") == 0
+    assert command(monkeypatch, "eval", str(tuned.folder), "--against", "base", "--json") == 0
     forgetting, classes = json.loads(capsys.readouterr().out)
     assert forgetting["evaluator"] == "forgetting" and "against" not in forgetting
     assert classes["against"]["model"].endswith("model") and "first-" in classes["against"]["model"]
@@ -89,10 +83,10 @@ def test_beside_its_base_what_compares_by_itself_stands_alone(
 def test_by_its_name_the_recipe_s_own_evaluator_is_meant(
     tuned: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(monkeypatch, str(tuned.folder), "--with", "forgetting", "--rows", "3", "--json") == 0
+    assert command(monkeypatch, "eval", str(tuned.folder), "--with", "forgetting", "--rows", "3", "--json") == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert found["options"] == repr(Forgetting(data=STORIES, max_rows=3)) and found["rows"] == 3
-    assert command(monkeypatch, str(tuned.folder), "--with", "preferences", "--with", "likelihood") == 2
+    assert command(monkeypatch, "eval", str(tuned.folder), "--with", "preferences", "--with", "likelihood") == 2
     said = capsys.readouterr()
     assert "Preferences needs prompt" in said.err and "loss" not in said.out
 
@@ -164,12 +158,12 @@ def test_a_task_of_one_s_own_in_a_recipe_file(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code in (0, None) and "polite: polite 0" in capsys.readouterr().out
-    assert command(monkeypatch, "own.py", "--json") == 0
+    assert command(monkeypatch, "eval", "own.py", "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["evaluator"] == "polite"
-    assert command(monkeypatch, "runs/last", "--with", "likelihood", "--out", "rows.out") == 0
+    assert command(monkeypatch, "eval", "runs/last", "--with", "likelihood", "--out", "rows.out") == 0
     lines = [json.loads(line) for line in Path("rows.out").read_text().splitlines()]
     assert len(lines) == 6 and lines[0]["evaluator"] == "likelihood" and lines[0]["scores"]["tokens"] > 0
-    assert command(monkeypatch, "runs/last", "--with", "speed", "--rows", "3") == 2
+    assert command(monkeypatch, "eval", "runs/last", "--with", "speed", "--rows", "3") == 2
     assert "speed brings its own questions" in capsys.readouterr().err
 
 

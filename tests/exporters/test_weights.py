@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from finished import SIZES
+from finished import SIZES, command
 
 from smolrecipes import (
     BART,
@@ -31,7 +31,6 @@ from smolrecipes import (
     WordPiece,
     run,
 )  # fmt: skip
-from smolrecipes.__main__ import main
 from smolrecipes.exporters.certificate import Certificate
 
 
@@ -113,19 +112,21 @@ def test_what_was_there_is_replaced_by_what_holds_alone(made: Any, monkeypatch: 
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name, f"{folder.name}.parity.json"]
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["smolrecipes", "export", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 def test_the_command_exports_and_prints_where(
     made: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run, out = made(), tmp_path / "here"
     assert (
-        command(monkeypatch, str(run.folder), "--to", "safetensors:float16", "safetensors.shard=1GB", "--out", str(out))
+        command(
+            monkeypatch,
+            "export",
+            str(run.folder),
+            "--to",
+            "safetensors:float16",
+            "safetensors.shard=1GB",
+            "--out",
+            str(out),
+        )
         == 0
     )
     assert capsys.readouterr().out.splitlines()[-1] == str(out) and (out / "model.safetensors").exists()
@@ -147,7 +148,7 @@ def test_the_command_exports_and_prints_where(
 def test_mistakes_are_one_sentence(
     made: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
 ) -> None:
-    assert command(monkeypatch, str(made().folder), *words) == 2
+    assert command(monkeypatch, "export", str(made().folder), *words) == 2
     told = capsys.readouterr().err
     assert sentence in told and "Traceback" not in told
 
@@ -157,7 +158,7 @@ def test_a_folder_that_is_no_finished_run_is_refused(
 ) -> None:
     run = made()
     (run.folder / "results.json").unlink()
-    assert command(monkeypatch, str(run.folder), "--to", "safetensors") == 2
+    assert command(monkeypatch, "export", str(run.folder), "--to", "safetensors") == 2
     assert "not a finished run" in capsys.readouterr().err
 
 
