@@ -46,6 +46,7 @@ from smolrecipes.data.chats import Chats
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
+from smolrecipes.data.piped import Piped
 from smolrecipes.data.toy import Toy
 from smolrecipes.decoding import Decoding
 from smolrecipes.errors import RecipeError, Stopped, TrainingStopped
@@ -74,6 +75,7 @@ from smolrecipes.kinds import (
     Loss,
     Mean,
     Objective,
+    Outcome,
     Parts,
     Scores,
     Subject,
@@ -115,6 +117,8 @@ from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
+from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.fix_text import FixText
 
 __version__ = "0.1.0"
 
@@ -177,9 +181,11 @@ __all__ = [
     "Mean",
     "Metrics",
     "Mix",
+    "Piped",
     "Objective",
     "PairLogps",
     "PairwiseObjective",
+    "Outcome",
     "Parts",
     "Pretrained",
     "PretrainedTokenizer",
@@ -199,6 +205,8 @@ __all__ = [
     "Training",
     "TrainingStopped",
     "Transform",
+    "DropDuplicates",
+    "FixText",
     "Unigram",
     "WordPiece",
     "Words",

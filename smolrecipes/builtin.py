@@ -43,6 +43,7 @@ from smolrecipes.data.chats import Chats
 from smolrecipes.data.files import Files
 from smolrecipes.data.hub import HubData
 from smolrecipes.data.mix import Mix
+from smolrecipes.data.piped import Piped
 from smolrecipes.data.toy import Toy
 from smolrecipes.evaluators.classify import Classify
 from smolrecipes.evaluators.exact_match import ExactMatch
@@ -57,7 +58,17 @@ from smolrecipes.exporters.hub import HubFolder
 from smolrecipes.exporters.ollama import Ollama
 from smolrecipes.exporters.weights import AdapterWeights, SafeTensors
 from smolrecipes.hookspecs import hookimpl
-from smolrecipes.kinds import Adapter, Architecture, Callback, Data, Evaluator, Exporter, Objective, Tokenizer
+from smolrecipes.kinds import (
+    Adapter,
+    Architecture,
+    Callback,
+    Data,
+    Evaluator,
+    Exporter,
+    Objective,
+    Tokenizer,
+    Transform,
+)
 from smolrecipes.objectives.classification import Classification
 from smolrecipes.objectives.clm import CLM
 from smolrecipes.objectives.distillation import Distillation, MLMDistillation
@@ -88,6 +99,8 @@ from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
+from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.fix_text import FixText
 
 
 @hookimpl
@@ -107,7 +120,12 @@ def smolrecipes_register_architectures() -> Iterable[type[Architecture]]:
 
 @hookimpl
 def smolrecipes_register_data() -> Iterable[type[Data]]:
-    return [Chats, Files, HubData, Mix, Toy]
+    return [Chats, Files, HubData, Mix, Piped, Toy]
+
+
+@hookimpl
+def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
+    return [DropDuplicates, FixText]
 
 
 @hookimpl

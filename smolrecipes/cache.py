@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +18,29 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.launch import agreed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from datasets import Dataset
+
+
+PLACE = Path("runs", ".cache")
+"""Where prepared data is kept, unless a run says otherwise."""
+_place: ContextVar[Path] = ContextVar("_place", default=PLACE)
+
+
+def place() -> Path:
+    """Where prepared data is kept: beside the runs."""
+    return _place.get()
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Meanwhile prepared data is kept in this folder."""
+    token = _place.set(folder)
+    try:
+        yield
+    finally:
+        _place.reset(token)
 
 
 def cached(folder: Path, name: str, parts: Callable[[], list[str]], make: Callable[[], Dataset]) -> Dataset:

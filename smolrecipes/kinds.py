@@ -11,7 +11,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from datasets import Dataset
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from smolrecipes.decoding import Decoding
     from smolrecipes.recipe import Recipe
     from smolrecipes.run import Run
+
+    Facts = Mapping[str, NDArray[Any]]
 
 
 class Tokenizer(Component, kind="tokenizer"):
@@ -77,13 +79,62 @@ class Data(Component, kind="data"):
     def load(self) -> Dataset:
         """Rows with canonical columns and `origin`, which says where a row came from (`prefs.jsonl:17`)."""
 
+    def stream(self, said: list[str]) -> Iterator[dict[str, Any]]:
+        """The rows one by one, without holding them all where that can be; `said` collects how they were read."""
+        from smolrecipes.data.rows import each
+
+        rows = self.load()
+        yield from each(rows)
+        said += filter(None, [rows.info.description])
+
+    def parts(self) -> Sequence[Data]:
+        """Itself in pieces whose rows, one after the other, are its own: they can be read at the same time."""
+        return (self,)
+
+    def pipe(self, *steps: Transform) -> Data:
+        """Its rows after these steps, each of which takes what the one before leaves."""
+        from smolrecipes.data.piped import Piped
+
+        return Piped(self, steps)
+
+
+class Outcome(NamedTuple):
+    """What became of a row in a step."""
+
+    row: dict[str, Any] | None
+    """As it goes on, changed or not; None where it is dropped."""
+    reasons: tuple[str, ...] = ()
+    """Why it was dropped, or what was changed in it: the report counts them."""
+
 
 class Transform(Component, kind="transform"):
-    """One stage of data preparation: rows in, rows out."""
+    """One step of data preparation: rows in, rows out, and what became of each.
 
-    @abstractmethod
-    def apply(self, rows: Dataset) -> Dataset:
-        """The rows that are kept, changed or not."""
+    A step that looks at each row by itself is its `treat`. One that has to know all rows (what was there before, how many
+    there are) first takes a `survey` of each shard, then decides `once` for all, and then goes over the rows again.
+    """
+
+    rows: ClassVar[tuple[str, ...]] = ()
+    """The row types that it reads; any, where there are none."""
+
+    def check(self) -> None:
+        """RecipeError where it cannot run, for want of a package say; asked before anything is read."""
+
+    def treat(self, row: dict[str, Any]) -> Outcome:
+        """What becomes of one row; it may be changed in place no deeper than its own keys."""
+        raise NotImplementedError(f"{type(self).__name__} has neither `treat` nor `apply`")
+
+    def survey(self, rows: Iterable[dict[str, Any]]) -> Facts:
+        """What has to be known of the rows of one shard: arrays by name, small beside the rows."""
+        return {}
+
+    def decide(self, surveys: Sequence[Facts]) -> Sequence[Facts]:
+        """What `apply` has to know of each shard, from the surveys of all, in their order."""
+        return surveys
+
+    def apply(self, rows: Iterable[dict[str, Any]], known: Facts) -> Iterator[Outcome]:
+        """The outcome of each row of a shard, in their order; `known` is what was decided for that shard."""
+        return map(self.treat, rows)
 
 
 @dataclass(frozen=True)

@@ -79,13 +79,15 @@ def run(recipe: Recipe, *, runs: str | Path = "runs", fresh: bool = False, comma
 
     runs: the folder of all run directories. fresh: start over, keeping the old run aside. command: for the lineage.
     """
+    from smolrecipes.cache import kept_in
     from smolrecipes.override import resolve
     from smolrecipes.summary import summarise
 
     recipe = resolve(recipe)
     if WORLD > 1:
         _join(recipe)
-    this = trained(recipe, Path(runs), fresh, command)
+    with kept_in(Path(runs) / ".cache"):
+        this = trained(recipe, Path(runs), fresh, command)
     if is_first():
         _point_last(this)
         _deliver(this)
@@ -97,6 +99,7 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     """The recipe's trainer, before its first step; the recipes it builds on are trained first."""
     from smolrecipes.assemble import assemble
     from smolrecipes.build import check_fit
+    from smolrecipes.cache import kept_in
     from smolrecipes.checkpoints import secure
     from smolrecipes.override import resolve
 
@@ -105,7 +108,9 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     _join(recipe)
     concrete = _bases(recipe, Path(runs), "", False)
     concrete = concrete.replace(training=concrete.training.replace(rehearse=False))  # only `run` rehearses
-    assembly = assemble(concrete, place(recipe, Path(runs)).folder, Path(runs) / ".cache")
+    cache = Path(runs) / ".cache"
+    with kept_in(cache):
+        assembly = assemble(concrete, place(recipe, Path(runs)).folder, cache)
     secure(assembly.trainer)
     return assembly
 

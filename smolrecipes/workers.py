@@ -38,7 +38,7 @@ def tables(
     """The examples of the rows, in their order: a table for each batch in which any is left."""
     work = (rows, objective, tokenizer, max_length)
     alone = processes == 1 or len(rows) < WORTH[METHOD] or batched(objective)
-    if alone or (METHOD == "spawn" and not all(map(_importable, (objective, tokenizer)))):
+    if alone or (METHOD == "spawn" and not all(map(importable, (objective, tokenizer)))):
         made: Iterator[pa.Table | None] = (_table(*work, start, BATCH) for start in range(0, len(rows), BATCH))
     else:
         made = _shared_out(work, processes)
@@ -92,7 +92,7 @@ def _column(values: list[Any]) -> pa.Array:
 
 def _shared_out(work: Any, processes: int) -> Iterator[pa.Table | None]:
     size = max(100, min(BATCH, len(work[0]) // (8 * processes)))
-    with _one_thread_each():
+    with one_thread_each():
         context = multiprocessing.get_context(METHOD)
         pool = ProcessPoolExecutor(processes, context, _begin, work)
         try:
@@ -108,7 +108,7 @@ def _shared_out(work: Any, processes: int) -> Iterator[pa.Table | None]:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """The worker processes are the parallelism; `tokenizers` would warn that it keeps to one thread in them."""
     name = "TOKENIZERS_PARALLELISM"
     before = os.environ.get(name)
@@ -122,9 +122,13 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _begin(*work: Any) -> None:
-    """Starts a worker: an interrupt is its parent's to handle, and it ends when its parent does."""
     global _work
     _work = work
+    begin()
+
+
+def begin() -> None:
+    """In a worker: an interrupt is its parent's to handle, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -140,7 +144,7 @@ def _part(start: int, size: int) -> pa.Table | None:
     return _table(*_work, start, size)
 
 
-def _importable(part: object) -> bool:
+def importable(part: object) -> bool:
     """Whether another process can import its class: not when it comes from a recipe file, or lies beside one."""
     package = type(part).__module__.partition(".")[0]
     return package != "__main__" and any(finder.find_spec(package, None) for finder in sys.meta_path)

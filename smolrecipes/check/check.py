@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.cache import PLACE, kept_in
 from smolrecipes.check.finding import Finding, stop
 from smolrecipes.check.kept import scanned
 from smolrecipes.check.labels import labels
@@ -53,7 +54,8 @@ def light(recipe: Recipe, cache: Path | None = None) -> tuple[list[Finding], Sub
             set(asked.hf) - USUAL or asked.device in ("cuda", "mps") or asked.precision in ("tf32", "float16")
         ):  # this takes torch
             options(recipe, Path("runs"))
-        subject = read(resolve(recipe))
+        with kept_in(cache or PLACE):
+            subject = read(resolve(recipe))
         found += [*training(subject), *scanned(subject, cache), *labels(subject)]
     except RecipeError as error:
         return [*found, Finding("recipe-refused", str(error))], None

@@ -11,12 +11,15 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from datasets import Dataset
 
     from smolrecipes.data.rows import Row
+
+PART = 16 << 20
+"""Bytes of files that are read by one process before it may take others."""
 
 
 class Files(Data, name="files"):
@@ -38,15 +41,36 @@ class Files(Data, name="files"):
     def load(self) -> Dataset:
         from smolrecipes.data.rows import make, row_type
 
+        said: list[str] = []
+        rows = self.stream(said)
+        first = next(rows)
+        loaded = make(row_type(first), itertools.chain([first], rows))
+        loaded.info.description = "\n".join(said)
+        return loaded
+
+    def stream(self, said: list[str]) -> Iterator[Row]:
         files = self._files()
         if self.rows != "passages" and all(form != "txt" for _, form, _ in files):
             raise RecipeError(f"data.rows={self.rows}: none of the files is plain text; leave it out")
-        said: list[tuple[str, int, str]] = []
-        rows = self._rows(files, said)
-        first = next(rows)
-        loaded = make(row_type(first), itertools.chain([first], rows))
-        loaded.info.description = _sentence(said)
-        return loaded
+        found: list[tuple[str, int, str]] = []
+        yield from self._rows(files, found)
+        said.append(_sentence(found))
+
+    def parts(self) -> Sequence[Data]:
+        groups: list[list[tuple[Path, str]]] = []
+        room = 0
+        for path, form, _ in self._files():
+            if not groups or room < 0 or (form == "txt") != (groups[-1][0][1] == "txt"):
+                groups.append([])
+                room = PART
+            groups[-1].append((path, form))
+            room -= path.stat().st_size
+        return [self._part(group) for group in groups]
+
+    def _part(self, group: list[tuple[Path, str]]) -> Data:
+        """Some of its files, all plain text or none."""
+        rows = self.rows if group[0][1] == "txt" else "passages"
+        return self.replace(paths=tuple(str(path) for path, _ in group), rows=rows)
 
     def identity(self) -> Any:
         """The content of the files in place of their paths: a moved file is the same data."""
