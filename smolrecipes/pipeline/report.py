@@ -48,14 +48,17 @@ class Report:
     def watch(self, rows: Iterable[Row], step: Any, known: Mapping[str, Any]) -> Iterator[Row]:
         """The rows that a step leaves; counts what becomes of each."""
         before, given = itertools.tee(rows)
-        outcomes = step.apply((dict(row) for row in given), known)
+        outcomes = iter(step.apply((dict(row) for row in given), known))
         for row in before:
             outcome = next(outcomes, None)
-            if outcome is None:
-                raise RecipeError(f"{step.name}: {row['origin']} has no outcome; `apply` gives one for each row")
+            if not isinstance(outcome, Outcome):
+                what = "no outcome" if outcome is None else f"{outcome!r:.60} in place of an Outcome"
+                raise RecipeError(f"{step.name} gives {what} for {row['origin']}: a step gives one for each row")
             self._count(row, outcome)
             if outcome.row is not None:
                 yield outcome.row
+        if next(outcomes, None) is not None:
+            raise RecipeError(f"{step.name} gives more outcomes than there are rows: a step gives one for each")
 
     def _count(self, row: Row, outcome: Outcome) -> None:
         bytes_ = size(row)

@@ -87,12 +87,9 @@ def on_cores(task: Task, count: int, what: str) -> None:
 
 def _stage(folder: Path, make: Callable[[Path], Stage]) -> Stage:
     """What lies in a folder, or is made there by the first process, for which the others wait."""
-    while (
-        not is_first() and not (folder / "stage.json").exists()
-    ):  # the launcher ends this process if the first one fails
+    while not is_first() and not _whole(folder):  # the launcher ends this process if the first one fails
         time.sleep(0.2)
-    stage = make(folder)
-    return stage
+    return make(folder)
 
 
 def _read(data: Piped, folder: Path, spread: Spread) -> Stage:
@@ -138,21 +135,30 @@ def _decide(step: Transform, before: Stage, task: Apply, spread: Spread) -> None
 
 
 def _make(folder: Path, work: Callable[[], None]) -> float | None:
-    """Seconds that it took; None where it was there."""
-    if (folder / "stage.json").exists():
+    """Has a stage made, by one process at a time; returns the seconds that it took, None where it was there."""
+    from filelock import FileLock
+
+    if _whole(folder):
         return None
     began = time.monotonic()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        work()
-        for left in folder.glob("*.partial"):
-            left.unlink()
-        write_text(folder / "stage.json", "{}")
+        with FileLock(folder / ".lock"):
+            if _whole(folder):  # another process has made it meanwhile
+                return None
+            for left in folder.glob("*.partial"):
+                left.unlink()
+            work()
+            write_text(folder / "stage.json", "{}")
     except OSError as error:
         raise RecipeError(
             f"{folder}: cannot be written ({error.strerror or error}); what is done is kept, and the same command goes on"
         ) from None
     return time.monotonic() - began
+
+
+def _whole(folder: Path) -> bool:
+    return (folder / "stage.json").exists()
 
 
 def _sentence(report: Report) -> str:

@@ -1,0 +1,130 @@
+"""Tasks on many machines, through datatrove's executors: the same pipeline beyond what one machine can do.
+
+The folder that keeps prepared data (`runs/.cache`) has to be one that all machines see. What is done already is not done
+again, whichever executor began it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smolrecipes.console import say
+from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.pipeline.pool import Task
+from smolrecipes.transforms.extra import needs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smolrecipes.pipeline.stages import Spread
+
+EXECUTORS = {"local": "LocalPipelineExecutor", "ray": "RayPipelineExecutor", "slurm": "SlurmPipelineExecutor"}
+OURS = ("pipeline", "tasks", "logging_dir", "skip_completed", "depends", "depends_job_id", "job_name", "start_method")
+"""What an executor is told by us."""
+PAUSE = 1.0
+"""Seconds between two looks at the jobs of a cluster."""
+
+
+class Job:
+    """A task as datatrove calls a step: rank by rank."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __call__(self, data: Any, rank: int = 0, world_size: int = 1) -> Any:
+        """Does the task of one rank, and hands on what it was given."""
+        self.task(rank)
+        return data
+
+
+def on(executor: str, logs: Path, **options: Any) -> Spread:
+    """Spreads tasks by an executor of datatrove (`local`, `ray`, `slurm`) with that executor's own options.
+
+    logs: a folder for what the executors say. RecipeError for an executor, or an option, that there is not.
+    """
+    needs("datatrove", "an executor")
+    if executor not in EXECUTORS:
+        raise RecipeError(f"there is no executor {executor!r}{nearest(executor, EXECUTORS) or _among(EXECUTORS)}")
+    if executor == "ray":
+        needs("ray", "the executor ray")
+    made = _executor(executor)
+    known = [name for name in inspect.signature(made).parameters if name not in OURS]
+    for name in options:
+        if name not in known:
+            raise RecipeError(f"the executor {executor} has no option {name!r}{nearest(name, known) or _among(known)}")
+    if missing := {"time", "partition"} - options.keys() if executor == "slurm" else ():
+        raise RecipeError(
+            f"the executor slurm needs {' and '.join(sorted(missing))}, as in slurm:partition=cpu,time=04:00:00"
+        )
+
+    def spread(task: Task, count: int, what: str) -> None:
+        folder = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{what.replace(', ', '-')}-{os.getpid()}"
+        say(f"{what}: {count} tasks by datatrove ({executor}), which writes to {folder}")
+        own = {"start_method": "fork"} if executor == "local" and sys.platform == "linux" else {}
+        own |= {"job_name": what.replace(", ", "-")} if executor == "slurm" else {}
+        job = _run(lambda: made(pipeline=[Job(task)], tasks=count, logging_dir=str(folder), **own, **options), folder)
+        if executor == "slurm":
+            _wait(job)
+        if left := len(_left(job)):
+            raise RecipeError(
+                f"{what}: {left} of {count} tasks did not end well, {folder} says why; what is done is kept, and the same "
+                "command goes on from there"
+            )
+
+    return spread
+
+
+def _executor(name: str) -> Any:
+    import importlib
+
+    return getattr(importlib.import_module(f"datatrove.executor.{name}"), EXECUTORS[name])
+
+
+def _run(make: Callable[[], Any], folder: Path) -> Any:
+    """Makes a job and runs it; all that its loggers say goes into a file beside those of its tasks."""
+    from loguru import logger
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "executor.log").open("w", encoding="utf-8") as log, redirect_stderr(log):
+        logger.remove()
+        logger.add(log)
+        try:
+            job = make()
+            job.run()
+        except RecipeError:
+            raise
+        except Exception as error:  # of whatever a cluster's libraries raise
+            logger.exception(error)
+            raise RecipeError(
+                f"{type(error).__name__}: {str(error)[:200]}; more in {folder / 'executor.log'}"
+            ) from None
+        finally:
+            logger.remove()
+    return job
+
+
+def _wait(job: Any) -> None:
+    """Until all tasks of a cluster's job are done, or it has left the queue."""
+    while _left(job) and _queued(str(job.job_id)):
+        time.sleep(PAUSE)
+
+
+def _queued(job: str) -> bool:
+    asked = subprocess.run(["squeue", "--noheader", "--jobs", job], capture_output=True, text=True, check=False)
+    return asked.returncode == 0 and bool(asked.stdout.strip())
+
+
+def _left(job: Any) -> list[int]:
+    found: list[int] = job.get_incomplete_ranks(skip_completed=True)
+    return found
+
+
+def _among(names: Any) -> str:
+    return f"; it can be {', '.join(names)}"

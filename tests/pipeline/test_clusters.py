@@ -1,0 +1,91 @@
+"""The same pipeline through datatrove's executors; a cluster's commands are played by scripts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from smolrecipes import DropDuplicates, Files, FixText, RecipeError, Transform
+from smolrecipes.cache import kept_in
+from smolrecipes.pipeline import shards
+from smolrecipes.pipeline.clusters import on
+from smolrecipes.pipeline.stages import prepared
+
+SBATCH = """#!{python}
+import os, subprocess, sys
+script = sys.stdin.read() if len(sys.argv) < 2 or not os.path.exists(sys.argv[-1]) else open(sys.argv[-1]).read()
+last = [line for line in script.splitlines() if "--array=" in line]
+count = int(last[0].split("=0-")[1].split("%")[0]) + 1 if last else 0
+if "launch_pickled_pipeline" in script:
+    command = [line for line in script.splitlines() if "launch_pickled_pipeline" in line][0].split()
+    for index in range(count):
+        env = {{**os.environ, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_NODELIST": "here"}}
+        subprocess.run([sys.executable, "-m", "datatrove.tools.launch_pickled_pipeline", command[-1]], env=env, check=False,
+                       stdout=open("slurm.log", "a"), stderr=subprocess.STDOUT)
+print("Submitted batch job 17")
+"""
+
+
+class Fails(Transform, name="fails"):
+    """A step that cannot go on."""
+
+    def treat(self, row):
+        raise ValueError("no way")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shards, "ROWS", 10)
+    Path("a.txt").write_text("\n".join(f"line {n % 20} has some words in it \u2126 &amp;" for n in range(60)))
+    return tmp_path
+
+
+def data() -> Files:
+    return Files("a.txt", rows="lines").pipe(FixText("NFKC"), DropDuplicates())
+
+
+def test_datatrove_on_this_machine(here):
+    whole = prepared(data()).load()[:]
+    with kept_in(here / "other"):
+        spread = prepared(data(), on("local", here / "logs", workers=2))
+    assert len(spread.shards) == 6 and spread.load()[:] == whole and len(whole["text"]) == 20
+    with kept_in(here / "other"):
+        assert prepared(data()).folder == spread.folder  # what an executor made is found again without it
+
+
+def test_slurm(here, monkeypatch):
+    commands = {
+        "sbatch": SBATCH.format(python=sys.executable),
+        "squeue": "#!/bin/sh\n",
+        "scontrol": "#!/bin/sh\necho here\n",
+    }
+    (here / "bin").mkdir()
+    for name, script in commands.items():
+        (here / "bin" / name).write_text(script)
+        (here / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    )
+    whole = prepared(data()).load()[:]
+    with kept_in(here / "other"):
+        one = on("slurm", here / "logs", partition="cpu", time="00:10:00", tasks_per_job=3)
+        assert prepared(Files("a.txt", rows="lines").pipe(FixText("NFKC")), one).load()["text"][:1] == [
+            "line 0 has some words in it Ω &"
+        ]
+        assert prepared(data(), one).load()[:] == whole
+
+
+def test_what_goes_wrong_is_a_sentence(here):
+    with pytest.raises(RecipeError, match="no executor 'slurn'; did you mean 'slurm'"):
+        on("slurn", here)
+    with pytest.raises(RecipeError, match="has no option 'worker'; did you mean 'workers'"):
+        on("local", here, worker=2)
+    with pytest.raises(RecipeError, match="needs partition and time"):
+        on("slurm", here)
+    with pytest.raises(RecipeError, match=r"no way; more in .*executor\.log"):
+        prepared(data().pipe(Fails()), on("local", here / "logs", workers=1))
