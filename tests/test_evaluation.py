@@ -312,6 +312,11 @@ def test_the_command(
     kept = [json.loads(line) for line in out.read_text().splitlines()]
     assert [one["model"] for one in kept] == [place] * 10 and "exact_match" in kept[0]["scores"]
     assert {"origin", "asked", "answered", "right"} <= kept[0].keys() and isinstance(kept[0]["right"], str)
+    words = ("--with", "exact_match", "decoding.max_new_tokens=1", "--json", "--out", str(out), "--rows", "5")
+    assert command(monkeypatch, "eval", place, *words) == 0
+    short = [json.loads(line)["answered"] for line in out.read_text().splitlines()]
+    capsys.readouterr()
+    assert all(mine["answered"].startswith(one) and len(one) < len(mine["answered"]) for mine, one in zip(kept, short))
     assert command(monkeypatch, "eval", place, "--json") == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert told["evaluator"] == "likelihood" and told["rows"] == 12 and len(told["intervals"]["loss"]) == 2
@@ -324,6 +329,7 @@ def test_the_command(
         (("--with", "likelihood", "likelihood.max_row=3"), "no option 'max_row'; did you mean 'max_rows'"),
         (("--with", "likelihood", "speed.repeats=3"), "'speed' is not among the evaluators (likelihood)"),
         (("--with", "likelihood", "max_rows=3"), "evaluators take NAME.OPTION=VALUE"),
+        (("--with", "exact_match", "decoding.max_token=3"), "no option 'max_token'"),
         (("--against", "base"), "the run began with no other model"),
         (("--with", "preferences"), "holds messages rows; Preferences needs prompt, chosen and rejected"),
         (("--data", "missing.jsonl"), "missing.jsonl"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,10 @@ def command(
     ],
     options: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME.OPTION=VALUE]...", help="Of the evaluators: exact_match.what=number."),
+        typer.Argument(
+            metavar="[NAME.OPTION=VALUE]...",
+            help="Of the evaluators, exact_match.what=number, and of how it answers, decoding.max_new_tokens=256.",
+        ),
     ] = None,
     names: Annotated[
         list[str] | None,
@@ -39,7 +43,9 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="The numbers, to be read by programs.")] = False,
 ) -> None:
     """Evaluate a trained model; with --against, two of them on the same rows, with 95 % intervals and where they differ."""
-    from smolrecipes.cli.folder import model_or_file, run_of_file
+    from smolrecipes.cli.components import given
+    from smolrecipes.cli.folder import changed, model_or_file, run_of_file
+    from smolrecipes.decoding import Decoding
     from smolrecipes.kinds import Weights
     from smolrecipes.origin import recipe_of
 
@@ -47,10 +53,13 @@ def command(
     place = run.model if run else model_or_file(Path(model))
     recipe = run.recipe if run else recipe_of(place)
     own: list[Any] = list(recipe.evaluators if recipe else ())
-    chosen = _evaluators(place, own, names or [], data, rows, options or [])
+    written = [text for text in options or [] if text.startswith("decoding.")]
+    chosen = _evaluators(place, own, names or [], data, rows, [text for text in options or [] if text not in written])
+    decoding = given([Decoding], written, "evaluators", "decoding.max_new_tokens=256")["decoding"]
     from smolrecipes.evaluation import beside, evaluate, subject_of
 
     subject = subject_of(place, recipe)
+    subject = replace(subject, decoding=changed(subject.decoding, decoding))
     other = _other(against, subject.base) if against else None
     theirs = beside(subject, other) if other else None
     for one in chosen:

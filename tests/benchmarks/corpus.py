@@ -46,7 +46,9 @@ def main() -> None:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
     (options.folder / "truth.json").write_text(json.dumps(truth, ensure_ascii=False))
     size = sum(len(row["text"].encode()) for row in rows) / 1e6
-    print(json.dumps({"rows": len(rows), "megabytes": round(size, 1), **{name: len(one) for name, one in truth.items()}}))
+    print(
+        json.dumps({"rows": len(rows), "megabytes": round(size, 1), **{name: len(one) for name, one in truth.items()}})
+    )
 
 
 def documents(limit: float, texts: list[Path]) -> Iterator[dict[str, Any]]:
