@@ -119,6 +119,8 @@ from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.keep_languages import KeepLanguages
+from smolrecipes.transforms.keep_length import KeepLength
 
 __version__ = "0.1.0"
 
@@ -207,6 +209,8 @@ __all__ = [
     "Transform",
     "DropDuplicates",
     "FixText",
+    "KeepLanguages",
+    "KeepLength",
     "Unigram",
     "WordPiece",
     "Words",

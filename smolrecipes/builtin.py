@@ -101,6 +101,8 @@ from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.keep_languages import KeepLanguages
+from smolrecipes.transforms.keep_length import KeepLength
 
 
 @hookimpl
@@ -125,7 +127,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, FixText]
+    return [DropDuplicates, FixText, KeepLanguages, KeepLength]
 
 
 @hookimpl
