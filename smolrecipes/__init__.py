@@ -121,6 +121,7 @@ from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.fix_text import FixText
 from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
+from smolrecipes.transforms.keep_quality import KeepQuality
 
 __version__ = "0.1.0"
 
@@ -211,6 +212,7 @@ __all__ = [
     "FixText",
     "KeepLanguages",
     "KeepLength",
+    "KeepQuality",
     "Unigram",
     "WordPiece",
     "Words",

@@ -103,6 +103,7 @@ from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.fix_text import FixText
 from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
+from smolrecipes.transforms.keep_quality import KeepQuality
 
 
 @hookimpl
@@ -127,7 +128,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, FixText, KeepLanguages, KeepLength]
+    return [DropDuplicates, FixText, KeepLanguages, KeepLength, KeepQuality]
 
 
 @hookimpl
