@@ -118,6 +118,7 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_lines import DropLines
 from smolrecipes.transforms.fix_text import FixText
 from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
@@ -209,6 +210,7 @@ __all__ = [
     "TrainingStopped",
     "Transform",
     "DropDuplicates",
+    "DropLines",
     "FixText",
     "KeepLanguages",
     "KeepLength",

@@ -100,6 +100,7 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_lines import DropLines
 from smolrecipes.transforms.fix_text import FixText
 from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
@@ -128,7 +129,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, FixText, KeepLanguages, KeepLength, KeepQuality]
+    return [DropDuplicates, DropLines, FixText, KeepLanguages, KeepLength, KeepQuality]
 
 
 @hookimpl

@@ -71,7 +71,7 @@ class KeepQuality(Transform, name="keep_quality"):
                 return Outcome(None, (verdict[1],))
         if row.keys() != {"text", "origin"} or document.text == row["text"]:
             return Outcome(row)
-        return Outcome({**row, "text": document.text}, ("lines that C4 does not take are cut",))
+        return Outcome({**row, "text": document.text}, ("edited by the rules of C4",))
 
     @cached_property
     def _judges(self) -> list[Any]:
