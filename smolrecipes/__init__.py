@@ -120,9 +120,11 @@ from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_lines import DropLines
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.keep import Keep
 from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
 from smolrecipes.transforms.keep_quality import KeepQuality
+from smolrecipes.transforms.map import Map
 
 __version__ = "0.1.0"
 
@@ -212,9 +214,11 @@ __all__ = [
     "DropDuplicates",
     "DropLines",
     "FixText",
+    "Keep",
     "KeepLanguages",
     "KeepLength",
     "KeepQuality",
+    "Map",
     "Unigram",
     "WordPiece",
     "Words",

@@ -102,9 +102,11 @@ from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_lines import DropLines
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.keep import Keep
 from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
 from smolrecipes.transforms.keep_quality import KeepQuality
+from smolrecipes.transforms.map import Map
 
 
 @hookimpl
@@ -129,7 +131,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, DropLines, FixText, KeepLanguages, KeepLength, KeepQuality]
+    return [DropDuplicates, DropLines, FixText, Keep, KeepLanguages, KeepLength, KeepQuality, Map]
 
 
 @hookimpl
