@@ -125,6 +125,7 @@ from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
 from smolrecipes.transforms.keep_quality import KeepQuality
 from smolrecipes.transforms.map import Map
+from smolrecipes.transforms.mask_pii import MaskPII
 
 __version__ = "0.1.0"
 
@@ -219,6 +220,7 @@ __all__ = [
     "KeepLength",
     "KeepQuality",
     "Map",
+    "MaskPII",
     "Unigram",
     "WordPiece",
     "Words",

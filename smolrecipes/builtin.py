@@ -107,6 +107,7 @@ from smolrecipes.transforms.keep_languages import KeepLanguages
 from smolrecipes.transforms.keep_length import KeepLength
 from smolrecipes.transforms.keep_quality import KeepQuality
 from smolrecipes.transforms.map import Map
+from smolrecipes.transforms.mask_pii import MaskPII
 
 
 @hookimpl
@@ -131,7 +132,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, DropLines, FixText, Keep, KeepLanguages, KeepLength, KeepQuality, Map]
+    return [DropDuplicates, DropLines, FixText, Keep, KeepLanguages, KeepLength, KeepQuality, Map, MaskPII]
 
 
 @hookimpl
