@@ -56,6 +56,14 @@ def test_short_rows_stay_unless_all_are_judged() -> None:
     assert KeepLanguages("it", shortest=letters).treat(enough).row is None
 
 
+def test_long_rows_are_read_in_several_places() -> None:
+    mostly_french = row(" ".join([TEXTS["en"]] * 20 + [TEXTS["fr"]] * 100))
+    assert KeepLanguages("en").treat(mostly_french).reasons == ("language fr",)
+    assert KeepLanguages("fr").treat(mostly_french).row is mostly_french
+    for length in (keep_languages.READ, keep_languages.READ + 1, 10 * keep_languages.READ + 3):
+        assert len(keep_languages._sample("x" * length)) <= keep_languages.READ + keep_languages.PLACES
+
+
 def test_all_texts_of_a_row_are_read_together() -> None:
     said = [{"role": "user", "content": TEXTS["en"]}, {"role": "assistant", "content": TEXTS["en"]}]
     assert KeepLanguages("it").treat({"messages": said, "tools": None, "origin": "a:1"}).reasons == ("language en",)
