@@ -94,7 +94,7 @@ class DropLines(Transform, name="drop_lines"):
                 if not (after_a_cut and not before.strip()):
                     yield line
                     before = line
-            elif reason := self._why(line, frequent):
+            elif reason := self._why(line.rstrip("\r\n"), frequent):
                 reasons[reason] = None
                 after_a_cut = True
             else:

@@ -37,7 +37,7 @@ class KeepQuality(Transform, name="keep_quality"):
     filters: Annotated[tuple[Filter, ...], MinLen(1)] = option(kw_only=False)
     """Which rules, one after the other."""
     words: Words = "regex"
-    """What a word is, on which these rules depend: punctuation by itself, white space between, or spaCy's English as in FineWeb."""
+    """What a word is, on which these rules depend: punctuation by itself, white space between, or datatrove's own for English, spaCy."""
     rules: dict[str, Any] = option(factory=dict)
     """Other thresholds than theirs, by the names that datatrove has for them: `{"min_doc_words": 20}`."""
 

@@ -37,6 +37,7 @@ def through(shards: list[list[Row]], **options: Any) -> list[Any]:
     [
         ({"least": 3}, "Home\nThis is a line.\nOne two", "This is a line.", "lines of fewer than 3 words are cut"),
         ({"matching": (r"^\s*\|",)}, "A line.\n | x | y |\n", "A line.\n", r"lines with ^\s*\| are cut"),
+        ({"matching": ("^Share$",)}, "Share\r\nA line.\r\n", "A line.\r\n", "lines with ^Share$ are cut"),
         ({"notices": True}, "Please enable JavaScript.\r\nA line.\r\n", "A line.\r\n", "notices are cut"),
     ],
 )
