@@ -165,6 +165,11 @@ def test_spacy_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
         KeepQuality("gopher", words="spacy").check()
 
 
+def test_spacy_where_it_is_installed() -> None:
+    pytest.importorskip("spacy")
+    assert reasons(STORY, "gopher", "fineweb", words="spacy") == ()
+
+
 @pytest.mark.parametrize("filters", [("gophr",), ("c4", "gophr")])
 def test_unknown_filters_are_refused_with_those_there_are(filters: tuple[str, ...]) -> None:
     with pytest.raises(RecipeError, match=r"should be 'gopher', 'gopher_repetition', 'c4' or 'fineweb', not 'gophr'"):
