@@ -118,7 +118,14 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_lines import DropLines
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.keep import Keep
+from smolrecipes.transforms.keep_languages import KeepLanguages
+from smolrecipes.transforms.keep_length import KeepLength
+from smolrecipes.transforms.keep_quality import KeepQuality
+from smolrecipes.transforms.map import Map
+from smolrecipes.transforms.mask_pii import MaskPII
 
 __version__ = "0.1.0"
 
@@ -206,7 +213,14 @@ __all__ = [
     "TrainingStopped",
     "Transform",
     "DropDuplicates",
+    "DropLines",
     "FixText",
+    "Keep",
+    "KeepLanguages",
+    "KeepLength",
+    "KeepQuality",
+    "Map",
+    "MaskPII",
     "Unigram",
     "WordPiece",
     "Words",

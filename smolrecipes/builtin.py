@@ -100,7 +100,14 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_lines import DropLines
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.keep import Keep
+from smolrecipes.transforms.keep_languages import KeepLanguages
+from smolrecipes.transforms.keep_length import KeepLength
+from smolrecipes.transforms.keep_quality import KeepQuality
+from smolrecipes.transforms.map import Map
+from smolrecipes.transforms.mask_pii import MaskPII
 
 
 @hookimpl
@@ -125,7 +132,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, FixText]
+    return [DropDuplicates, DropLines, FixText, Keep, KeepLanguages, KeepLength, KeepQuality, Map, MaskPII]
 
 
 @hookimpl

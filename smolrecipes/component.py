@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.functions import reference, source_of
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
@@ -191,7 +192,8 @@ class Component(metaclass=_Named):
         parts = []
         for name, value in self.changed().items():
             positional = not self.options()[name].kw_only
-            parts.append(repr(value) if positional else f"{name}={value!r}")
+            shown = repr(reference(value) if inspect.isfunction(value) else value)
+            parts.append(shown if positional else f"{name}={shown}")
         line = f"{type(self).__name__}({', '.join(parts)})"
         if len(line) <= 100 and "\n" not in line:
             return line
@@ -291,6 +293,8 @@ def _identity(value: Any) -> Any:
         return {str(key): _identity(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_identity(item) for item in value]
+    if inspect.isfunction(value):
+        return {"function": value.__qualname__, "source": _hash(source_of(value))}
     return str(value) if isinstance(value, Path) else value
 
 

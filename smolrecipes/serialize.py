@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
-from smolrecipes.annotations import component_classes, element
+from smolrecipes.annotations import bare, component_classes, element, members
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError
+from smolrecipes.functions import reference
 from smolrecipes.kinds import KINDS
 from smolrecipes.recipe import Recipe
 from smolrecipes.registry import registry
@@ -89,10 +92,12 @@ def _encode(value: Any) -> Any:
         return [_encode(item) for item in value]
     if isinstance(value, Path):
         return str(value)
+    if inspect.isfunction(value):
+        return reference(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise RecipeError(
-        f"{value!r} cannot be stored in recipe.json; an option is a number, text, list, dict or component"
+        f"{value!r} cannot be stored in recipe.json; an option is a number, text, list, dict, function or component"
     )
 
 
@@ -124,8 +129,19 @@ def _decode(value: Any, hint: Any, recorded: dict[str, str]) -> Any:
 def _make(cls: type[Component], value: dict[str, Any], recorded: dict[str, str]) -> Component:
     """The component; as the file holds every option, only those count as given that are not the default."""
     hints = cls.hints()
+    for name in sorted(value.keys() & hints.keys()):
+        if value[name] is not None and _may_call(hints[name]):
+            raise RecipeError(
+                f"the {cls.kind} '{cls.name}' calls the function {value[name]!r}, which no stored recipe does: "
+                f"load the recipe file that names it instead, or register a {cls.kind} of your own in a plugin"
+            )
     made = cls(**{name: _decode(item, hints.get(name, Any), recorded) for name, item in value.items()})
     return cls(**made.changed())
+
+
+def _may_call(hint: Any) -> bool:
+    """Whether the option takes a function, which would be imported."""
+    return any(Callable in (bare(member), get_origin(bare(member))) for member in members(hint))
 
 
 def _may_hold(hint: Any) -> bool:

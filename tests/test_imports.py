@@ -32,7 +32,8 @@ NAMING = {"registry", "named", "values", "override", "serialize", "load"}
 MAY = {
     "errors": set(),
     "limits": set(),
-    "component": {"errors"},
+    "functions": {"errors"},
+    "component": {"errors", "functions"},
     "annotations": {"component"},
     "kinds": {"component", "errors", "limits"},
     "decoding": {"component", "errors", "limits"},
@@ -40,7 +41,7 @@ MAY = {
     "hookspecs": {"kinds"},
     "registry": {"component", "errors", "kinds", "hookspecs", "builtin"},
     "values": {"annotations", "component", "errors"},
-    "serialize": {"annotations", "component", "errors", "kinds", "recipe", "registry"},
+    "serialize": {"annotations", "component", "errors", "functions", "kinds", "recipe", "registry"},
     "named": {"annotations", "component", "errors", "kinds", "recipe", "registry"},
     "override": {"annotations", "component", "errors", "kinds", "recipe", "registry", "named", "values", "serialize"},
     "load": {"component", "errors", "recipe", "registry", "named", "override", "serialize"},
