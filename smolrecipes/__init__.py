@@ -118,7 +118,11 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_same_answers import DropSameAnswers
+from smolrecipes.transforms.drop_same_prompts import DropSamePrompts
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.mend_chats import MendChats
+from smolrecipes.transforms.read_transcripts import ReadTranscripts
 
 __version__ = "0.1.0"
 
@@ -206,7 +210,11 @@ __all__ = [
     "TrainingStopped",
     "Transform",
     "DropDuplicates",
+    "DropSameAnswers",
+    "DropSamePrompts",
     "FixText",
+    "MendChats",
+    "ReadTranscripts",
     "Unigram",
     "WordPiece",
     "Words",

@@ -100,7 +100,11 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_same_answers import DropSameAnswers
+from smolrecipes.transforms.drop_same_prompts import DropSamePrompts
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.mend_chats import MendChats
+from smolrecipes.transforms.read_transcripts import ReadTranscripts
 
 
 @hookimpl
@@ -125,7 +129,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, FixText]
+    return [DropDuplicates, DropSameAnswers, DropSamePrompts, FixText, MendChats, ReadTranscripts]
 
 
 @hookimpl
