@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Callback, Data, Parts
 
@@ -101,6 +102,13 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     return Assembly(trainer, parts, train, tuple(filter(None, said)))
 
 
+def _is_mixed(data: Component) -> bool:
+    """Whether rows come from a mixture, perhaps after steps."""
+    from smolrecipes.data.mix import Mix
+
+    return isinstance(data, Mix) or any(_is_mixed(part) for _, part in data.children())
+
+
 def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, arguments: Any, cache: Path) -> Dataset:
     """What the objective computes once before training, in the precision of the run."""
     import torch
@@ -145,10 +153,9 @@ def _in_no_stage(held_out: Dataset) -> Dataset:
 
 def mixed(recipe: Recipe, train: Prepared) -> str:
     """How many tokens come from each source of a mixture, the largest first."""
-    from smolrecipes.data.mix import Mix
     from smolrecipes.examples import tokens_by_source
 
-    if not isinstance(recipe.data, Mix):
+    if not isinstance(recipe.data, Component) or not _is_mixed(recipe.data):
         return ""
     found = tokens_by_source(train.made)
     told = [f"{name} {count:,} ({count / sum(found.values()):.1%})" for name, count in [*found.items()][:SOURCES]]
