@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 
+from smolrecipes.curriculum import rows_of
 from smolrecipes.examples import Examples
 
 
@@ -71,33 +72,11 @@ class Batches(Sampler[list[int]]):
         return order if self.seed is None else np.random.default_rng((self.seed, self.epoch)).permutation(order)
 
     def _staged(self, stages: Any) -> Any:
-        """The rows of this epoch: its stretch of the run, in which each stage has its share and each pass its place.
-
-        Stretches are of rows, or of tokens where batches are. A row in another pass than the epoch's number is its index
-        and so many times all rows more (`Drawn` draws by it).
-        """
+        """The rows of this epoch of a curriculum; of a run whose batches are of tokens, stretches are of tokens."""
         sizes = self.lengths if self.tokens else np.ones_like(self.lengths)
         whole, (epochs, rest) = int(sizes.sum()), divmod(self.total, self.per_epoch)
         run = epochs * whole + (whole * rest // self.per_epoch if self.tokens else rest * self.batch)
-        now, found = (self.epoch * whole, (self.epoch + 1) * whole), list[Any]()
-        begin = done = 0
-        for stage in np.unique(stages):
-            rows = np.flatnonzero(stages == stage)
-            done += int(sizes[rows].sum())
-            end = run * done // whole
-            found += self._passes(rows, sizes[rows], (begin, end), now, int(stage))
-            begin = end
-        return np.concatenate(found)
-
-    def _passes(
-        self, rows: Any, sizes: Any, stretch: tuple[int, int], now: tuple[int, int], stage: int
-    ) -> Iterator[Any]:
-        """The rows of a stage, pass after pass, that begin where its stretch of the run and that of the epoch overlap."""
-        low, high, once = max(stretch[0], now[0]), min(stretch[1], now[1]), int(sizes.sum())
-        for turn in range((low - stretch[0]) // once, ceil((high - stretch[0]) / once)) if low < high else ():
-            order = np.random.default_rng((self.seed or 0, turn, stage)).permutation(len(rows))
-            starts = stretch[0] + turn * once + np.cumsum(sizes[order]) - sizes[order]
-            yield rows[order][(starts >= low) & (starts < high)] + (turn - self.epoch) * len(self.lengths)
+        return rows_of(self.epoch, stages, sizes, run, self.seed or 0)
 
     def longest(self) -> list[int]:
         """The rows of the micro-batch that takes the most tokens, had the longest rows come together."""

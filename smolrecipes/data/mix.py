@@ -57,20 +57,16 @@ class Mix(Data, name="mix"):
 
         from smolrecipes.data.files import files_in
         from smolrecipes.data.paths import told_apart
-        from smolrecipes.data.shares import order
 
         with told_apart(files_in(self)):
             loaded = [source.load() for source in self.sources]
         self._alike(loaded)
         said = [rows.info.description or repr(source) for rows, source in zip(loaded, self.sources, strict=True)]
-        sizes = [len(rows) for rows in loaded]
-        mixed, places = concatenate_datasets(loaded), None
-        if self.order == "stages":
-            mixed = _staged(mixed, sizes)
-        if self.changed().keys() & {"weights", "rows", "temperature", "most_repeats"}:
-            places = order(sizes, self._counts(loaded), apart=self.order == "stages")
-            mixed = mixed.select(places)
-        mixed.info.description = "\n".join([*said, *self._told(mixed, sizes, places)])
+        mixed = concatenate_datasets(loaded)
+        if self.order == "stages" or self.changed().keys() & {"weights", "rows", "temperature", "most_repeats"}:
+            mixed, told = self._drawn(mixed, [len(rows) for rows in loaded])
+            said += told
+        mixed.info.description = "\n".join(said)
         return mixed
 
     def _alike(self, loaded: Sequence[Dataset]) -> None:
@@ -89,16 +85,44 @@ class Mix(Data, name="mix"):
                     f"Mix: {self.sources[0]!r} and {source!r} hold different labels or texts; write them alike"
                 )
 
-    def _counts(self, loaded: Sequence[Dataset]) -> list[int]:
-        """How many rows each source gives."""
+    def _drawn(self, rows: Dataset, sizes: list[int]) -> tuple[Dataset, list[str]]:
+        """Of the sources laid end to end the rows that the mixture has, and what each source gives."""
+        import numpy as np
+
+        from smolrecipes.data.shares import order
+
+        owners, measured, stages = np.repeat(np.arange(len(sizes)), sizes), self._measured(rows), self.order == "stages"
+        rows = rows.add_column("stage", owners) if stages else rows
+        if self.changed().keys() & {"weights", "rows", "temperature", "most_repeats"}:
+            whole = sizes if self.by == "rows" else np.bincount(owners, measured).tolist()
+            places = order(sizes, self._counts(sizes, whole), apart=stages)
+            rows, owners = rows.select(places), owners[places]
+            measured = None if measured is None else measured[places]
+        counts = np.bincount(owners).tolist()
+        parts = None if measured is None else np.bincount(owners, measured).tolist()
+        return rows, self._told(sizes, counts, parts)
+
+    def _measured(self, rows: Dataset) -> Any:
+        """The bytes or tokens of each row; None where nobody asks for them, and finding them takes time."""
+        from smolrecipes.data.shares import is_plain, sizes
+
+        if isinstance(self.tokenizer, str):
+            raise RecipeError(
+                f"mix.tokenizer: a recipe finds out what '{self.tokenizer}' is; elsewhere give a component, as "
+                "PretrainedTokenizer(...)"
+            )
+        if self.by == "rows" and not is_plain(rows):
+            return None
+        return sizes(rows, self.tokenizer.build(None) if self.tokenizer else None)
+
+    def _counts(self, sizes: list[int], whole: Sequence[float]) -> list[int]:
+        """How many rows each source gives; `whole` is how much there is of each."""
         from smolrecipes.data.shares import counts, without_repeating
 
-        sizes = [len(rows) for rows in loaded]
-        measured = sizes if self.by == "rows" else [self._measured(rows) for rows in loaded]
-        if 0 in measured:
-            raise RecipeError(f"Mix: {self.sources[measured.index(0)]!r} holds no text; leave it out")
-        shares = self.weights or [size ** (1 / (self.temperature or 1)) for size in measured]
-        weights = [share * (rows / size) for share, rows, size in zip(shares, sizes, measured, strict=True)]
+        if 0 in whole:
+            raise RecipeError(f"Mix: {self.sources[whole.index(0)]!r} holds no text; leave it out")
+        shares = self.weights or [size ** (1 / (self.temperature or 1)) for size in whole]
+        weights = [share * (rows / size) for share, rows, size in zip(shares, sizes, whole, strict=True)]
         caps = [int(size * (self.most_repeats or 1)) for size in sizes]
         total = self.rows or without_repeating(caps, weights)
         found = counts(total, weights, [inf] * len(sizes) if self.rows and not self.most_repeats else caps)
@@ -106,44 +130,19 @@ class Mix(Data, name="mix"):
             raise RecipeError(f"Mix: {self.sources[found.index(0)]!r} would give no row; raise its weight, or rows")
         return found
 
-    def _measured(self, rows: Dataset) -> int:
-        """The bytes or tokens of a source."""
-        from smolrecipes.data.shares import sizes
-
-        if isinstance(self.tokenizer, str):
-            raise RecipeError(
-                f"mix.tokenizer: a recipe finds out what '{self.tokenizer}' is; elsewhere give a component, as "
-                "PretrainedTokenizer(...)"
-            )
-        return int(sizes(rows, self.tokenizer.build(None) if self.tokenizer else None).sum())
-
-    def _told(self, mixed: Dataset, sizes: list[int], places: list[int] | None) -> list[str]:
-        """What each source gives, where there is a choice or an order, and what is missing."""
-        import numpy as np
-
-        from smolrecipes.data.shares import sizes as measure
-
-        if places is None and self.order != "stages":
-            return []
-        owners = np.cumsum(sizes).searchsorted(range(len(mixed)) if places is None else places, side="right")
-        counts, bytes_ = np.bincount(owners), np.bincount(owners, measure(mixed))
-        told = zip(self.sources, sizes, counts.tolist(), bytes_.tolist(), strict=True)
+    def _told(self, sizes: list[int], counts: list[int], parts: list[float] | None) -> list[str]:
+        """What each source gives, in rows and, where it is known, in text; and what is missing."""
         found = []
-        for number, (source, size, count, part) in enumerate(told, 1):
-            where = f"stage {number}" if self.order == "stages" else "mixed"
+        for number, (source, size, count) in enumerate(zip(self.sources, sizes, counts, strict=True)):
+            where = f"stage {number + 1}" if self.order == "stages" else "mixed"
             again = f", repeated {count / size:.1f} times" if count > size else f" of {size:,}"
-            share = part / max(1, bytes_.sum())
-            found.append(f"{where}: {count:,} rows{again} from {source!r}, {part / 1e6:.2f} MB ({share:.1%})")
-        if self.rows and len(mixed) < self.rows:
+            found.append(f"{where}: {count:,} rows{again} from {source!r}")
+            if parts:
+                much = f"{parts[number]:,.0f} tokens" if self.tokenizer else f"{parts[number] / 1e6:.2f} MB"
+                found[-1] += f", {much} ({parts[number] / max(1, sum(parts)):.1%})"
+        if self.rows and sum(counts) < self.rows:
             repeats = f"no source gives its rows more than {self.most_repeats:g} times"
-            found.append(f"mixed: {len(mixed):,} rows in all, not {self.rows:,}: {repeats}")
+            found.append(f"mixed: {sum(counts):,} rows in all, not {self.rows:,}: {repeats}")
         if self.order == "stages":
             found.append("training goes through the stages once: all its passes over one come before the next")
         return found
-
-
-def _staged(rows: Dataset, sizes: list[int]) -> Any:
-    """The rows with the stage that each belongs to, from 0 on."""
-    import numpy as np
-
-    return rows.add_column("stage", np.repeat(np.arange(len(sizes)), sizes))

@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+PLAIN = ("text", "source", "target")
 SOME = 1_000
 """Texts that are measured together."""
+
+
+def is_plain(rows: Dataset) -> bool:
+    """Whether all their text lies in columns of text, whose bytes Arrow knows without reading them."""
+    return set(rows.column_names) <= {*PLAIN, "origin"}
 
 
 def sizes(rows: Dataset, tokenizer: PreTrainedTokenizerBase | None = None) -> Any:
@@ -21,10 +27,9 @@ def sizes(rows: Dataset, tokenizer: PreTrainedTokenizerBase | None = None) -> An
 
     from smolrecipes.data.rows import each, texts
 
-    plain = {"text", "source", "target"}
-    if tokenizer is None and set(rows.column_names) <= {*plain, "origin", "stage"}:
+    if tokenizer is None and is_plain(rows):
         table = rows.with_format("arrow")[:] if rows._indices is not None else rows.data
-        names = [name for name in rows.column_names if name in plain]
+        names = [name for name in PLAIN if name in rows.column_names]
         return sum(pc.binary_length(table.column(name)).to_numpy().astype(np.int64) for name in names)
     found = np.zeros(len(rows), np.int64)
     waiting: list[tuple[int, str]] = []
