@@ -155,7 +155,8 @@ def mixed(recipe: Recipe, train: Prepared) -> str:
     """How many tokens come from each source of a mixture, the largest first."""
     from smolrecipes.examples import tokens_by_source
 
-    if not isinstance(recipe.data, Component) or not _is_mixed(recipe.data):
+    known = {"input_ids", "chosen"} & {*train.made.column_names}  # elsewhere `arrange` makes them
+    if not known or not isinstance(recipe.data, Component) or not _is_mixed(recipe.data):
         return ""
     found = tokens_by_source(train.made)
     told = [f"{name} {count:,} ({count / sum(found.values()):.1%})" for name, count in [*found.items()][:SOURCES]]
