@@ -119,6 +119,8 @@ from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_lines import DropLines
+from smolrecipes.transforms.drop_same_answers import DropSameAnswers
+from smolrecipes.transforms.drop_same_prompts import DropSamePrompts
 from smolrecipes.transforms.fix_text import FixText
 from smolrecipes.transforms.keep import Keep
 from smolrecipes.transforms.keep_languages import KeepLanguages
@@ -126,6 +128,8 @@ from smolrecipes.transforms.keep_length import KeepLength
 from smolrecipes.transforms.keep_quality import KeepQuality
 from smolrecipes.transforms.map import Map
 from smolrecipes.transforms.mask_pii import MaskPII
+from smolrecipes.transforms.mend_chats import MendChats
+from smolrecipes.transforms.read_transcripts import ReadTranscripts
 
 __version__ = "0.1.0"
 
@@ -214,6 +218,8 @@ __all__ = [
     "Transform",
     "DropDuplicates",
     "DropLines",
+    "DropSameAnswers",
+    "DropSamePrompts",
     "FixText",
     "Keep",
     "KeepLanguages",
@@ -221,6 +227,8 @@ __all__ = [
     "KeepQuality",
     "Map",
     "MaskPII",
+    "MendChats",
+    "ReadTranscripts",
     "Unigram",
     "WordPiece",
     "Words",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolrecipes.component import Component
+from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Callback, Data, Parts
 
 if TYPE_CHECKING:
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from smolrecipes.kinds import Layout
     from smolrecipes.prepare import Prepared
     from smolrecipes.recipe import Recipe
+
+
+SOURCES = 8
+"""Of a mixture that are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,24 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         layout=layout,
     )
     torch.manual_seed(recipe.seed)
-    said = (*sentences, lost(tokenizer, some_texts(rows)), train.sentence, doubtful(recipe))
+    said = (*sentences, lost(tokenizer, some_texts(rows)), train.sentence, mixed(recipe, train), doubtful(recipe))
     trainer = objective.trainer(parts)
+    if "stage" in train.examples.column_names and not isinstance(trainer, RecipeTrainer):
+        raise RecipeError(
+            f"data: Mix.order=stages: {type(trainer).__name__} orders the rows by itself; train a recipe for each stage, "
+            "or shuffle them"
+        )
     if isinstance(trainer, RecipeTrainer) and arguments.device.type == "cpu":
         thrifty()
     optimizers.use(training.optimizer, trainer)
     return Assembly(trainer, parts, train, tuple(filter(None, said)))
+
+
+def _is_mixed(data: Component) -> bool:
+    """Whether rows come from a mixture, perhaps after steps."""
+    from smolrecipes.data.mix import Mix
+
+    return isinstance(data, Mix) or any(_is_mixed(part) for _, part in data.children())
 
 
 def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, arguments: Any, cache: Path) -> Dataset:
@@ -117,12 +135,33 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     with told_apart([file for data in sources if len(sources) > 1 for file in files_in(data)]):
         rows = _read(recipe, recipe.data, "data", sentences)
         if isinstance(recipe.validation, (Data, str)):
-            return rows, _read(recipe, recipe.validation, "validation", sentences), sentences
+            held_out = _read(recipe, recipe.validation, "validation", sentences)
+            return rows, _in_no_stage(held_out), sentences
     if not recipe.validation:
         return rows, None, sentences
     if recipe.holdout == "last":
-        return *split_last(rows, recipe.validation), sentences
-    return *(split if recipe.holdout == "random" else split_phrases)(rows, recipe.validation, recipe.seed), sentences
+        train, held_out = split_last(rows, recipe.validation)
+    else:
+        train, held_out = (split if recipe.holdout == "random" else split_phrases)(rows, recipe.validation, recipe.seed)
+    return train, _in_no_stage(held_out), sentences
+
+
+def _in_no_stage(held_out: Dataset) -> Dataset:
+    """Held-out rows are asked all together, also those of a curriculum."""
+    return held_out.remove_columns("stage") if "stage" in held_out.column_names else held_out
+
+
+def mixed(recipe: Recipe, train: Prepared) -> str:
+    """How many tokens come from each source of a mixture, the largest first."""
+    from smolrecipes.examples import tokens_by_source
+
+    known = {"input_ids", "chosen"} & {*train.made.column_names}  # elsewhere `arrange` makes them
+    if not known or not isinstance(recipe.data, Component) or not _is_mixed(recipe.data):
+        return ""
+    found = tokens_by_source(train.made)
+    told = [f"{name} {count:,} ({count / sum(found.values()):.1%})" for name, count in [*found.items()][:SOURCES]]
+    more = [f"{len(found) - SOURCES:,} more"] if len(found) > SOURCES else []
+    return f"tokens of a pass: {', '.join(told + more)}"
 
 
 def _read(recipe: Recipe, data: Any, where: str, sentences: list[str]) -> Dataset:

@@ -22,7 +22,8 @@ def by_frequency(trainer: RecipeTrainer) -> float:
     """Cross-entropy of the held-out labels under the training labels' frequencies, each token counted once more than
     it occurs (Laplace); in nats per token. For objectives in which every label counts the same."""
     size = trainer.model.config.vocab_size
-    seen, held_out = _count(trainer.get_train_dataloader(), size, ENOUGH), _count(trainer.get_eval_dataloader(), size)
+    train = trainer.get_train_dataloader(staged=False)  # the first stage is not like all rows
+    seen, held_out = _count(train, size, ENOUGH), _count(trainer.get_eval_dataloader(), size)
     seen, held_out = trainer.accelerator.reduce(torch.stack([seen, held_out]).to(trainer.args.device)).cpu().double()
     chances = (seen + 1) / (seen.sum() + size)
     return -float(held_out @ chances.log() / held_out.sum().clamp(min=1))

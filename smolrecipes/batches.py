@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 
+from smolrecipes.curriculum import rows_of
 from smolrecipes.examples import Examples
 
 
@@ -19,6 +20,9 @@ class Batches(Sampler[list[int]]):
     The order of the rows comes from (seed, epoch) alone. A global batch is so many rows, or so many tokens; it is dealt
     out evenly over its micro-steps and ranks, which all take equally many. Where rows are fewer than cells, a cell is
     empty.
+
+    Rows of a curriculum have stages: a run of `total` global batches goes through them in their order, all its passes over
+    one before the next, shuffled anew in each pass; where two meet, a global batch may hold rows of both.
     """
 
     def __init__(
@@ -32,13 +36,16 @@ class Batches(Sampler[list[int]]):
         rank: int = 0,
         world: int = 1,
         seed: int | None = None,
+        stages: Sequence[int] | None = None,
+        total: int = 0,
     ) -> None:
         """lengths: tokens of each row. batch: rows of a global batch; or `tokens`, at least the longest row's.
         steps: micro-steps of a global batch. level: every cell gets rows of all lengths, where nothing is padded;
-        else rows of like length. seed: None keeps the rows in order.
+        else rows of like length. seed: None keeps the rows in order. stages: that of each row.
         """
         self.lengths, self.batch, self.steps, self.tokens = np.asarray(lengths), batch, steps, tokens
         self.level, self.rank, self.world, self.seed = level, rank, world, seed
+        self.stages, self.total = None if stages is None else np.asarray(stages), max(total, 0) or self.per_epoch
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -55,12 +62,21 @@ class Batches(Sampler[list[int]]):
         return (self.per_epoch - bool(rest)) * self.steps + self._steps(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(len(self.lengths))
-        if self.seed is not None:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
-        for rows in self._global(order):
+        for rows in self._global(self._order() if self.stages is None else self._staged(self.stages)):
             steps = self.steps if self.tokens else self._steps(len(rows))
             yield from self._cells(rows, steps * self.world)[self.rank :: self.world]
+
+    def _order(self) -> Any:
+        """The rows in the order of this pass."""
+        order = np.arange(len(self.lengths))
+        return order if self.seed is None else np.random.default_rng((self.seed, self.epoch)).permutation(order)
+
+    def _staged(self, stages: Any) -> Any:
+        """The rows of this epoch of a curriculum; of a run whose batches are of tokens, stretches are of tokens."""
+        sizes = self.lengths if self.tokens else np.ones_like(self.lengths)
+        whole, (epochs, rest) = int(sizes.sum()), divmod(self.total, self.per_epoch)
+        run = epochs * whole + (whole * rest // self.per_epoch if self.tokens else rest * self.batch)
+        return rows_of(self.epoch, stages, sizes, run, self.seed or 0)
 
     def longest(self) -> list[int]:
         """The rows of the micro-batch that takes the most tokens, had the longest rows come together."""
@@ -76,16 +92,21 @@ class Batches(Sampler[list[int]]):
         """The rows of each global batch; by tokens, row by row into the batch in whose share of them it begins."""
         if not self.tokens:
             return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
-        ends = np.cumsum(self.lengths[order])
-        shares = (ends - self.lengths[order]) * self.per_epoch // ends[-1]
+        lengths = self._lengths(order)
+        shares = (np.cumsum(lengths) - lengths) * self.per_epoch // self.lengths.sum()
         return np.split(order, np.searchsorted(shares, np.arange(1, self.per_epoch)))
 
+    def _lengths(self, rows: Any) -> Any:
+        return self.lengths[rows % len(self.lengths)]
+
     def _cells(self, rows: Any, cells: int) -> list[list[int]]:
-        ranked = sorted(rows.tolist(), key=lambda row: (-self.lengths[row], row))
+        ranked = rows[np.lexsort((rows, -self._lengths(rows)))]
         if not self.level:
             return [cell.tolist() for cell in np.array_split(ranked, cells)]
         there_and_back = [*range(cells), *reversed(range(cells))]  # so that every cell gets about as many tokens
-        return [[row for i, row in enumerate(ranked) if there_and_back[i % (2 * cells)] == c] for c in range(cells)]
+        return [
+            [row for i, row in enumerate(ranked.tolist()) if there_and_back[i % (2 * cells)] == c] for c in range(cells)
+        ]
 
     def _steps(self, rows: int) -> int:
         return ceil(rows * self.steps / self.batch)
@@ -97,7 +118,10 @@ def count_batches(lengths: Any, batch: int, tokens: int | None) -> int:
 
 
 class Drawn(Examples):
-    """Examples with what is drawn for each: by random numbers of its own, whatever batch and process it is in."""
+    """Examples with what is drawn for each: by random numbers of its own, whatever batch and process it is in.
+
+    Those of a curriculum come in passes of their stage, whichever epoch it is: an index tells (`Batches`).
+    """
 
     def __init__(
         self,
@@ -111,8 +135,9 @@ class Drawn(Examples):
         self.batches, self.draw, self.redraws = batches, draw, redraws
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        epoch = self.batches.epoch if self.redraws else 0
-        return self.draw(super().__getitem__(index), np.random.default_rng((self.batches.seed or 0, epoch, index)))
+        turn, row = (0, index) if self.batches.stages is None else divmod(index, len(self))
+        epoch = self.batches.epoch + turn if self.redraws else 0
+        return self.draw(super().__getitem__(row), np.random.default_rng((self.batches.seed or 0, epoch, row)))
 
 
 class Loader(DataLoader[dict[str, Any]]):

@@ -101,6 +101,8 @@ from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_lines import DropLines
+from smolrecipes.transforms.drop_same_answers import DropSameAnswers
+from smolrecipes.transforms.drop_same_prompts import DropSamePrompts
 from smolrecipes.transforms.fix_text import FixText
 from smolrecipes.transforms.keep import Keep
 from smolrecipes.transforms.keep_languages import KeepLanguages
@@ -108,6 +110,8 @@ from smolrecipes.transforms.keep_length import KeepLength
 from smolrecipes.transforms.keep_quality import KeepQuality
 from smolrecipes.transforms.map import Map
 from smolrecipes.transforms.mask_pii import MaskPII
+from smolrecipes.transforms.mend_chats import MendChats
+from smolrecipes.transforms.read_transcripts import ReadTranscripts
 
 
 @hookimpl
@@ -132,7 +136,21 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, DropLines, FixText, Keep, KeepLanguages, KeepLength, KeepQuality, Map, MaskPII]
+    return [
+        DropDuplicates,
+        DropLines,
+        DropSameAnswers,
+        DropSamePrompts,
+        FixText,
+        Keep,
+        KeepLanguages,
+        KeepLength,
+        KeepQuality,
+        Map,
+        MaskPII,
+        MendChats,
+        ReadTranscripts,
+    ]
 
 
 @hookimpl

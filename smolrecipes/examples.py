@@ -61,6 +61,22 @@ def lengths(examples: Any) -> Any:
     return sum(pc.list_value_length(table.column(name)).to_numpy().astype(np.int64) for name in names)
 
 
+def tokens_by_source(examples: Any) -> dict[str, int]:
+    """How many tokens the rows of each file, or other source, have: by what their origins begin with, the most first."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = pc.replace_substring_regex(_table(examples).column("origin"), r":\d+$", "")
+    groups = pa.table({"name": names, "tokens": lengths(examples)}).group_by("name").aggregate([("tokens", "sum")])
+    found = zip(groups["name"].to_pylist(), groups["tokens_sum"].to_pylist(), strict=True)
+    return dict(sorted(found, key=lambda one: (-one[1], one[0])))
+
+
+def stages(examples: Any) -> Any:
+    """The stage of each example of a curriculum, (examples,) int64; None elsewhere."""
+    return _table(examples).column("stage").to_numpy() if "stage" in examples.column_names else None
+
+
 def _table(examples: Dataset) -> Any:
     """The rows as an Arrow table, where they were selected or shuffled in their new order."""
     return examples.with_format("arrow")[:] if examples._indices is not None else examples.data

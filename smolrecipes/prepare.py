@@ -35,6 +35,8 @@ class Prepared:
     """Rows that lost tokens to the length."""
     spelt: int
     """Messages that spell control tokens."""
+    made: Dataset
+    """The examples as they were before the objective arranged them: one for each row that is left."""
 
     @property
     def sentence(self) -> str:
@@ -70,11 +72,26 @@ def prepare(
 
     tokens = arranged = cached(cache, "tokens", parts, examples)
     if type(objective).arrange is not Objective.arrange:
-        arranged = cached(cache, "arranged", parts, lambda: objective.arrange(tokens, max_length, tokenizer))
+        arranged = cached(cache, "arranged", parts, lambda: _arranged(tokens, objective, tokenizer, max_length))
     counts = {name: tokens.data.column(name) for name in ("cut", "spelt") if name in tokens.column_names}
     cut = pc.sum(pc.greater(counts["cut"], 0)).as_py() if "cut" in counts else 0
     spelt = pc.sum(counts["spelt"]).as_py() if "spelt" in counts else 0
-    return Prepared(arranged, len(rows), len(rows) - len(tokens), cut, spelt)
+    return Prepared(arranged, len(rows), len(rows) - len(tokens), cut, spelt, tokens)
+
+
+def _arranged(examples: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
+    """The examples as the objective arranges them, those of each stage of a curriculum by themselves: no block mixes two."""
+    import numpy as np
+    from datasets import Dataset, concatenate_datasets
+
+    if "stage" not in examples.column_names:
+        return objective.arrange(examples, max_length, tokenizer)
+    stages, parts = examples.data.column("stage").to_numpy(), []
+    for stage in np.unique(stages):
+        own = Dataset(examples.data.table.filter(stages == stage).drop_columns("stage"), fingerprint=f"stage-{stage}")
+        made = objective.arrange(own, max_length, tokenizer)
+        parts.append(made.add_column("stage", np.full(len(made), stage)))
+    return concatenate_datasets(parts)
 
 
 def precomputed(

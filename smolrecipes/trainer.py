@@ -15,7 +15,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from smolrecipes.baseline import by_frequency
 from smolrecipes.batches import Batches, Drawn, Loader, input_tokens
 from smolrecipes.callbacks.throughput import Throughput
-from smolrecipes.examples import Examples, lengths
+from smolrecipes.examples import Examples, lengths, stages
 from smolrecipes.kinds import Objective, Parts
 from smolrecipes.launch import verify
 from smolrecipes.steady import SteadyTrainer
@@ -45,10 +45,10 @@ class RecipeTrainer(SteadyTrainer):
         # a weight that was cast without gradients must not be taken again where gradients are wanted
         self.accelerator.autocast_handler = AutocastKwargs(cache_enabled=False)
 
-    def get_train_dataloader(self) -> Loader:
-        """The training rows, shuffled by (seed, epoch)."""
-        steps, tokens = self.args.gradient_accumulation_steps, self.parts.batch_tokens
-        return self._loader(self.parts.train, self.parts.batch, steps, tokens, self.parts.seed)
+    def get_train_dataloader(self, staged: bool = True) -> Loader:
+        """The training rows, shuffled by (seed, epoch); those of a curriculum stage by stage, or not `staged`."""
+        steps, tokens, train = self.args.gradient_accumulation_steps, self.parts.batch_tokens, self.parts.train
+        return self._loader(train, self.parts.batch, steps, tokens, self.parts.seed, stages(train) if staged else None)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Loader:
         """The held-out rows, in order."""
@@ -56,15 +56,17 @@ class RecipeTrainer(SteadyTrainer):
         return self._loader(rows, self.args.per_device_eval_batch_size * self.args.world_size)
 
     def _loader(
-        self, examples: Any, batch: int, steps: int = 1, tokens: int | None = None, seed: int | None = None
-    ) -> Loader:
+        self, examples: Any, batch: int, steps: int = 1, tokens: int | None = None, seed: int | None = None,
+        stages: Any = None,
+    ) -> Loader:  # fmt: skip
         batches = Batches(
             lengths(examples), batch=batch, steps=steps, tokens=tokens, level=self.parts.layout.packed,
             rank=self.args.process_index, world=self.args.world_size, seed=seed,
+            stages=stages, total=self.args.max_steps,
         )  # fmt: skip
         objective, tokenizer = self.objective, self.parts.tokenizer
         rows = Examples(examples)
-        if type(objective).draw is not Objective.draw:
+        if type(objective).draw is not Objective.draw or stages is not None:
             rows = Drawn(examples, batches, lambda row, rng: objective.draw(row, rng, tokenizer), objective.redraws)
         return Loader(rows, batches, lambda some: objective.collate(some, self.parts.layout))
 

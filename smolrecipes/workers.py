@@ -75,8 +75,12 @@ def _table(
     kept = [example for example in made if example is not None]
     if not kept:
         return None
-    origins = [row["origin"] for row, example in zip(some, made, strict=True) if example is not None]
-    return pa.table({**{name: _column([e[name] for e in kept]) for name in kept[0]}, "origin": origins})
+    whence = {
+        name: [row[name] for row, example in zip(some, made, strict=True) if example is not None]
+        for name in ("origin", "stage")
+        if name in columns
+    }
+    return pa.table({**{name: _column([e[name] for e in kept]) for name in kept[0]}, **whence})
 
 
 def _column(values: list[Any]) -> pa.Array:

@@ -39,7 +39,9 @@ class Chats(Data, name="chats"):
         )
 
     def _chat(self, row: dict[str, Any], opening: list[dict[str, str]]) -> dict[str, Any]:
+        from smolrecipes.data.rows import whence
+
         asked, answer = (row["text"], row["label"]) if "text" in row else (row["source"], row["target"])
         said = self.answers.get(str(answer), str(answer))
         turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
-        return {"messages": [*opening, *turns], "tools": None, "origin": row["origin"]}
+        return {"messages": [*opening, *turns], "tools": None, **whence(row)}

@@ -5,7 +5,7 @@ preference: `prompt`, `chosen`, `rejected` (lists of messages), `tools` | judged
 messages), `label` (whether it is good), `tools` | tagged: `tokens`, `tags` (lists, one tag a token) | choices: `text`,
 `choices`, `label` (which, from 0) | question: `question`, `context`, `answers` (SQuAD's: lists `text` and
 `answer_start`, empty where there is none) | mentions: `text`, `entities` (each the `start` and `end` of a mention in
-the text, and the `entity`). Every row also has `origin`, "prefs.jsonl:17".
+the text, and the `entity`). Every row also has `origin`, "prefs.jsonl:17", and one of a curriculum its `stage`, from 0 on.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def row_type(columns: Dataset | Iterable[str]) -> str:
     raise RecipeError(f"no row type has the columns {', '.join(names) or '(none)'}; the types are {', '.join(COLUMNS)}")
 
 
-def features(kind: str, *, texts: bool = False, label: str = "int64") -> Features:
+def features(kind: str, *, texts: bool = False, label: str = "int64", stage: bool = False) -> Features:
     """The Arrow types of a row type. Messages and tools are JSON, so that absent keys stay absent."""
     from datasets import Features, Json, List, Value
 
@@ -78,7 +78,7 @@ def features(kind: str, *, texts: bool = False, label: str = "int64") -> Feature
     found = {column: plain.get(column) or Json() for column in COLUMNS[kind]}
     if texts:
         found = {"texts": List(Value("string")), "label": found["label"]}
-    return Features({**found, "origin": Value("string")})
+    return Features({**found, "origin": Value("string"), **({"stage": Value("int64")} if stage else {})})
 
 
 def make(kind: str, rows: Iterable[Mapping[str, Any]], description: str = "") -> Dataset:
@@ -98,9 +98,10 @@ def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, 
             turned = make(kind, (_turns(row) for row in each(rows)), rows.info.description or "")
             return turned, "each pair is read as a question and the assistant's answer"
         if have == "labelled" and kind == "text" and "text" in rows.column_names:
-            return rows.select_columns(["text", "origin"]), "labelled rows are read as text; the labels are not used"
+            kept = [name for name in ("text", "origin", "stage") if name in rows.column_names]
+            return rows.select_columns(kept), "labelled rows are read as text; the labels are not used"
         if have in ("labelled", "tagged", "choices", "question", "mentions") and kind == "text":
-            read = make(kind, ({"text": " ".join(texts(row)), "origin": row["origin"]} for row in each(rows)))
+            read = make(kind, ({"text": " ".join(texts(row)), **whence(row)} for row in each(rows)))
             return read, f"{have} rows are read as text; what is to be learned of them is not used"
     name = rows[0]["origin"].rsplit(":", 1)[0] if len(rows) else "the data"
     needs = ", or ".join(_NEEDS[kind][0] for kind in wanted)
@@ -136,6 +137,11 @@ def each(rows: Dataset) -> Iterator[Row]:
     for batch in rows.iter(batch_size=1000):
         for values in zip(*batch.values(), strict=True):
             yield dict(zip(batch, values, strict=True))
+
+
+def whence(row: Mapping[str, Any]) -> Row:
+    """What stays with a row whatever is made of it: its origin and, in a curriculum, its stage."""
+    return {name: row[name] for name in ("origin", "stage") if name in row}
 
 
 def prompt_key(row: Mapping[str, Any]) -> str:
@@ -177,7 +183,7 @@ def texts(row: Mapping[str, Any]) -> list[str]:
 
 def _turns(row: Row) -> Row:
     turns = [{"role": "user", "content": row["source"]}, {"role": "assistant", "content": row["target"]}]
-    return {"messages": turns, "tools": None, "origin": row["origin"]}
+    return {"messages": turns, "tools": None, **whence(row)}
 
 
 def _opening(messages: list[Row]) -> list[Row]:

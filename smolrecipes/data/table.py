@@ -26,7 +26,8 @@ def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> D
 
     iterator = iter(rows)
     first = next(iterator, None)
-    fields = features(kind, texts=bool(first) and "texts" in (first or {}))
+    staged = "stage" in (first or {})
+    fields = features(kind, texts="texts" in (first or {}), stage=staged)
     labels: list[Any] = []
     tables = []
     for batch in _batches(itertools.chain([first] if first is not None else [], iterator)):
@@ -36,7 +37,9 @@ def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> D
     if kind == "labelled":
         labels = _labels(labels)
         types = {str: "string", float: "float64"}
-        fields = features(kind, texts="texts" in fields, label=types.get(type(labels[0]) if labels else int, "int64"))
+        fields = features(
+            kind, texts="texts" in fields, label=types.get(type(labels[0]) if labels else int, "int64"), stage=staged
+        )
     schema = fields.arrow_schema
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     if "label" in fields and tables:
@@ -58,7 +61,7 @@ def _table(batch: list[Mapping[str, Any]], fields: dict[str, Any]) -> Any:
     columns = {}
     for name, field in fields.items():
         values = [row.get(name) for row in batch]
-        kind = pa.list_(pa.string()) if name in LISTS else pa.string()
+        kind = pa.list_(pa.string()) if name in LISTS else pa.int64() if name == "stage" else pa.string()
         if isinstance(field, Json):
             values = [
                 None if v is None else _encode(v, str(row["origin"]), name)

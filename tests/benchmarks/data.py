@@ -112,7 +112,13 @@ def ours(file: Path, options: argparse.Namespace) -> dict[str, Any]:
 def by_datatrove(file: Path) -> dict[str, Any]:
     """datatrove's four stages, 14 bands of 8, with words as we take them."""
     from datatrove.executor import LocalPipelineExecutor
-    from datatrove.pipeline.dedup import MinhashConfig, MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
+    from datatrove.pipeline.dedup import (
+        MinhashConfig,
+        MinhashDedupBuckets,
+        MinhashDedupCluster,
+        MinhashDedupFilter,
+        MinhashDedupSignature,
+    )
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.writers import JsonlWriter
     from datatrove.utils.word_tokenizers import WordTokenizer
@@ -142,13 +148,21 @@ def by_datatrove(file: Path) -> dict[str, Any]:
             [read, MinhashDedupSignature(f"{folder}/signatures", config=config, language=Plain())],
             [MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)],
             [MinhashDedupCluster(f"{folder}/buckets", f"{folder}/remove", config=config)],
-            [read, MinhashDedupFilter(f"{folder}/remove"), JsonlWriter(f"{folder}/kept", "${rank}.jsonl", compression=None)],
+            [
+                read,
+                MinhashDedupFilter(f"{folder}/remove"),
+                JsonlWriter(f"{folder}/kept", "${rank}.jsonl", compression=None),
+            ],
         ]
         for number, step in enumerate(steps):
             tasks = config.num_buckets if number == 1 else 1
             LocalPipelineExecutor(step, tasks=tasks, workers=1, logging_dir=f"{folder}/logs{number}").run()
         cpu = time.process_time() - began
-        kept = [int(json.loads(line)["id"]) for part in Path(folder, "kept").glob("*.jsonl") for line in part.open(encoding="utf-8")]
+        kept = [
+            int(json.loads(line)["id"])
+            for part in Path(folder, "kept").glob("*.jsonl")
+            for line in part.open(encoding="utf-8")
+        ]
     return {"cpu": cpu, "rows": number_of(file), "dropped": number_of(file) - len(kept), "kept": kept}
 
 
@@ -193,7 +207,11 @@ def judge(name: str, corpus: Path, kept: set[int], found: dict[str, Any]) -> dic
     best = nearest(dropped, sets)
     right = sum(value >= THRESHOLD for value in best.values())
     told = {kind: f"{sum(hits)} of {len(hits)}" for kind, hits in recall.items()}
-    return {"recall": told, "precision": round(right / max(1, len(dropped)), 4), "least": min(best.values(), default=1.0)}
+    return {
+        "recall": told,
+        "precision": round(right / max(1, len(dropped)), 4),
+        "least": min(best.values(), default=1.0),
+    }
 
 
 def nearest(asked: dict[int, set[Any]], everything: dict[int, set[Any]]) -> dict[int, float]:
@@ -236,7 +254,10 @@ def number_of(file: Path) -> int:
 def cut(corpus: Path, megabytes: float, folder: Path) -> Path:
     """The first rows of the corpus."""
     size = 0
-    with (corpus / "corpus.jsonl").open(encoding="utf-8") as rows, (folder / "corpus.jsonl").open("w", encoding="utf-8") as out:
+    with (
+        (corpus / "corpus.jsonl").open(encoding="utf-8") as rows,
+        (folder / "corpus.jsonl").open("w", encoding="utf-8") as out,
+    ):
         for line in rows:
             size += len(line.encode())
             if size > megabytes * 1e6:
