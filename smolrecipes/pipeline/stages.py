@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first, say
+from smolrecipes.data.rows import of_one_type, row_type
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import write_text
 from smolrecipes.kinds import Transform
@@ -104,7 +105,19 @@ def _read(data: Piped, folder: Path, spread: Spread) -> Stage:
     told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(len(parts))]
     made = tuple(folder / name for part in told for name in part["shards"])
     said = tuple(dict.fromkeys(sentence for part in told for sentence in part["said"]))
+    _of_one_type(made, said)
     return Stage(folder, repr(data.origin), made, merged(map(shards.report, made)), said)
+
+
+def _of_one_type(made: tuple[Path, ...], said: tuple[str, ...]) -> None:
+    """RecipeError where there is nothing, or where the parts of the source, each read by itself, hold rows of several types."""
+    if not made:
+        raise RecipeError(f"the source holds no row: {'; '.join(said)}")
+    kinds: dict[str, str] = {}
+    for shard in made:
+        rows = shards.read(shard)
+        kinds.setdefault(row_type(rows), rows[0]["origin"].rsplit(":", 1)[0])
+    of_one_type(kinds)
 
 
 def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path], Stage]:
