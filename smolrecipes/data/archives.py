@@ -36,10 +36,10 @@ def sources(path: Path, name: str, form: str | None, broken: Broken, notes: list
     unpacks, size = 0, path.stat().st_size
     for member in _members(path, name, broken):
         where = f"{name}/{member.name}"
-        if any(part.startswith((".", "__MACOSX")) and part != ".." for part in PurePosixPath(member.name).parts):
-            continue
         if wrong := _leaves(member.name) or member.wrong:
             broken.met(RecipeError(f"{where}: {wrong}; it is not read; make the archive without it"))
+        elif any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.name).parts):
+            continue
         elif why := _no_data(member.name, form):
             left.setdefault(why, []).append(member.name)
         else:

@@ -20,7 +20,7 @@ BEGINNING = 8_000
 """Bytes by which text is told from what is none."""
 BLOCK = 1 << 20
 """Bytes that are decoded at a time."""
-LINE = 100_000_000
+LINE = 50_000_000
 """Bytes, or characters, of the longest line that is read; passages are cut before they get there."""
 WHOLE = 1 << 30
 """Bytes of the longest text that is one row, or one list."""
@@ -154,7 +154,7 @@ def _blocks(stream: Any) -> Iterator[tuple[int, bytes]]:
 
 
 def _text(block: bytes, name: str, number: int, broken: Broken) -> str:
-    """The text of a block, without the lines that do not decode where these are left out."""
+    """The text of a block, with empty lines for those that do not decode, where these are left out."""
     try:
         return decoded(block, name, number)
     except RecipeError:
@@ -166,6 +166,7 @@ def _text(block: bytes, name: str, number: int, broken: Broken) -> str:
             kept.append(decoded(data, name, line))
         except RecipeError as error:
             broken.met(error)
+            kept.append("\n" * data.endswith(b"\n"))  # so that the lines below keep their numbers
     return "".join(kept)
 
 

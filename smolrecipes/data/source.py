@@ -26,6 +26,8 @@ RATIO = 200
 FREE = 64 << 20
 """Bytes that anything may unpack to, whatever its ratio."""
 BUFFER = 1 << 18
+PIECE = 1 << 14
+"""Bytes unpacked at a time: of a file that breaks off, what there is of the last piece is lost."""
 ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 """What the readers of the standard library raise for files that are not whole, or not what they are called."""
 
@@ -85,7 +87,7 @@ def unpacked(raw: IO[bytes], file: str, name: str, size: int) -> IO[bytes]:
     """What a stream of `size` bytes holds, uncompressed as the file's extension says."""
     openers: dict[str, Any] = {".gz": _gzip, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile, ".zst": _zstd}
     opener = openers.get(PurePath(file).suffix.lower())
-    return within(opener(raw) if opener else raw, name, size, raw) if opener else within(raw, name, size)
+    return within(opener(raw), name, size, raw) if opener else within(raw, name, size)
 
 
 def within(inner: Any, name: str, size: int, *below: IO[bytes]) -> IO[bytes]:
@@ -118,7 +120,7 @@ class _Within(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self.inner.read1(len(buffer))
+        data = self.inner.read1(min(len(buffer), PIECE))
         buffer[: len(data)] = data
         self.count += len(data)
         in_proportion(self.name, self.count, self.size)
