@@ -35,7 +35,7 @@ def sources(path: Path, name: str, form: str | None, broken: Broken, notes: list
     left: dict[str, list[str]] = {}
     unpacks, size = 0, path.stat().st_size
     for member in _members(path, name, broken):
-        where = f"{name}/{member.name}"
+        where = f"{name}/{PurePosixPath(member.name)}"
         if wrong := _leaves(member.name) or member.wrong:
             broken.met(RecipeError(f"{where}: {wrong}; it is not read; make the archive without it"))
         elif any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.name).parts):

@@ -58,13 +58,35 @@ class Source:
         with self.open() as stream:
             shutil.copyfileobj(stream, copy, BUFFER)
         copy.flush()
-        return replace(self, open=lambda: _reopened(copy), once=False)
+        return replace(self, open=lambda: io.BufferedReader(_Shared(copy), BUFFER), once=False)
 
 
-def _reopened(copy: IO[bytes]) -> IO[bytes]:
-    stream = os.fdopen(os.dup(copy.fileno()), "rb")
-    stream.seek(0)
-    return stream
+class _Shared(io.RawIOBase):
+    """One reader of several of a file that has no name to open it by."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.at = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        end = self.file.seek(0, os.SEEK_END)
+        self.at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: end}[whence]
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def readinto(self, buffer: Any) -> int:
+        self.file.seek(self.at)
+        data = self.file.read(len(buffer))
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)
 
 
 def file(path: Path, name: str, form: str) -> Source:

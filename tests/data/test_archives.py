@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from smolrecipes.data import archives, source
-from smolrecipes.data.files import Files
+from smolrecipes.data.files import PART, Files, files_in
+from smolrecipes.data.paths import told_apart
 from smolrecipes.errors import RecipeError
 
 PAIRS = [{"question": f"q{i}", "answer": f"a{i}"} for i in range(3)]
@@ -91,7 +92,7 @@ def refused(*args, **options) -> str:
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_every_member_of_a_known_format_is_a_file(extension):
     members = {
-        "a/x.jsonl": JSONL,
+        "./a/x.jsonl": JSONL,
         "b.jsonl.gz": gzip.compress(JSONL),
         "c.parquet": parquet(),
         "d.tsv": TSV,
@@ -116,6 +117,14 @@ def test_every_member_of_a_known_format_is_a_file(extension):
     assert sorted(Path().iterdir()) == [Path(name)], "nothing is unpacked"
 
 
+@pytest.mark.parametrize("extension", [".zip", ".tar", ".tar.gz"])
+def test_a_large_table_is_looked_at_twice(extension):
+    rows = "".join(f'"q{i}" or\ta{i * i}\n' for i in range(60_000))
+    name = archive(extension, {"a.tsv": b"question\tanswer\n" + rows.encode()})
+    found = list(Files(name).stream([]))
+    assert [row["source"] for row in found] == [f'"q{i}" or' for i in range(60_000)]
+
+
 @pytest.mark.parametrize("extension", [".zip", ".tar.gz"])
 def test_text_in_archives_is_cut_and_the_format_can_be_given(extension):
     name = archive(extension, {"a.txt": b"one\ntwo\n", "b.txt": b"three"})
@@ -133,10 +142,6 @@ def test_an_archive_is_one_part_and_its_rows_are_those_of_the_whole():
     files = Files(names, rows="lines")
     parts = files.parts()
     assert [part.paths for part in parts] == ["a.zip", ("b.txt", "c/b.txt", "d.txt")]
-    from smolrecipes.data.files import PART, files_in
-    from smolrecipes.data.paths import told_apart
-
-    assert PART > 1
     whole = list(files.stream([]))
     for size in (PART, 1):
         with pytest.MonkeyPatch.context() as patch, told_apart(files_in(files)):
