@@ -135,13 +135,13 @@ def test_text_in_archives_is_cut_and_the_format_can_be_given(extension):
 
 
 def test_an_archive_is_one_part_and_its_rows_are_those_of_the_whole():
-    names = (zipped("a.zip", {"x.txt": b"one\ntwo"}), "b.txt", "c/b.txt", "d.txt")
+    names = (zipped("a.zip", {"x.txt": b"one\ntwo"}), "b.txt", "c/b.txt", "c/d.txt")
     Path("c").mkdir()
     for name in names[1:]:
         Path(name).write_text(f"{name}\nmore\n")
     files = Files(names, rows="lines")
     parts = files.parts()
-    assert [part.paths for part in parts] == ["a.zip", ("b.txt", "c/b.txt", "d.txt")]
+    assert [part.paths for part in parts] == ["a.zip", ("b.txt", "c/b.txt", "c/d.txt")]
     whole = list(files.stream([]))
     for size in (PART, 1):
         with pytest.MonkeyPatch.context() as patch, told_apart(files_in(files)):
