@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes.component import Component, option
+from smolrecipes.data.formats import TEXT
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
 
@@ -23,7 +24,8 @@ PART = 16 << 20
 
 
 class Files(Data, name="files"):
-    """Rows from jsonl, json, csv, tsv, parquet, arrow, conll or text files, also compressed; what they hold is recognised."""
+    """Rows from jsonl, json, csv, tsv, parquet, arrow, conll, html or text files, also compressed or in archives; what they
+    hold is recognised."""
 
     paths: str | tuple[str, ...] = option(kw_only=False)
     """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them."""
@@ -31,36 +33,49 @@ class Files(Data, name="files"):
     """Where rows come from: a column, `{"source": "question"}`, or template, `{"text": "{{ head }}: {{ body }}"}`."""
     rows: Literal["passages", "lines", "files"] = "passages"
     """What a row of plain text is; passages are cut at empty lines and have about 4,000 characters."""
-    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "conll", "txt"] | None = None
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "conll", "html", "txt"] | None = None
     """The format of files whose extension does not tell it."""
+    broken: Literal["stop", "skip"] = option(default="stop", added=True)
+    """What is done about broken lines, rows and files: the first is an error, or all are left out, and told."""
+    encoding: str = option(default="utf-8", added=True)
+    """The encoding of text: utf-8, utf-16, cp1252, ..., or detect, by charset_normalizer, for each file."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", _listed(self.paths))
         super().__post_init__()
+        if self.encoding != "utf-8":
+            from smolrecipes.data.encodings import check
+
+            check(self.encoding)
 
     def load(self) -> Dataset:
         from smolrecipes.data.rows import make, row_type
 
         said: list[str] = []
         rows = self.stream(said)
-        first = next(rows)
+        first = next(rows, None)
+        if first is None:
+            raise RecipeError(f"none of the files holds a row: {'; '.join(said)}")
         loaded = make(row_type(first), itertools.chain([first], rows))
         loaded.info.description = "\n".join(said)
         return loaded
 
     def stream(self, said: list[str]) -> Iterator[Row]:
+        from smolrecipes.data.reader import Reader
+
         files = self._files()
-        if self.rows != "passages" and all(form != "txt" for _, form, _ in files):
+        if self.rows != "passages" and not any(form in (*TEXT, "archive") for _, form, _ in files):
             raise RecipeError(f"data.rows={self.rows}: none of the files is plain text; leave it out")
-        found: list[tuple[str, int, str]] = []
-        yield from self._rows(files, found)
-        said.append(_sentence(found))
+        reader = Reader(self)
+        for file in files:
+            yield from reader.file(*file)
+        said += reader.said()
 
     def parts(self) -> Sequence[Data]:
         groups: list[list[tuple[Path, str]]] = []
         room = 0
         for path, form, _ in self._files():
-            if not groups or room < 0 or (form == "txt") != (groups[-1][0][1] == "txt"):
+            if not groups or room < 0 or _sort(form) != _sort(groups[-1][0][1]) or form == "archive":
                 groups.append([])
                 room = PART
             groups[-1].append((path, form))
@@ -68,8 +83,8 @@ class Files(Data, name="files"):
         return [self._part(group) for group in groups]
 
     def _part(self, group: list[tuple[Path, str]]) -> Data:
-        """Some of its files, all plain text or none."""
-        rows = self.rows if group[0][1] == "txt" else "passages"
+        """Some of its files, all plain text or none, or one archive."""
+        rows = self.rows if group[0][1] in (*TEXT, "archive") else "passages"
         return self.replace(paths=tuple(str(path) for path, _ in group), rows=rows)
 
     def identity(self) -> Any:
@@ -81,40 +96,13 @@ class Files(Data, name="files"):
 
     def _files(self) -> list[tuple[Path, str, str]]:
         """Each file with its format and its short name."""
+        from smolrecipes.data.formats import format_of
         from smolrecipes.data.paths import expand, names
-        from smolrecipes.data.read import format_of
 
         files = expand((self.paths,) if isinstance(self.paths, str) else self.paths)
         return [
             (path, self.format or format_of(path.name), name) for path, name in zip(files, names(files), strict=True)
         ]
-
-    def _rows(self, files: list[tuple[Path, str, str]], said: list[tuple[str, int, str]]) -> Iterator[Row]:
-        """The canonical rows of all files; appends what each file was found to hold, once it is read."""
-        from smolrecipes.data.read import records
-        from smolrecipes.data.recognise import SAMPLE, recognise
-
-        kinds: dict[str, str] = {}
-        for path, form, name in files:
-            if not path.stat().st_size:
-                raise RecipeError(f"{name}: the file is empty")
-            found = ((f"{name}:{number}", row) for number, row in records(path, name, form, self.rows))
-            sample = list(itertools.islice(found, SAMPLE))
-            if not sample:
-                raise RecipeError(f"{name}: the file holds no rows")
-            shape = recognise(sample, name, self.columns)
-            kinds[shape.rows] = name
-            if len(kinds) > 1:
-                both = "; ".join(f"{where} holds {kind} rows" for kind, where in kinds.items())
-                raise RecipeError(
-                    f"{both}; a recipe reads one type: leave the others out, or map them with data.columns"
-                )
-            count = 0
-            for origin, row in itertools.chain(sample, found):
-                count += 1
-                yield shape.convert(row, origin)
-            plain = form == "txt" and not self.columns
-            said.append((name, count, f"{self.rows} of text" if plain else shape.sentence()))
 
 
 def files_in(part: Component) -> Iterator[Path]:
@@ -125,6 +113,11 @@ def files_in(part: Component) -> Iterator[Path]:
         yield from expand((part.paths,) if isinstance(part.paths, str) else part.paths)
     for _, child in part.children():
         yield from files_in(child)
+
+
+def _sort(form: str) -> str:
+    """What is read together: plain text, archives, or the rest."""
+    return "text" if form in TEXT else form if form == "archive" else "rows"
 
 
 def _listed(paths: Any) -> Any:
@@ -139,15 +132,3 @@ def _listed(paths: Any) -> Any:
             raise RecipeError('Files.paths: no file is named, as in Files("prefs.jsonl")')
         return paths[0] if len(paths) == 1 else paths
     return paths
-
-
-def _sentence(said: list[tuple[str, int, str]]) -> str:
-    """`a.jsonl: 7,473 rows; question and answer, read as pairs`; files that are read alike share a line."""
-    groups: dict[str, list[tuple[str, int]]] = {}
-    for name, count, phrase in said:
-        groups.setdefault(phrase, []).append((name, count))
-    lines = []
-    for phrase, files in groups.items():
-        shown = ", ".join(name for name, _ in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-        lines.append(f"{shown}: {sum(count for _, count in files):,} rows; {phrase}")
-    return "\n".join(lines)

@@ -134,7 +134,7 @@ def _among(word: str, listed: str) -> str:
 
 def _rows(raw: Dataset, name: str) -> Iterator[tuple[str, Row]]:
     """Each row with its origin. Read as Arrow, so that images and the like are not decoded for nothing."""
-    from smolrecipes.data.read import unfilled
+    from smolrecipes.data.columnar import unfilled
 
     number = 0
     for table in raw.with_format("arrow").iter(batch_size=1000):

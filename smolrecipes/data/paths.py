@@ -6,15 +6,13 @@ import functools
 import glob
 import hashlib
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
-from smolrecipes.data.read import COMPRESSED, FORMATS
+from smolrecipes.data.formats import FORMATS, is_data
 from smolrecipes.errors import RecipeError, nearest
 
 
@@ -43,17 +41,19 @@ def told_apart(files: Iterable[Path]) -> Iterator[None]:
 
 
 def names(files: Sequence[Path]) -> list[str]:
-    """A short name for each file: its own, or the path below their common folder where two have the same."""
-    own, full = [file.name for file in files], [file.absolute() for file in files]
+    """A short name for each file: its own, or the path below their common folder where another has the same."""
+    full = [file.absolute() for file in files]
     everything = {*full, *(file.absolute() for file in _beside.get())}
     often = Counter(file.name for file in everything)
-    if all(often[name] == 1 for name in own):
-        return own
     try:
-        common = os.path.commonpath(everything)
+        common = os.path.commonpath(everything) if max(often.values(), default=0) > 1 else ""
     except ValueError:  # on different drives
-        return [path.as_posix() for path in full]
-    return [path.relative_to(common).as_posix() for path in full]
+        common = ""
+    return [path.name if often[path.name] == 1 else _below(path, common) for path in full]
+
+
+def _below(path: Path, folder: str) -> str:
+    return (path.relative_to(folder) if folder else path).as_posix()
 
 
 def content_hash(file: Path) -> str:
@@ -76,7 +76,9 @@ def _hashed(path: str, size: int, changed: int) -> str:
 
 def _files(path: str) -> list[Path]:
     if "://" in path:
-        return [Path(_downloaded(path))]
+        from smolrecipes.data.urls import fetched
+
+        return fetched(path)
     here = Path(path).expanduser()
     if here.is_dir():
         return _folder(here)
@@ -96,15 +98,12 @@ def _folder(folder: Path) -> list[Path]:
         return sorted(folder.glob("*.arrow"))
     inside = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
     shown = [file for file in inside if not any(part.startswith(".") for part in file.parts)]
-    files = [folder / file for file in shown if _is_data(file)]
+    files = [folder / file for file in shown if is_data(file.name)]
     if not files:
-        raise RecipeError(f"{folder} is a folder without data files; they end in {', '.join(FORMATS)}")
+        raise RecipeError(
+            f"{folder} is a folder without data files; they end in {', '.join(FORMATS)}; name archives one by one"
+        )
     return files
-
-
-def _is_data(file: Path) -> bool:
-    inner = file.with_suffix("") if file.suffix.lower() in COMPRESSED else file
-    return inner.suffix.lower() in FORMATS and file.stem.upper() not in ("README", "LICENSE", "LICENCE", "CHANGELOG")
 
 
 def _missing(path: Path) -> str:
@@ -115,39 +114,3 @@ def _missing(path: Path) -> str:
     there = sorted(item.name for item in path.parent.iterdir())
     hint = nearest(path.name, there)
     return f"{path}: no such file in {path.parent.absolute()}{hint}"
-
-
-@functools.cache
-def _downloaded(url: str) -> str:
-    """A copy of what the URL holds, made once in this process and removed at its end."""
-    import shutil
-
-    folder = _scratch()
-    target = (
-        Path(folder.name)
-        / hashlib.sha256(url.encode()).hexdigest()[:8]
-        / url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-    )
-    target.parent.mkdir(exist_ok=True)
-    try:
-        with _stream(url) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
-    except (OSError, ValueError, ImportError) as error:
-        raise RecipeError(f"{url} cannot be fetched: {error}; is the address right, and is there a network?") from None
-    return str(target)
-
-
-def _stream(url: str) -> Any:
-    """A binary stream, of whichever library opens it."""
-    if url.startswith(("http://", "https://")):  # fsspec would need aiohttp for these
-        from urllib.request import urlopen
-
-        return urlopen(url, timeout=60)
-    import fsspec
-
-    return fsspec.open(url, "rb")
-
-
-@functools.cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="smolrecipes-")

@@ -68,6 +68,13 @@ def row_type(columns: Dataset | Iterable[str]) -> str:
     raise RecipeError(f"no row type has the columns {', '.join(names) or '(none)'}; the types are {', '.join(COLUMNS)}")
 
 
+def of_one_type(kinds: Mapping[str, str]) -> None:
+    """RecipeError for rows of several types; `kinds` are the types, each with the name of what holds such rows."""
+    if len(kinds) > 1:
+        both = "; ".join(f"{where} holds {kind} rows" for kind, where in kinds.items())
+        raise RecipeError(f"{both}; a recipe reads one type: leave the others out, or map them with data.columns")
+
+
 def features(kind: str, *, texts: bool = False, label: str = "int64", stage: bool = False) -> Features:
     """The Arrow types of a row type. Messages and tools are JSON, so that absent keys stay absent."""
     from datasets import Features, Json, List, Value

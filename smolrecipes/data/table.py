@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 BATCH = 10_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 LISTS = ("texts", "tokens", "tags", "choices")
 """Columns that hold lists of texts."""
 
@@ -48,6 +49,17 @@ def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> D
     return Dataset(table.select(schema.names).cast(schema), info=info)
 
 
+def check(row: Mapping[str, Any]) -> None:
+    """RecipeError for a row that could not be stored."""
+    origin = str(row["origin"])
+    for name, value in row.items():
+        if isinstance(value, str) or (name in LISTS and value):
+            if _SURROGATE.search("".join(value)):
+                raise _no_character(origin, name)
+        elif isinstance(value, (list, dict)):
+            _encode(value, origin, name)
+
+
 def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     iterator = iter(rows)
     while batch := list(itertools.islice(iterator, BATCH)):
@@ -70,16 +82,19 @@ def _table(batch: list[Mapping[str, Any]], fields: dict[str, Any]) -> Any:
         try:
             columns[name] = pa.array(values, kind)
         except UnicodeEncodeError:  # half of a surrogate pair: JSON can spell it, no text contains it
-            where = _unencodable(values, batch)
-            raise RecipeError(f"{where}: {name} holds a lone surrogate, which is no character; mend the row") from None
+            raise _no_character(_unencodable(values, batch), name) from None
     return pa.table(columns)
 
 
 def _unencodable(values: list[Any], batch: list[Mapping[str, Any]]) -> str:
     for value, row in zip(values, batch, strict=True):
-        if any("\ud800" <= letter <= "\udfff" for letter in "".join(value or "")):
+        if _SURROGATE.search("".join(value or "")):
             return str(row["origin"])
     raise AssertionError("every value is text")
+
+
+def _no_character(where: str, name: str) -> RecipeError:
+    return RecipeError(f"{where}: {name} holds a lone surrogate, which is no character; mend the row")
 
 
 def _encode(value: Any, origin: str, name: str) -> str:

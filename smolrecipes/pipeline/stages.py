@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first, say
+from smolrecipes.data.rows import of_one_type, row_type
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import write_text
 from smolrecipes.kinds import Transform
@@ -97,11 +98,30 @@ def _read(data: Piped, folder: Path, spread: Spread) -> Stage:
 
     parts = tuple(data.origin.parts())
     task = Read(parts, folder, tuple(files_in(data.origin)))
-    _make(folder, lambda: spread(task, len(parts), "reading"))
+
+    def work() -> None:
+        spread(task, len(parts), "reading")
+        _of_one_type(task, len(parts))
+
+    _make(folder, work)
     told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(len(parts))]
     made = tuple(folder / name for part in told for name in part["shards"])
     said = tuple(dict.fromkeys(sentence for part in told for sentence in part["said"]))
     return Stage(folder, repr(data.origin), made, merged(map(shards.report, made)), said)
+
+
+def _of_one_type(task: Read, parts: int) -> None:
+    """RecipeError where there is no row, or where the parts of the source, each read by itself, hold rows of several types."""
+    told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(parts)]
+    kinds: dict[str, str] = {}
+    for name in (name for part in told for name in part["shards"]):
+        rows = shards.read(task.folder / name)
+        kinds.setdefault(row_type(rows), rows[0]["origin"].rsplit(":", 1)[0])
+    if not kinds:
+        raise RecipeError(
+            f"the source holds no row: {'; '.join(sentence for part in told for sentence in part['said'])}"
+        )
+    of_one_type(kinds)
 
 
 def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path], Stage]:
