@@ -118,6 +118,7 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_near_duplicates import DropNearDuplicates
 from smolrecipes.transforms.fix_text import FixText
 
 __version__ = "0.1.0"
@@ -206,6 +207,7 @@ __all__ = [
     "TrainingStopped",
     "Transform",
     "DropDuplicates",
+    "DropNearDuplicates",
     "FixText",
     "Unigram",
     "WordPiece",

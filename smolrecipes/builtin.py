@@ -100,6 +100,7 @@ from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
+from smolrecipes.transforms.drop_near_duplicates import DropNearDuplicates
 from smolrecipes.transforms.fix_text import FixText
 
 
@@ -125,7 +126,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, FixText]
+    return [DropDuplicates, DropNearDuplicates, FixText]
 
 
 @hookimpl
