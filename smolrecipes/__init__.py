@@ -117,9 +117,12 @@ from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
+from smolrecipes.transforms.balance import Balance
+from smolrecipes.transforms.decontaminate import Decontaminate
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_near_duplicates import DropNearDuplicates
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.sample import Sample
 
 __version__ = "0.1.0"
 
@@ -206,9 +209,12 @@ __all__ = [
     "Training",
     "TrainingStopped",
     "Transform",
+    "Balance",
+    "Decontaminate",
     "DropDuplicates",
     "DropNearDuplicates",
     "FixText",
+    "Sample",
     "Unigram",
     "WordPiece",
     "Words",

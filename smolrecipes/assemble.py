@@ -110,7 +110,7 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     """Training rows and held-out rows as the objective reads them, with the sentences that say what was done."""
     from smolrecipes.data.files import files_in
     from smolrecipes.data.paths import told_apart
-    from smolrecipes.data.split import split, split_last, split_phrases
+    from smolrecipes.data.split import split, split_last, split_near, split_phrases
 
     sentences: list[str] = []
     sources = [data for data in (recipe.data, recipe.validation) if isinstance(data, Data)]
@@ -122,7 +122,8 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
         return rows, None, sentences
     if recipe.holdout == "last":
         return *split_last(rows, recipe.validation), sentences
-    return *(split if recipe.holdout == "random" else split_phrases)(rows, recipe.validation, recipe.seed), sentences
+    drawn = {"random": split, "near": split_near, "phrases": split_phrases}[recipe.holdout]
+    return *drawn(rows, recipe.validation, recipe.seed), sentences
 
 
 def _read(recipe: Recipe, data: Any, where: str, sentences: list[str]) -> Dataset:

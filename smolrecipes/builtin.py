@@ -99,9 +99,12 @@ from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
+from smolrecipes.transforms.balance import Balance
+from smolrecipes.transforms.decontaminate import Decontaminate
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_near_duplicates import DropNearDuplicates
 from smolrecipes.transforms.fix_text import FixText
+from smolrecipes.transforms.sample import Sample
 
 
 @hookimpl
@@ -126,7 +129,7 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
-    return [DropDuplicates, DropNearDuplicates, FixText]
+    return [Balance, Decontaminate, DropDuplicates, DropNearDuplicates, FixText, Sample]
 
 
 @hookimpl
