@@ -48,7 +48,7 @@ def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Sizes]:
     plain = [_plain(text) for text in texts]
     codes = np.frombuffer("\n".join([*plain, ""]).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     inside = np.zeros(len(codes) + 1, dtype=np.int8)
-    inside[1:] = _in_words()[codes]
+    inside[1:] = _in_words(int(codes.max(initial=0)) >> 16)[codes]
     steps = np.diff(inside)
     starts, stops = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
     powers, inverse = _powers(len(codes))
@@ -98,9 +98,9 @@ def _mixed(hashes: Hashes) -> Hashes:
 
 
 @lru_cache
-def _in_words() -> NDArray[np.bool_]:
-    """Of each code point, whether a word is made of it, as `\\w` says."""
-    return np.array([sign.isalnum() or sign == "_" for sign in map(chr, range(0x110000))])
+def _in_words(planes: int) -> NDArray[np.bool_]:
+    """Of each code point up to so many planes of Unicode, whether words are made of it, as `\\w` says."""
+    return np.array([sign.isalnum() or sign == "_" for sign in map(chr, range(planes + 1 << 16))])
 
 
 @lru_cache(maxsize=2)

@@ -86,7 +86,7 @@ def test_the_report_says_which_classes_had_enough(tmp_path, monkeypatch):
         assert stage.report.reasons == {"is not in the sample": 14}
         with pytest.raises(RecipeError, match=r"sample.count: 60 rows cannot be drawn from 50"):
             prepared(Files(str(tmp_path / "x.jsonl")).pipe(Sample(count=60)))
-        with pytest.raises(RecipeError, match=r"x.jsonl:1 has no 'lable', only text, label; did you mean 'label'"):
+        with pytest.raises(RecipeError, match=r"x.jsonl:\d+ has no 'lable', only text, label; did you mean 'label'"):
             prepared(Files(str(tmp_path / "x.jsonl")).pipe(Balance("lable")))
 
 
