@@ -8,38 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smolrecipes.near.bands import Bands, short
-from smolrecipes.near.shingles import Hashes, Sizes
+from smolrecipes.near.bands import Bands
+from smolrecipes.near.sets import Rows, Sets
 
-Rows = NDArray[np.int64]
-
-
-class Sets:
-    """The sets of shingles of rows, which may lie in several files."""
-
-    def __init__(self, parts: Sequence[tuple[NDArray[np.uint32], Sizes]]) -> None:
-        self._parts = [flat for flat, _ in parts]
-        self._part = np.repeat(np.arange(len(parts)), [len(sizes) for _, sizes in parts])
-        self._sizes = np.concatenate([sizes for _, sizes in parts])
-        self._stops = np.concatenate([np.cumsum(sizes) for _, sizes in parts])
-
-    def __len__(self) -> int:
-        return len(self._sizes)
-
-    def __getitem__(self, row: int) -> NDArray[np.uint32]:
-        stop = self._stops[row]
-        found: NDArray[np.uint32] = self._parts[self._part[row]][stop - self._sizes[row] : stop]
-        return found
-
-    def similarity(self, one: int, other: int, least: float) -> float:
-        """Jaccard's: the share of their shingles that both have; 0 where it must be less than `least`."""
-        mine, its = int(self._sizes[one]), int(self._sizes[other])
-        if min(mine, its) < least * max(mine, its):
-            return 0.0
-        both = np.concatenate((self[one], self[other]))
-        both.sort()
-        same = int(np.count_nonzero(both[1:] == both[:-1]))
-        return same / (mine + its - same)
+MANY = 256
+"""Rows that are compared with one at once, at most."""
 
 
 class Met:
@@ -90,8 +63,11 @@ def likeness(bands: Bands, sets: Sets, threshold: float) -> Rows:
     """Of each row the earlier one that it is like and that stays, -1 where it stays itself."""
     met, found = Met(bands), np.full(len(bands), -1, dtype=np.int64)
     for row in range(len(bands)):
-        others = (int(one) for one in met.before(row))
-        found[row] = next((one for one in others if sets.similarity(row, one, threshold) >= threshold), -1)
+        others, size = sets.comparable(row, met.before(row), threshold), 1
+        while len(others) and found[row] < 0:
+            like = others[:size][sets.similarities(row, others[:size], threshold) >= threshold]
+            found[row] = like[0] if len(like) else -1
+            others, size = others[size:], min(4 * size, MANY)
         if found[row] < 0:
             met.put(row)
     return found
@@ -102,23 +78,17 @@ def clusters(bands: Bands, sets: Sets, threshold: float) -> Rows:
     met, first = Met(bands), np.arange(len(bands))
     members = {row: [row] for row in range(len(bands))}
     for row in range(len(bands)):
-        same = 0.0
-        for one in met.before(row):
-            if first[one] != first[row] and (same := sets.similarity(row, int(one), threshold)) >= threshold:
+        others, size, most = sets.comparable(row, met.before(row), threshold), 1, 0.0
+        while len(others) and most < 1:
+            shares = sets.similarities(row, others[:size], threshold)
+            most = max(most, float(shares.max()))
+            for one in others[:size][shares >= threshold].tolist():
                 _join(first, members, int(first[one]), int(first[row]))
-            if same == 1:
-                break
-        else:
+            others = others[size:][first[others[size:]] != first[row]]
+            size = min(4 * size, MANY)
+        if most < 1:  # what is equal meets the same rows
             met.put(row)
     return np.array([min(members[one]) for one in first.tolist()], dtype=np.int64)
-
-
-def distinct(shingles: Hashes, sizes: Sizes) -> tuple[NDArray[np.uint32], Sizes]:
-    """Each row's shingles as a set, in order."""
-    owners = np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes)
-    keys = np.unique((owners << np.uint64(32)) | short(shingles))
-    counts = np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(sizes))
-    return keys.astype(np.uint32), counts
 
 
 def _in_common(band: NDArray[np.uint32]) -> tuple[Rows, Rows]:
@@ -133,6 +103,8 @@ def _in_common(band: NDArray[np.uint32]) -> tuple[Rows, Rows]:
 
 def _join(first: Rows, members: dict[int, list[int]], one: int, other: int) -> None:
     """The smaller of two clusters becomes part of the larger."""
+    if one == other:
+        return
     large, small = sorted((one, other), key=lambda name: -len(members[name]))
     joined = members.pop(small)
     first[joined] = large

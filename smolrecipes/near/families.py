@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from smolrecipes.near.alike import Rows, Sets, clusters, distinct, meeting
+from smolrecipes.near.alike import clusters, meeting
 from smolrecipes.near.bands import bands
+from smolrecipes.near.sets import Rows, Sets, distinct
 from smolrecipes.near.shingles import batches, shingles
 
 

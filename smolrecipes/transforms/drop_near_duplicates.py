@@ -51,7 +51,7 @@ class DropNearDuplicates(Transform, name="drop_near_duplicates"):
         """The shingles of these rows, and where they came from."""
         import numpy as np
 
-        from smolrecipes.near.alike import distinct
+        from smolrecipes.near.sets import distinct
         from smolrecipes.near.shingles import batches, shingles
 
         origins: list[bytes] = []
@@ -71,7 +71,8 @@ class DropNearDuplicates(Transform, name="drop_near_duplicates"):
         """Which rows are dropped, and where the row came from that each is like."""
         import numpy as np
 
-        from smolrecipes.near.alike import Sets, likeness
+        from smolrecipes.near.alike import likeness
+        from smolrecipes.near.sets import Sets
 
         sets = Sets([(one["shingles"], one["sizes"]) for one in surveys])
         found = likeness(np.concatenate([one["bands"] for one in surveys]), sets, self.threshold)

@@ -12,8 +12,9 @@ from nearly import alike, kept, sets, texts
 
 from smolrecipes.data.rows import normal
 from smolrecipes.near import bands as minhash
-from smolrecipes.near.alike import Sets, clusters, distinct, likeness, meeting
+from smolrecipes.near.alike import clusters, likeness, meeting
 from smolrecipes.near.bands import bands, shape
+from smolrecipes.near.sets import Sets, distinct
 from smolrecipes.near.shingles import BATCH, batches, shingles, word_hashes
 
 SOME = texts(1500)
@@ -85,7 +86,7 @@ def test_similarity_is_exact():
     """But for two runs in a few billion that have the same hash of 32 bits."""
     _, some = known(SOME)
     pairs = alike(SOME, 0.1)
-    off = [abs(some.similarity(*pair, 0.1) - share) for pair, share in pairs.items()]
+    off = [abs(some.similarities(one, np.array([other]), 0.1)[0] - share) for (one, other), share in pairs.items()]
     assert len(pairs) > 400 and max(off) < 0.02 and sum(one > 1e-12 for one in off) <= 2
 
 
@@ -106,8 +107,8 @@ def test_a_thousand_copies_take_no_longer_than_as_many_rows():
     some = [*SOME[:20], *[SOME[0]] * 1000, *[SOME[1]] * 1000]
     found, sets_ = known(some)
     compared = []
-    similarity = sets_.similarity
-    sets_.similarity = lambda *pair: compared.append(pair) or similarity(*pair)
+    similarities = sets_.similarities
+    sets_.similarities = lambda row, others, least: compared.extend(others) or similarities(row, others, least)
     assert (likeness(found, sets_, 0.7)[20:] == [0] * 1000 + [1] * 1000).all()
     assert len(compared) < 2100
     assert len(set(clusters(found, sets_, 0.7).tolist())) <= 20
