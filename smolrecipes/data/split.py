@@ -1,4 +1,4 @@
-"""The held-out split: drawn, with rows that ask the same on one side, or nearly the same, or without phrases of training texts; or the last."""
+"""The held-out split: drawn, what is the same, nearly the same or a phrase of a training text on one side; or the last."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smolrecipes.near.shingles import Hashes, Sizes, growing, word_hashes
+from smolrecipes.near.shingles import Hashes, Sizes, batches, growing, word_hashes
 
 Owners = NDArray[np.int64]
 
 FILTER = np.uint64(40)
 """The upper 24 bits of a hash say whether it can be in the index: a table that is faster than a search."""
-
 NONE = np.iinfo(np.int64).max
+"""The owner of what is not in the index."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Index:
 
 def index(texts: Sequence[str], words: int, least: int) -> Index:
     """An index of the runs of so many words. Shorter texts count as a whole: inside others if they have `least` words."""
-    hashes, sizes = word_hashes(texts)
+    hashes, sizes = (np.concatenate(part) for part in zip(*map(word_hashes, [[], *batches(texts)])))
     starts, of = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
     there = np.zeros(1 << (64 - int(FILTER)), dtype=bool)
     runs = {}

@@ -116,14 +116,13 @@ def _store(shard: Path, made: Dataset) -> None:
 
 
 def _array(file: Path, entry: zipfile.ZipInfo) -> NDArray[Any]:
-    """An array of an npz file, in which arrays are not compressed."""
+    """An array of an npz file, in which each lies as it is after the name of its entry."""
     import numpy as np
 
     with file.open("rb") as stream:
         stream.seek(entry.header_offset + 26)
-        stream.seek(
-            sum(struct.unpack("<HH", stream.read(4))), io.SEEK_CUR
-        )  # the name of the entry, and what else is said of it
+        name, more = struct.unpack("<HH", stream.read(4))
+        stream.seek(name + more, io.SEEK_CUR)
         if entry.file_size < LARGE:
             found: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
             return found
