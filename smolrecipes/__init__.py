@@ -117,8 +117,11 @@ from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
+from smolrecipes.transforms.balance import Balance
+from smolrecipes.transforms.decontaminate import Decontaminate
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_lines import DropLines
+from smolrecipes.transforms.drop_near_duplicates import DropNearDuplicates
 from smolrecipes.transforms.drop_same_answers import DropSameAnswers
 from smolrecipes.transforms.drop_same_prompts import DropSamePrompts
 from smolrecipes.transforms.fix_text import FixText
@@ -130,6 +133,7 @@ from smolrecipes.transforms.map import Map
 from smolrecipes.transforms.mask_pii import MaskPII
 from smolrecipes.transforms.mend_chats import MendChats
 from smolrecipes.transforms.read_transcripts import ReadTranscripts
+from smolrecipes.transforms.sample import Sample
 
 __version__ = "0.1.0"
 
@@ -216,8 +220,11 @@ __all__ = [
     "Training",
     "TrainingStopped",
     "Transform",
+    "Balance",
+    "Decontaminate",
     "DropDuplicates",
     "DropLines",
+    "DropNearDuplicates",
     "DropSameAnswers",
     "DropSamePrompts",
     "FixText",
@@ -229,6 +236,7 @@ __all__ = [
     "MaskPII",
     "MendChats",
     "ReadTranscripts",
+    "Sample",
     "Unigram",
     "WordPiece",
     "Words",

@@ -128,7 +128,7 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     """Training rows and held-out rows as the objective reads them, with the sentences that say what was done."""
     from smolrecipes.data.files import files_in
     from smolrecipes.data.paths import told_apart
-    from smolrecipes.data.split import split, split_last, split_phrases
+    from smolrecipes.data.split import split, split_last, split_near, split_phrases
 
     sentences: list[str] = []
     sources = [data for data in (recipe.data, recipe.validation) if isinstance(data, Data)]
@@ -142,7 +142,8 @@ def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     if recipe.holdout == "last":
         train, held_out = split_last(rows, recipe.validation)
     else:
-        train, held_out = (split if recipe.holdout == "random" else split_phrases)(rows, recipe.validation, recipe.seed)
+        drawn = {"random": split, "near": split_near, "phrases": split_phrases}[recipe.holdout]
+        train, held_out = drawn(rows, recipe.validation, recipe.seed)
     return train, _in_no_stage(held_out), sentences
 
 

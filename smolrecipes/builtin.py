@@ -99,8 +99,11 @@ from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
 from smolrecipes.tokenizers.unigram import Unigram
 from smolrecipes.tokenizers.word_piece import WordPiece
 from smolrecipes.tokenizers.words import Words
+from smolrecipes.transforms.balance import Balance
+from smolrecipes.transforms.decontaminate import Decontaminate
 from smolrecipes.transforms.drop_duplicates import DropDuplicates
 from smolrecipes.transforms.drop_lines import DropLines
+from smolrecipes.transforms.drop_near_duplicates import DropNearDuplicates
 from smolrecipes.transforms.drop_same_answers import DropSameAnswers
 from smolrecipes.transforms.drop_same_prompts import DropSamePrompts
 from smolrecipes.transforms.fix_text import FixText
@@ -112,6 +115,7 @@ from smolrecipes.transforms.map import Map
 from smolrecipes.transforms.mask_pii import MaskPII
 from smolrecipes.transforms.mend_chats import MendChats
 from smolrecipes.transforms.read_transcripts import ReadTranscripts
+from smolrecipes.transforms.sample import Sample
 
 
 @hookimpl
@@ -137,8 +141,11 @@ def smolrecipes_register_data() -> Iterable[type[Data]]:
 @hookimpl
 def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
     return [
+        Balance,
+        Decontaminate,
         DropDuplicates,
         DropLines,
+        DropNearDuplicates,
         DropSameAnswers,
         DropSamePrompts,
         FixText,
@@ -150,6 +157,7 @@ def smolrecipes_register_transforms() -> Iterable[type[Transform]]:
         MaskPII,
         MendChats,
         ReadTranscripts,
+        Sample,
     ]
 
 

@@ -105,13 +105,16 @@ class Outcome(NamedTuple):
     """As it goes on, changed or not; None where it is dropped."""
     reasons: tuple[str, ...] = ()
     """Why it was dropped, or what was changed in it: the report counts them."""
+    like: str = ""
+    """The origin of what it was found to be like, where it was compared: the report's examples show it."""
 
 
 class Transform(Component, kind="transform"):
     """One step of data preparation: rows in, rows out, and what became of each.
 
     A step that looks at each row by itself is its `treat`. One that has to know all rows (what was there before, how many
-    there are) first takes a `survey` of each shard, then decides `once` for all, and then goes over the rows again.
+    there are) first takes a `survey` of each shard, then decides `once` for all, and then goes over the rows again. Where a
+    survey that is small cannot tell enough, `narrow` chooses what is then to be inspected, and that is decided on.
     """
 
     rows: ClassVar[tuple[str, ...]] = ()
@@ -127,6 +130,14 @@ class Transform(Component, kind="transform"):
     def survey(self, rows: Iterable[dict[str, Any]]) -> Facts:
         """What has to be known of the rows of one shard: arrays by name, small beside the rows."""
         return {}
+
+    def narrow(self, surveys: Sequence[Facts]) -> Sequence[Facts]:
+        """Of each shard, what `inspect` has to know: which of its rows are in question, by the surveys of all."""
+        return surveys
+
+    def inspect(self, rows: Iterable[dict[str, Any]], known: Facts) -> Facts:
+        """A closer survey of the rows in question of one shard, for `decide` in place of the first one."""
+        return known
 
     def decide(self, surveys: Sequence[Facts]) -> Sequence[Facts]:
         """What `apply` has to know of each shard, from the surveys of all, in their order."""

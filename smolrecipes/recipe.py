@@ -111,9 +111,9 @@ class Recipe(Component):
     """How long, how fast, in which precision."""
     validation: Data | Annotated[float, ShareOrCount()] | str = 0.02
     """Held-out rows: data, a share below 1, or a count from 1 on; 0 holds out none."""
-    holdout: Literal["random", "phrases", "last"] = "random"
-    """Which rows a share or count takes: drawn, equal prompts and texts on one side; phrases: drawn so that none lies inside
-    a training text as well; or the last in order, text cut at the character where a share begins."""
+    holdout: Literal["random", "near", "phrases", "last"] = "random"
+    """Which rows a share or count takes: drawn, equal prompts and texts on one side; near: near-duplicates as well; phrases:
+    drawn so that none lies inside a training text; or the last in order, text cut at the character where a share begins."""
     decoding: Decoding = option(factory=Decoding, affects_weights=False)
     """How samples and answers are generated."""
     callbacks: tuple[Callback, ...] = option(default=(), affects_weights=False)

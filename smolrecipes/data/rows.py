@@ -59,6 +59,10 @@ _NEEDS = {
 }
 
 
+_SIGNS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
+"""What separates words in ASCII."""
+
+
 def row_type(columns: Dataset | Iterable[str]) -> str:
     """Which of the types a dataset, or a row with these columns, is."""
     names = list(getattr(columns, "column_names", columns))
@@ -172,6 +176,8 @@ def prompt_key(row: Mapping[str, Any]) -> str:
 
 def normal(text: str) -> str:
     """The words of a text, in lower case, one space apart; a text without words as it is."""
+    if text.isascii():  # the same, three times as fast
+        return " ".join(text.lower().translate(_SIGNS).split()) or text
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())) or text
 
 

@@ -1,4 +1,4 @@
-"""The held-out split: drawn, with rows that ask the same on one side, also without phrases of training texts; or the last."""
+"""The held-out split: drawn, what is the same, nearly the same or a phrase of a training text on one side; or the last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from smolrecipes.console import say
-from smolrecipes.data.rows import Row, each, make, prompt_key, row_type
+from smolrecipes.data.rows import Row, each, make, prompt_key, row_type, texts
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 MANY = 10_000
 """Texts from which on it takes a while to find which lie inside others, so that it is said."""
+NEAR = 0.7
+"""Jaccard's index of rows that are nearly the same: the share of their runs of words that both have."""
+WORDS = 5
+"""Words of such a run."""
 
 
 def split(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -58,6 +62,35 @@ def split_phrases(rows: Dataset, share_or_count: float, seed: int) -> tuple[Data
     if not held:
         raise RecipeError("validation: every text lies inside another or holds too many of them; hold out more rows")
     return _sides(rows, held)
+
+
+def split_near(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset, Dataset]:
+    """As `split`, and no held-out row is a near-duplicate of a training row, as `DropNearDuplicates` finds them."""
+    from smolrecipes.near.families import families
+
+    groups, target = _groups(rows), _target(len(rows), share_or_count)
+    if len(rows) > MANY:
+        say(f"finding which of {len(rows):,} rows are nearly the same, to keep them on one side")
+    first = families(lambda: ("\n".join(texts(row)) for row in each(rows)), NEAR, WORDS)
+    together = _together(groups, first.tolist())
+    if len(together) < 2:
+        raise RecipeError(
+            f"validation: the {len(rows)} rows are all nearly the same, one by way of the other, so none can be held out; "
+            "give validation data of its own, or take holdout=random"
+        )
+    return _sides(rows, _held(together, target, seed))
+
+
+def _together(groups: dict[str, list[int]], first: list[int]) -> dict[str, list[int]]:
+    """The groups that have rows of one family, as one, under the first of their keys."""
+    family = {name: {name} for name in first}
+    for rows in groups.values():
+        joined = set().union(*(family[first[row]] for row in rows))
+        family |= dict.fromkeys(joined, joined)
+    keys: dict[int, list[str]] = {}
+    for key, rows in groups.items():
+        keys.setdefault(min(family[first[rows[0]]]), []).append(key)
+    return {min(some): [row for key in some for row in groups[key]] for some in keys.values()}
 
 
 def _groups(rows: Dataset) -> dict[str, list[int]]:

@@ -34,7 +34,8 @@ class Report:
     reasons: dict[str, int] = field(default_factory=dict)
     """How many rows were dropped or changed for each."""
     examples: list[dict[str, str]] = field(default_factory=list)
-    """`origin`, `reason`, `before` and, unless it was dropped, `after`; of each reason in turn."""
+    """`origin`, `reason`, `before` and, unless it was dropped, `after`; `like`, the origin of what it was compared with, if
+    it was; of each reason in turn."""
 
     @property
     def dropped(self) -> int:
@@ -109,6 +110,7 @@ def _chosen(found: list[dict[str, str]]) -> list[dict[str, str]]:
 def _example(row: Row, outcome: Outcome, reason: str) -> dict[str, str]:
     before = "\n".join(texts(row))
     found = {"origin": str(row["origin"]), "reason": reason}
+    found |= {"like": outcome.like} if outcome.like else {}
     if outcome.row is None:
         return {**found, "before": before[:LONG]}
     after = "\n".join(texts(outcome.row))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import struct
 import time
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,8 @@ BYTES = 16 << 20
 """Of text in a shard, about: what a process works on between two points from which it can go on."""
 ROWS = 50_000
 """Rows of a shard at most."""
+LARGE = 1 << 20
+"""Bytes of an array from which on it is not read whole."""
 
 
 def rows(shard: Path) -> Iterator[Row]:
@@ -79,11 +84,9 @@ def write_facts(file: Path, facts: Facts) -> None:
 
 
 def read_facts(file: Path) -> Mapping[str, NDArray[Any]]:
-    """What `write_facts` wrote."""
-    import numpy as np
-
-    with np.load(file, allow_pickle=False) as stored:
-        return dict(stored)
+    """What `write_facts` wrote; large arrays stay in the file and are read where they are looked at."""
+    with zipfile.ZipFile(file) as stored:
+        return {entry.filename.removesuffix(".npy"): _array(file, entry) for entry in stored.infolist()}
 
 
 def bounded(some: Iterable[Row]) -> Iterator[Iterator[Row]]:
@@ -110,6 +113,22 @@ def _store(shard: Path, made: Dataset) -> None:
             stream.write_table(part)
     flush(partial)
     partial.replace(shard)
+
+
+def _array(file: Path, entry: zipfile.ZipInfo) -> NDArray[Any]:
+    """An array of an npz file, in which each lies as it is after the name of its entry."""
+    import numpy as np
+
+    with file.open("rb") as stream:
+        stream.seek(entry.header_offset + 26)
+        name, more = struct.unpack("<HH", stream.read(4))
+        stream.seek(name + more, io.SEEK_CUR)
+        if entry.file_size < LARGE:
+            found: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+            return found
+        np.lib.format.read_magic(stream)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        return np.memmap(file, dtype, "r", stream.tell(), shape, "F" if fortran else "C")
 
 
 def _aside(file: Path) -> Path:

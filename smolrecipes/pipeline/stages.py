@@ -24,7 +24,7 @@ from smolrecipes.launch import cores
 from smolrecipes.pipeline import shards
 from smolrecipes.pipeline.pool import Task, each
 from smolrecipes.pipeline.report import Report, merged
-from smolrecipes.pipeline.tasks import Apply, Read, Survey
+from smolrecipes.pipeline.tasks import Apply, Inspect, Read, Survey
 from smolrecipes.pipeline.together import together
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def prepared(data: Piped, spread: Spread | None = None) -> Stage:
     key = _hash(data.origin.identity(), _code("data"))
     stage = _stage(place() / f"read-{key}", lambda folder: _read(data, folder, spread or on_cores))
     for step in data.steps:
-        key = _hash(key, step.identity(), _code("pipeline"), _module(type(step)))
+        key = _hash(key, step.identity(), _code("pipeline"), _code("near"), _module(type(step)))
         stage = _stage(place() / f"{step.name}-{key}", _through(step, stage, spread or on_cores))
         if not stage.report.rows_out:
             raise RecipeError(f"{step.name}: it leaves none of {stage.report.rows_in:,} rows; {_why(stage.report)}")
@@ -150,6 +150,12 @@ def _decide(step: Transform, before: Stage, task: Apply, spread: Spread) -> None
     survey = Survey(step, before.shards, task.folder)
     spread(survey, len(before.shards), f"{step.name}, looking")
     found = [shards.read_facts(survey.found(index)) for index in range(len(before.shards))]
+    if type(step).inspect is not Transform.inspect:
+        closer = Inspect(step, before.shards, task.folder)
+        for index, asked in enumerate(step.narrow(found)):
+            shards.write_facts(closer.asked(index), asked)
+        spread(closer, len(before.shards), f"{step.name}, looking closer")
+        found = [shards.read_facts(closer.found(index)) for index in range(len(before.shards))]
     for index, known in enumerate(step.decide(found)):
         shards.write_facts(task.known(index), known)
 

@@ -62,6 +62,30 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Inspect:
+    """What a step has to know of the rows of each shard that are in question."""
+
+    step: Transform
+    sources: tuple[Path, ...]
+    folder: Path
+
+    def __call__(self, index: int) -> None:
+        """Inspects a shard."""
+        file = self.found(index)
+        if not file.exists():
+            known = shards.read_facts(self.asked(index))
+            shards.write_facts(file, self.step.inspect(shards.rows(self.sources[index]), known))
+
+    def asked(self, index: int) -> Path:
+        """Where it lies what is in question."""
+        return self.folder / f"{index:05}.asked.npz"
+
+    def found(self, index: int) -> Path:
+        """Where what was found lies."""
+        return self.folder / f"{index:05}.inspected.npz"
+
+
+@dataclass(frozen=True)
 class Apply:
     """A step, on each shard."""
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolrecipes import DropSameAnswers, DropSamePrompts, Files, MendChats, ReadTranscripts, RecipeError
+from smolrecipes import DropSameAnswers, DropSamePrompts, Files, MendChats, Outcome, ReadTranscripts, RecipeError
 from smolrecipes.cache import kept_in
 from smolrecipes.transforms.turns import fault
 
@@ -115,11 +115,11 @@ def preference(prompt: list[Any], chosen: list[Any], rejected: list[Any]) -> dic
 
 def test_preferences_and_judged_rows_are_looked_at_with_their_prompts() -> None:
     good = preference(turns("u:hello"), turns("a:hi"), turns("a:no"))
-    assert MendChats().treat(good) == (good, ())
+    assert MendChats().treat(good) == Outcome(good)
     alone = preference([], turns("a:hi"), turns("a:no"))  # what both begin with may be nothing
-    assert MendChats().treat(alone) == (alone, ())
+    assert MendChats().treat(alone) == Outcome(alone)
     results = preference(turns("u:roll", "c:", "t:4"), turns("a:four"), turns("a:five"))
-    assert MendChats().treat(results) == (results, ())
+    assert MendChats().treat(results) == Outcome(results)
     twice = preference(turns("u:hello", "a:hi"), turns("a:hi"), turns("a:no"))
     assert MendChats().treat(twice).reasons == ("two turns of the assistant in a row",)
     empty = preference(turns("u:hello"), turns("a:hi"), turns("a:"))
@@ -219,7 +219,7 @@ def test_a_transcript_with_functions_becomes_messages() -> None:
         {"role": "tool", "content": '{"shown": 4}', "name": "roll"},
         {"role": "assistant", "content": "A four."},
     ]
-    assert MendChats().treat(row) == (row, ()) and row["origin"] == "x:1"
+    assert MendChats().treat(row) == Outcome(row) and row["origin"] == "x:1"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolrecipes import DropLines, Files, RecipeError
+from smolrecipes import DropLines, Files, Outcome, RecipeError
 
 Row = dict[str, Any]
 LINES = st.sampled_from(["", " ", "home", "Home ", "a b c d e", "one two", "}", "-- 12", "last words of all"])
@@ -75,7 +75,7 @@ def test_a_row_of_which_nothing_is_left_is_dropped() -> None:
     assert cut("Home\nAbout", least=2) == (None, ("no line of a text is left",))
     turns = [{"role": "user", "content": "Say it all now."}, {"role": "assistant", "content": "No"}]
     (outcome,) = through([[{"messages": turns, "tools": None, "origin": "a:1"}]], least=2)
-    assert outcome == (None, ("no line of a text is left",))
+    assert outcome == Outcome(None, ("no line of a text is left",))
     assert cut("", least=2) == ("", ())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes import Files, Keep, Map, RecipeError
+from smolrecipes import Files, Keep, Map, Outcome, RecipeError
 from smolrecipes.functions import source_of
 from smolrecipes.load import load_recipe
 from smolrecipes.serialize import decode, dumps, loads
@@ -74,7 +74,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_row_stays_or_goes(said: Any, reasons: Any) -> None:
     outcome = Keep(answers(said)).treat(TEXT)
-    assert outcome == ((TEXT, ()) if reasons is None else (None, reasons))
+    assert outcome == (Outcome(TEXT) if reasons is None else Outcome(None, reasons))
 
 
 @pytest.mark.parametrize("said", [None, 1, "", " ", {"text": "x"}])
@@ -84,7 +84,7 @@ def test_an_answer_that_is_none_is_refused(said: Any) -> None:
 
 
 def test_a_row_is_changed() -> None:
-    assert Map(shouts).treat(TEXT) == ({"text": "ONE TWO", "origin": "a:1"}, ("by shouts",))
+    assert Map(shouts).treat(TEXT) == Outcome({"text": "ONE TWO", "origin": "a:1"}, ("by shouts",))
     assert Map(answers({"text": "new"})).treat(TEXT).row == {"text": "new", "origin": "a:1"}
     outcome = Map(greets).treat(CHAT)
     assert outcome.row is not None and outcome.row["messages"][0]["content"] == "Hi!"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes import KeepLanguages, RecipeError
+from smolrecipes import KeepLanguages, Outcome, RecipeError
 from smolrecipes.transforms import keep_languages
 
 TEXTS = {
@@ -28,9 +28,9 @@ def row(text: str) -> dict[str, Any]:
 def test_the_languages_asked_for_stay_and_the_reason_tells_the_others(language: str) -> None:
     outcome = KeepLanguages("it", "en").treat(row(TEXTS[language]))
     if language in ("it", "en"):
-        assert outcome == (row(TEXTS[language]), ())
+        assert outcome == Outcome(row(TEXTS[language]), ())
     else:
-        assert outcome == (None, (f"language {language}",))
+        assert outcome == Outcome(None, (f"language {language}",))
 
 
 def test_probabilities_of_the_languages_add_up() -> None:
@@ -43,7 +43,7 @@ def test_a_row_that_is_likely_in_the_language_but_not_likely_enough_is_said_to_b
     text = "yes no perhaps error value none"
     ((best, share), *_) = keep_languages._identifier().rank(text)
     outcome = KeepLanguages(best, least=(1 + share) / 2, shortest=0).treat(row(text))
-    assert outcome == (None, (f"language {best}, in doubt",))
+    assert outcome == Outcome(None, (f"language {best}, in doubt",))
 
 
 def test_short_rows_stay_unless_all_are_judged() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolrecipes import KeepLength, RecipeError
+from smolrecipes import KeepLength, Outcome, RecipeError
 
 UNITS = {"characters": len, "words": lambda text: len(text.split()), "bytes": lambda text: len(text.encode())}
 
@@ -31,7 +31,7 @@ def test_a_row_stays_exactly_when_its_length_is_within(text: str, unit: Any, lea
     ],
 )
 def test_the_reason_says_what_was_missed(step: KeepLength, text: str, reason: str) -> None:
-    assert step.treat(row(text)) == (None, (reason,))
+    assert step.treat(row(text)) == Outcome(None, (reason,))
 
 
 def test_all_texts_of_a_row_count() -> None:

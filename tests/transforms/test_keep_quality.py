@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes import KeepQuality, RecipeError
+from smolrecipes import KeepQuality, Outcome, RecipeError
 from smolrecipes.serialize import decode
 from smolrecipes.transforms.words import word_tokenizer
 
@@ -63,7 +63,7 @@ def test_filters_come_one_after_the_other() -> None:
 
 def test_c4_cuts_lines_and_the_row_is_changed() -> None:
     outcome = KeepQuality("c4").treat(row(f"Home | About\n{STORY}\nPlease enable Javascript to see this."))
-    assert outcome == (row(STORY), ("edited by the rules of C4",))
+    assert outcome == Outcome(row(STORY), ("edited by the rules of C4",))
 
 
 def test_what_c4_leaves_is_what_the_next_sees() -> None:
