@@ -189,6 +189,7 @@ def _make(this: Run, runs: Path, command: str, foreseen: bool) -> None:
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
         examined = assembly
+        first_only(lambda: _leave_data(this, examined))
         first_only(lambda: examine(concrete, examined, runs / ".cache"))
         train(this, assembly)
     except BaseException:
@@ -265,6 +266,15 @@ def _open(this: Run, command: str, base: str) -> None:
         raise RecipeError(
             f"{this.folder}: cannot write there ({error.strerror}); name another folder with --runs"
         ) from None
+
+
+def _leave_data(this: Run, assembly: Assembly) -> None:
+    """What became of the rows in each step of their preparation, where there were any."""
+    from smolrecipes.cards.trail import leave
+
+    parts = assembly.parts
+    rows = {"train": parts.train_rows, "validation": parts.validation_rows}
+    leave(this.folder, this.recipe, {name: some for name, some in rows.items() if some is not None}, assembly.sentences)
 
 
 def _set_aside(folder: Path) -> None:

@@ -26,9 +26,7 @@ def languages(texts: Iterable[str]) -> dict[str, int]:
     """How many of the texts are in each language, by its code (ISO 639-1); those too short to tell are not counted."""
     import py3langid
 
-    found = Counter(
-        str(py3langid.classify(text[:BEGINNING])[0]) for text in texts if len(text.strip()) >= LEAST
-    )
+    found = Counter(str(py3langid.classify(text[:BEGINNING])[0]) for text in texts if len(text.strip()) >= LEAST)
     return dict(found.most_common())
 
 
@@ -40,3 +38,10 @@ def spoken(texts: Iterable[str]) -> str:
 def named(counts: dict[str, int]) -> dict[str, int]:
     """The languages with a share worth a name."""
     return {code: count for code, count in counts.items() if count >= SHARE * sum(counts.values())}
+
+
+def grouped(counts: dict[str, int]) -> dict[str, int]:
+    """The same, and all others together."""
+    kept = named(counts)
+    rest = sum(counts.values()) - sum(kept.values())
+    return {**kept, "others": rest} if rest else kept

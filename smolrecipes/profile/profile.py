@@ -39,7 +39,9 @@ class Profile:
         """Counts one row."""
         found, kind = texts(row), row_type(row)
         if kind != (self.kind or kind):
-            raise RecipeError(f"{row['origin']} is a {kind} row, and those before are {self.kind} rows; name files of one type")
+            raise RecipeError(
+                f"{row['origin']} is a {kind} row, and those before are {self.kind} rows; name files of one type"
+            )
         self.kind, self.names = kind, self.names or tuple(row)
         self._keep(found, len(self.lengths.characters))
         self.lengths.add(found)
@@ -87,7 +89,13 @@ def profile(data: Data, bytes_: int = BYTES, line: int = LINE) -> dict[str, Any]
         raise RecipeError(f"{data!r}: it holds no rows; name other data")
     seen = columns(data)
     said = [*dict.fromkeys(sentence for text in sample.said for sentence in text.splitlines())]
-    return {"source": repr(data), "read": said or seen.said, "sample": sample.cut, "columns": seen.kinds, **found.facts()}
+    return {
+        "source": repr(data),
+        "read": said or seen.said,
+        "sample": sample.cut,
+        "columns": seen.kinds,
+        **found.facts(),
+    }
 
 
 def _labels(row: Row) -> list[str]:
