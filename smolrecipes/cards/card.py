@@ -79,9 +79,11 @@ class Card:
             return f"{what}, read with smolrecipes {version('smolrecipes')}."
         changed, dropped = sum(one.changed for one in done), sum(one.dropped for one in done)
         steps = f"{len(done)} step{'s' * (len(done) != 1)}"
+        lost = "1 row was" if dropped == 1 else f"{dropped:,} rows were"
+        mended = f"{changed:,} change{'s' * (changed != 1)}"
         return (
-            f"{what}, prepared in {steps} with smolrecipes {version('smolrecipes')}: {dropped:,} rows were dropped on "
-            f"the way, {changed:,} changes made."
+            f"{what}, prepared in {steps} with smolrecipes {version('smolrecipes')}: {lost} dropped on the way, "
+            f"{mended} made."
         )
 
     def measured(self) -> dict[str, Lengths]:

@@ -64,8 +64,7 @@ def write(folder: Path, splits: Mapping[str, Dataset], made: Card, form: Form, f
             for number, part in enumerate(_parts(rows, form.shards(rows))):
                 _store(part, partial / "data" / f"{split}-{number:05}-of-{form.shards(rows):05}.{form.format}")
         features = next(iter(splits.values())).features._to_yaml_list()
-        patterns = {split: f"data/{split}-*.{form.format}" for split in splits}
-        write_text(partial / "README.md", header(made, patterns, features) + markdown(made))
+        write_text(partial / "README.md", header(made, features) + markdown(made))
         write_text(partial / "card.html", html(made))
         write_text(partial / MARK, json.dumps(manifest(partial, "data", "README.md", "card.html"), indent=1))
         check(folder, force)

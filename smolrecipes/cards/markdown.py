@@ -39,14 +39,16 @@ def markdown(card: Card) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def header(card: Card, files: dict[str, str], features: Sequence[dict[str, str]]) -> str:
-    """The hub's metadata: `files` is the pattern of each split's files, `features` the columns with their types."""
+def header(card: Card, features: Sequence[dict[str, str]]) -> str:
+    """The hub's metadata; `features` are the columns with their types.
+
+    It names no files: data/train-* is found without, and `datasets` 5.2 takes folders whose headers name the same files for
+    the same folder, whatever lies there, and answers with the rows of the first from its cache.
+    """
     spoken = named(card.languages or {})
     lines = [f"pretty_name: {json.dumps(card.title, ensure_ascii=False)}", "# license: to be filled in"]
     lines += ["language:", *(f"- {code}" for code in spoken)] if spoken else []
     lines += ["size_categories:", f"- {size(card.rows)}", "tags:", "- smolrecipes", f"- {card.kind}"]
-    lines += ["configs:", "- config_name: default", "  data_files:"]
-    lines += [text for split, pattern in files.items() for text in (f"  - split: {split}", f"    path: {pattern}")]
     return "\n".join(["---", *lines, *_features(features), "---", "", ""])
 
 

@@ -22,6 +22,7 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem; }
 th { color: var(--soft); font-weight: 500; }
+.words td, .words th { text-align: left; white-space: normal; vertical-align: top; }
 pre, .example { background: var(--box); border-radius: .4rem; padding: .7rem; overflow-x: auto; font: .85rem/1.5 ui-monospace, monospace;
   white-space: pre-wrap; }
 figure { margin: 1rem 0; }
@@ -50,11 +51,12 @@ def section(title: str, *parts: str) -> str:
     return "\n".join([f"<h2>{escape(title)}</h2>", *parts])
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: bool = False) -> str:
+    """A table of numbers, or of words."""
+    kind = "wide words" if words else "wide"
     first = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="{kind}"><table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def bars(counts: Mapping[str, Sequence[int]], title: str, names: Sequence[str] = ()) -> str:

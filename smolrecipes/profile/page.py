@@ -17,7 +17,7 @@ def html(facts: dict[str, Any]) -> str:
     about = [f"<p>{escape(sentence)}</p>" for sentence in facts["read"]]
     parts = [f"<h1>{escape(facts['source'])}</h1>", *about, f"<p>{escape(sentence(facts))}</p>"]
     if facts["columns"]:
-        parts.append(section("Columns", table(("column", "holds"), [*facts["columns"].items()])))
+        parts.append(section("Columns", table(("column", "holds"), [*facts["columns"].items()], words=True)))
     parts.append(section("Lengths", bars(_one(facts["histogram"]), "rows by characters"), table(*quantiles(facts))))
     spoken = facts["languages"]
     told = (
@@ -29,9 +29,11 @@ def html(facts: dict[str, Any]) -> str:
     if facts["labels"]:
         parts.append(section("Labels", bars(_one(facts["labels"]), f"{len(facts['labels']):,} different ones")))
     if facts["conversations"]:
-        parts.append(section("Conversations", table(("", ""), conversations(facts["conversations"]))))
+        parts.append(section("Conversations", table(("", ""), conversations(facts["conversations"]), words=True)))
     odd = [(what, f"{one['rows']:,}", ", ".join(one["places"])) for what, one in facts["oddities"].items()]
-    parts.append(section("Oddities", table(("what", "rows", "the first"), odd) if odd else "<p>none found</p>"))
+    parts.append(
+        section("Oddities", table(("what", "rows", "the first"), odd, words=True) if odd else "<p>none found</p>")
+    )
     return page(facts["source"], parts)
 
 
