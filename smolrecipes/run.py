@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
-from smolrecipes.files import differs, write_text
+from smolrecipes.files import differs, refused, write_text
 from smolrecipes.kinds import Evaluator
 from smolrecipes.launch import agreed, first_only
 from smolrecipes.lock import alone
@@ -274,7 +274,9 @@ def _leave_data(this: Run, assembly: Assembly) -> None:
 
     parts = assembly.parts
     rows = {"train": parts.train_rows, "validation": parts.validation_rows}
-    leave(this.folder, this.recipe, {name: some for name, some in rows.items() if some is not None}, assembly.sentences)
+    splits = {name: some for name, some in rows.items() if some is not None}
+    if why := refused(lambda: leave(this.folder, this.recipe, splits, assembly.sentences)):
+        say(f"  what became of the rows is not kept ({why})")
 
 
 def _set_aside(folder: Path) -> None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from smolrecipes.cards.markdown import header, markdown
 from smolrecipes.cards.page import html
 from smolrecipes.console import say
+from smolrecipes.data.paths import WRITTEN
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import differs, flush, manifest, write_text
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from smolrecipes.cards.card import Card
 
-MARK = ".smolrecipes.json"
-"""What a folder that was written here holds: the size and the hash of each of its files."""
 BYTES = 256 << 20
 """Of a shard, about, unless it is said how many rows it has."""
 
@@ -66,7 +65,7 @@ def write(folder: Path, splits: Mapping[str, Dataset], made: Card, form: Form, f
         features = next(iter(splits.values())).features._to_yaml_list()
         write_text(partial / "README.md", header(made, features) + markdown(made))
         write_text(partial / "card.html", html(made))
-        write_text(partial / MARK, json.dumps(manifest(partial, "data", "README.md", "card.html"), indent=1))
+        write_text(partial / WRITTEN, json.dumps(manifest(partial, "data", "README.md", "card.html"), indent=1))
         check(folder, force)
         _replace(folder, partial)
     except OSError as error:
@@ -80,10 +79,10 @@ def write(folder: Path, splits: Mapping[str, Dataset], made: Card, form: Form, f
 def _foreign(folder: Path) -> str:
     """What is in a folder that was not written here; nothing where all of it was."""
     try:
-        known: dict[str, list[Any]] = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        known: dict[str, list[Any]] = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "it is not empty, and not written by this command"
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MARK}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {WRITTEN}
     if more := sorted(there - known.keys()):
         return f"{more[0]} in it was not written by this command"
     changed = differs(folder, known)

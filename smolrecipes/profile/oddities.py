@@ -37,9 +37,7 @@ class Oddities:
             f"a line over {line:,} characters": self._long,
         }
         if find_spec("ftfy") is not None:
-            from ftfy import is_bad
-
-            self.looks["looks wrongly decoded"] = is_bad
+            self.looks["looks wrongly decoded"] = wrongly_decoded
 
     def add(self, row: Row, texts: list[str]) -> None:
         """Looks at one row."""
@@ -63,3 +61,10 @@ class Oddities:
         found["rows"] += 1
         if len(found["places"]) < PLACES:
             found["places"].append(str(row["origin"]))
+
+
+def wrongly_decoded(text: str) -> bool:
+    """Whether ftfy takes it for text that was decoded by another encoding; plain ASCII never is, and most lines are that."""
+    from ftfy import is_bad
+
+    return not text.isascii() and any(is_bad(line) for line in text.split("\n") if not line.isascii())

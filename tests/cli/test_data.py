@@ -8,6 +8,9 @@ from typing import Any
 
 import datasets
 import pytest
+from ftfy import is_bad
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smolrecipes import Files, HubData, Toy
 from smolrecipes.cards.card import card
@@ -15,6 +18,7 @@ from smolrecipes.cards.folder import Form, write
 from smolrecipes.data.rows import each
 from smolrecipes.data.toy import COLUMNS
 from smolrecipes.profile.lengths import Lengths
+from smolrecipes.profile.oddities import wrongly_decoded
 from smolrecipes.profile.profile import Profile, profile
 
 TEXTS = [
@@ -105,6 +109,12 @@ def test_texts_that_tell_languages_are_spread_over_all_rows() -> None:
     assert 250 <= len(kept) < 1_000 and kept[-1] > 4_900 and len({b - a for a, b in zip(kept, kept[1:])}) == 1
 
 
+@given(st.text(st.characters(max_codepoint=127)), st.text(st.sampled_from("aÃ©â€™œ\x80 \n.,")))
+def test_what_looks_wrongly_decoded_is_what_ftfy_says(plain: str, other: str) -> None:
+    assert not is_bad(plain)  # so that it need not be asked
+    assert wrongly_decoded(other) == any(map(is_bad, other.split("\n")))
+
+
 def test_lengths_of_nothing() -> None:
     assert Lengths().table() == {"characters": {}, "words": {}}
 
@@ -117,6 +127,7 @@ def test_every_row_type_is_read_back(task: Any, form: Any, tmp_path: Path) -> No
     assert len([*(folder / "data").iterdir()]) == 3
     loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
     assert [*loaded] == ["train"] and [*loaded["train"]] == [*rows] and loaded["train"].features == rows.features
+    (folder / "card.txt").write_text("no data", encoding="utf-8")
     assert same(Files(str(folder)).load()) == same(HubData(str(folder)).load()) == same(rows)
 
 
