@@ -17,7 +17,6 @@ from typing import Any
 from smolrecipes.data.read import COMPRESSED, FORMATS
 from smolrecipes.errors import RecipeError, nearest
 
-
 WRITTEN = ".smolrecipes.json"
 """What `smolrecipes data --out` puts into a folder that it writes: the size and the hash of each of its files."""
 
