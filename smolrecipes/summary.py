@@ -41,7 +41,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     precision = "bfloat16" if args.bf16 else "float16" if args.fp16 else "float32"
     say(f"\n{this.folder.name}")
     for sentence in assembly.sentences:
-        say(f"  {sentence}")
+        say(*(f"  {line}" for line in sentence.splitlines()))
     say(
         f"  sees {min(seen, rows):,} of {rows:,} {unit} {passes}".rstrip() + f", about {_tokens(tokens)}, "
         f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "

@@ -120,7 +120,7 @@ def test_a_command_is_understood(
     """Really run, with only the training left out, beside the shipped recipes and with files of the names given."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "recipes", "recipes", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in re.findall(r"(?:=|--data )(\w+\.jsonl)", " ".join(words)):
+    for name in re.findall(r"(?:=|data )(\w+\.jsonl)", " ".join(words)):
         Path(name).write_text(ROWS, encoding="utf-8")
     asked: list[Recipe] = []
     monkeypatch.setattr(RUN, "run", lambda recipe, **_: asked.append(recipe))
@@ -135,7 +135,7 @@ def test_a_command_is_understood(
             names_and_options_exist(monkeypatch)
         return
     assert (ended.value.code, said.err) == (0, "")
-    if arguments[0] in ("show", "list", "new", "plan", "tokens", "check", "prove"):
+    if arguments[0] in ("show", "list", "new", "plan", "data", "tokens", "check", "prove"):
         assert said.out and not asked
         return
     recipe, *changes = [word for word in arguments if word != "run" and not word.startswith("-")]

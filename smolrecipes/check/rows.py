@@ -71,17 +71,17 @@ def _overlap(seen: set[int], held_out: Dataset) -> Iterator[Finding]:
 def _scan(given: Dataset) -> tuple[set[int], dict[str, list[str]], int]:
     """Keys of the rows, the places of each mistake, and how many rows were looked at."""
     start, seen, count = time.monotonic(), set[int](), 0
-    found: dict[str, list[str]] = {name: [] for name in ("empty", "twice", *_LOOKS)}
+    found: dict[str, list[str]] = {name: [] for name in ("empty", "twice", *LOOKS)}
     for row in _rows(given, start):
         count += 1
         key, origin = _key(row), str(row["origin"])
         if key in seen:
             found["twice"].append(origin)
         seen.add(key)
-        if _empty(row):
+        if empty(row):
             found["empty"].append(origin)
             continue
-        for name, look in _LOOKS.items():
+        for name, look in LOOKS.items():
             if look(row):
                 found[name].append(origin)
     return seen, found, count
@@ -99,7 +99,7 @@ def _key(row: dict[str, Any]) -> int:
     return hash(json.dumps({name: value for name, value in row.items() if name != "origin"}, sort_keys=True))
 
 
-def _empty(row: dict[str, Any]) -> bool:
+def empty(row: dict[str, Any]) -> bool:
     """Whether a text that must say something says nothing."""
     texts = [row.get(name) for name in ("text", "source", "target", "question") if name in row]
     texts += row.get("texts") or []
@@ -127,4 +127,4 @@ def _order(row: dict[str, Any]) -> bool:
     return late or any(one == other != "tool" for one, other in zip(roles, roles[1:]))
 
 
-_LOOKS = {"same": _same, "silent": _silent, "order": _order}
+LOOKS = {"same": _same, "silent": _silent, "order": _order}

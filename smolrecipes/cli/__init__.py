@@ -9,6 +9,7 @@ COMMANDS = {
     "show": "A recipe with where each value came from, or how two differ.",
     "list": "What is installed: components, recipes, plugins.",
     "new": "A recipe file to start from.",
+    "data": "What rows look like, what a recipe's steps make of them, and a folder to publish.",
     "plan": "Sizes for a new model by a budget of parameters, and why.",
     "try": "Ask a trained model once: it fills, judges, tags, translates or continues.",
     "eval": "Numbers about a trained model, alone or beside another.",

@@ -22,9 +22,9 @@ def rows(source: Source) -> Iterator[tuple[int, Row]]:
     number = 0
     try:
         for batch in _batches(source):
-            for row in batch.to_pylist():
+            for row in objects(batch):
                 number += 1
-                yield number, {column: unfilled(value) for column, value in row.items()}
+                yield number, row
     except (OSError, pa.ArrowException, zipfile.BadZipFile) as error:
         raise RecipeError(f"{source.name} cannot be read as {source.form}: {str(error).splitlines()[0]}") from None
 
@@ -44,6 +44,18 @@ def _batches(source: Source) -> Iterator[pa.RecordBatch]:
         file = pa.ipc.open_file(where)
         stream = (file.get_batch(i) for i in range(file.num_record_batches))
     yield from stream
+
+
+def objects(batch: pa.RecordBatch | pa.Table) -> Iterator[Row]:
+    """The rows of a batch; columns that are stored as JSON are what they stand for."""
+    from datasets.features.features import ujson_loads  # which `data/table.py` made sure reads its JSON exactly
+
+    stored = {field.name for field in batch.schema if getattr(field.type, "extension_name", "") == "arrow.json"}
+    for row in batch.to_pylist():
+        yield {
+            column: ujson_loads(value) if column in stored and value is not None else unfilled(value)
+            for column, value in row.items()
+        }
 
 
 def unfilled(value: Any) -> Any:

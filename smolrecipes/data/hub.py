@@ -134,10 +134,10 @@ def _among(word: str, listed: str) -> str:
 
 def _rows(raw: Dataset, name: str) -> Iterator[tuple[str, Row]]:
     """Each row with its origin. Read as Arrow, so that images and the like are not decoded for nothing."""
-    from smolrecipes.data.columnar import unfilled
+    from smolrecipes.data.columnar import objects
 
     number = 0
     for table in raw.with_format("arrow").iter(batch_size=1000):
-        for row in table.to_pylist():
+        for row in objects(table):
             number += 1
-            yield f"{name}:{number}", {column: unfilled(value) for column, value in row.items()}
+            yield f"{name}:{number}", row

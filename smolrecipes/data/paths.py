@@ -15,6 +15,9 @@ from pathlib import Path
 from smolrecipes.data.formats import FORMATS, is_data
 from smolrecipes.errors import RecipeError, nearest
 
+WRITTEN = ".smolrecipes.json"
+"""What `smolrecipes data --out` puts into a folder that it writes: the size and the hash of each of its files."""
+
 
 def expand(paths: Sequence[str]) -> list[Path]:
     """The files in the given order, those of a glob or folder sorted; RecipeError for none, or for one given twice."""
@@ -93,9 +96,11 @@ def _files(path: str) -> list[Path]:
 
 
 def _folder(folder: Path) -> list[Path]:
-    """The data files anywhere below; a dataset that `save_to_disk` wrote is its Arrow files."""
+    """The data files anywhere below; a dataset that `save_to_disk` wrote is its Arrow files, one of ours what is in data/."""
     if (folder / "state.json").exists() and (folder / "dataset_info.json").exists():
         return sorted(folder.glob("*.arrow"))
+    if (folder / WRITTEN).exists():  # its card is no data, though it is a page of text
+        return sorted((folder / "data").iterdir())
     inside = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
     shown = [file for file in inside if not any(part.startswith(".") for part in file.parts)]
     files = [folder / file for file in shown if is_data(file.name)]

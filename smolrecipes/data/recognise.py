@@ -66,7 +66,7 @@ def recognise(sample: Sequence[tuple[str, Row]], name: str, columns: dict[str, s
     columns = columns or {}
     found = dict.fromkeys(column for _, row in sample for column in row)
     mapped = mapper(columns, found, name)
-    kinds = _kinds([mapped(row, origin) for origin, row in sample[:SAMPLE]])
+    kinds = kinds_of([mapped(row, origin) for origin, row in sample[:SAMPLE]])
     for shape in _shapes(kinds):
         if set(columns) <= set(shape.used):
             read = {*shape.used, *mentioned(columns)}
@@ -207,7 +207,7 @@ def _main_text(kinds: Kinds, without: str = "") -> str | None:
     return next((name for name in TEXTS if name in texts), texts[0] if len(texts) == 1 else None)
 
 
-def _kinds(rows: Sequence[Row]) -> Kinds:
+def kinds_of(rows: Sequence[Row]) -> Kinds:
     """What each column mostly holds; columns that are null throughout are left out."""
     votes: dict[str, Counter[str]] = {}
     for row in rows:
