@@ -119,9 +119,17 @@ class Transform(Component, kind="transform"):
 
     rows: ClassVar[tuple[str, ...]] = ()
     """The row types that it reads; any, where there are none."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Those that only some steps need: their versions count as its code does."""
 
     def check(self) -> None:
         """RecipeError where it cannot run, for want of a package say; asked before anything is read."""
+        from importlib.util import find_spec
+
+        if missing := [package for package in self.packages if find_spec(package) is None]:
+            raise RecipeError(
+                f"{self.name} needs {missing[0]}, which is not installed: pip install 'smolrecipes[data]'"
+            )
 
     def treat(self, row: dict[str, Any]) -> Outcome:
         """What becomes of one row; it may be changed in place no deeper than its own keys."""

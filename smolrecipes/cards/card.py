@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from smolrecipes.kinds import Data
     from smolrecipes.pipeline.stages import Stage
 
-PACKAGES = ("smolrecipes", "datasets", "pyarrow", "ftfy", "py3langid", "trafilatura", "datatrove", "rensa")
+PACKAGES = ("smolrecipes", "datasets", "pyarrow", "ftfy", "py3langid", "trafilatura", "datatrove")
 """Whose versions the rows may depend on."""
 STEPS = ("step", "rows in", "kept", "changed", "dropped", "MB in", "CPU s", "MB/s")
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as _json
 import sys
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +35,9 @@ def command(
     everything: Annotated[bool, typer.Option("--all", help="Look at all rows, however long it takes.")] = False,
     line: Annotated[int, typer.Option(min=1, help="Characters from which on a line is odd.")] = 10_000,
     runs: Annotated[Path, typer.Option(help="Where runs lie; what steps make is kept there.")] = Path("runs"),
+    where: Annotated[
+        str, typer.Option("--on", metavar="EXECUTOR", help="Machines: ray, or slurm:partition=cpu,time=04:00:00.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="The numbers, to be read by programs.")] = False,
 ) -> None:
     """What rows look like: columns, lengths, languages, duplicates, oddities. Of a recipe with steps, what each did.
@@ -50,9 +53,20 @@ def command(
         if out is None and not any(map(has_steps, sources)):
             _profile(sources[0], everything, line, html, json)
             return
-        with redirect_stdout(sys.stderr if json else sys.stdout):  # the numbers alone are for programs
+        with (
+            redirect_stdout(sys.stderr if json else sys.stdout),
+            _on(where, runs),
+        ):  # the numbers alone are for programs
             made = _prepared(source, recipe, sources, out, written, force)
     _tell(made, out, html, json)
+
+
+def _on(where: str, runs: Path) -> AbstractContextManager[None]:
+    """The machines that do the work; this one's cores where none are named."""
+    from smolrecipes.pipeline.clusters import named
+    from smolrecipes.pipeline.stages import spread_by
+
+    return spread_by(named(where, runs / "logs")) if where else nullcontext()
 
 
 def _form(form: str, shard_rows: int | None, out: Path | None) -> Form:

@@ -32,6 +32,18 @@ PAUSE = 1.0
 """Seconds between two looks at the jobs of a cluster."""
 
 
+def named(text: str, logs: Path) -> Spread:
+    """As on the command line: `slurm:partition=cpu,time=04:00:00,workers=100`."""
+    executor, _, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for word in filter(None, rest.split(",")):
+        name, found, value = word.partition("=")
+        if not found:
+            raise RecipeError(f"--on {text}: '{word}' should be OPTION=VALUE, as in slurm:partition=cpu,time=04:00:00")
+        options[name] = int(value) if value.lstrip("-").isdigit() else value
+    return on(executor, logs, **options)
+
+
 class Job:
     """A task as datatrove calls a step: rank by rank."""
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,17 +62,28 @@ class Stage:
         return [*(self.before.line if self.before else ()), self]
 
 
-def prepared(data: Piped, spread: Spread | None = None) -> Stage:
+@contextmanager
+def spread_by(spread: Spread) -> Iterator[None]:
+    """Meanwhile tasks are done as `spread` does them: by a cluster, say (`clusters.on`)."""
+    token = _spread.set(spread)
+    try:
+        yield
+    finally:
+        _spread.reset(token)
+
+
+def prepared(data: Piped) -> Stage:
     """The rows of a pipeline after its last step, made now unless they are there. Of several processes the first makes them."""
     from smolrecipes.cache import place
 
+    spread = _spread.get()
     for step in data.steps:
         step.check()
     key = _hash(data.origin.identity(), _code("data"))
-    stage = _stage(place() / f"read-{key}", lambda folder: _read(data, folder, spread or on_cores))
+    stage = _stage(place() / f"read-{key}", lambda folder: _read(data, folder, spread))
     for step in data.steps:
-        key = _hash(key, step.identity(), _code("pipeline"), _code("near"), _module(type(step)))
-        stage = _stage(place() / f"{step.name}-{key}", _through(step, stage, spread or on_cores))
+        key = _hash(key, step.identity(), _made_of(step))
+        stage = _stage(place() / f"{step.name}-{key}", _through(step, stage, spread))
         if not stage.report.rows_out:
             raise RecipeError(f"{step.name}: it leaves none of {stage.report.rows_in:,} rows; {_why(stage.report)}")
     return stage
@@ -84,6 +98,9 @@ def on_cores(task: Task, count: int, what: str) -> None:
             left = (now - began) * (count - done) / done
             say(f"{what}: {done} of {count} shards, {time.strftime('%H:%M:%S', time.gmtime(left))} left")
             told = now
+
+
+_spread: ContextVar[Spread] = ContextVar("_spread", default=on_cores)
 
 
 def _stage(folder: Path, make: Callable[[Path], Stage]) -> Stage:
@@ -131,6 +148,7 @@ def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path],
         made = tuple(map(task.target, range(len(before.shards))))
 
         def work() -> None:
+            _check_rows(step, before)
             if surveys and not all(map(shards.done, made)):
                 _decide(step, before, task, spread)
             spread(task, len(made), step.name)
@@ -143,6 +161,15 @@ def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path],
         return Stage(folder, repr(step), made, found, (*before.said, said), before)
 
     return make
+
+
+def _check_rows(step: Transform, before: Stage) -> None:
+    """RecipeError where a step reads no rows of the type that there are."""
+    kind = row_type(next(shards.read(shard) for shard in before.shards if shard.exists()))
+    if step.rows and kind not in step.rows:
+        raise RecipeError(
+            f"{step.name} reads {' or '.join(step.rows)} rows, and these are {kind} rows; leave the step out"
+        )
 
 
 def _decide(step: Transform, before: Stage, task: Apply, spread: Spread) -> None:
@@ -207,6 +234,13 @@ def _code(package: str) -> str:
     """The hash of a package's code."""
     folder = Path(__file__).parent.parent / package
     return _hash(*(file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.py"))))
+
+
+def _made_of(step: Transform) -> list[str]:
+    """Hashes of the code that a step runs, and the versions of the packages that it needs."""
+    own = type(step).__module__.partition(".")[0] == "smolrecipes"
+    code = [_code(package) for package in ("pipeline", "near", "transforms")] + ([] if own else [_module(type(step))])
+    return [*code, *(f"{package} {version(package)}" for package in step.packages)]
 
 
 def _module(step: type[Transform]) -> str:

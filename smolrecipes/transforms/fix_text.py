@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Outcome, Transform
-from smolrecipes.transforms.extra import needs
 from smolrecipes.transforms.texts import rewritten
 
 SPECIAL = re.compile(r"[&\x00-\x08\x0b\r\x0e-\x1f\x7f]")
@@ -18,13 +17,12 @@ SPECIAL = re.compile(r"[&\x00-\x08\x0b\r\x0e-\x1f\x7f]")
 class FixText(Transform, name="fix_text"):
     """Mends text that was decoded wrongly (`cafÃ©`), HTML entities, ligatures and control characters, by ftfy."""
 
+    packages = ("ftfy",)
+
     unicode: Literal["NFC", "NFKC", "none"] = option(default="NFC", kw_only=False)
     """The normal form (Unicode Standard Annex 15): NFC keeps what is seen, NFKC also makes `ﬁ` two letters and `²` a 2."""
     quotes: bool = False
     """Whether curly quotes become straight ones."""
-
-    def check(self) -> None:
-        needs("ftfy", self.name)
 
     def treat(self, row: dict[str, Any]) -> Outcome:
         return Outcome(rewritten(row, self._mended), ("text is mended",))

@@ -10,7 +10,6 @@ from smolrecipes.component import option
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import Outcome, Transform
 from smolrecipes.limits import Ge, Gt, Le, MinLen
-from smolrecipes.transforms.extra import needs
 from smolrecipes.transforms.texts import whole
 
 READ, PLACES = 2_000, 4
@@ -19,6 +18,8 @@ READ, PLACES = 2_000, 4
 
 class KeepLanguages(Transform, name="keep_languages"):
     """Keeps rows in some languages, told by py3langid (after langid.py, Lui and Baldwin, 2012): `KeepLanguages("it", "en")`."""
+
+    packages = ("py3langid",)
 
     languages: Annotated[tuple[str, ...], MinLen(1)] = option(kw_only=False)
     """Their ISO 639 codes."""
@@ -32,7 +33,7 @@ class KeepLanguages(Transform, name="keep_languages"):
         super().__init__(*(languages if several else (languages,)), **options)
 
     def check(self) -> None:
-        needs("py3langid", self.name)
+        super().check()
         known = sorted(_identifier().labels)
         for code in self.languages:
             if code not in known:

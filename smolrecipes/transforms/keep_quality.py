@@ -12,7 +12,6 @@ from smolrecipes.component import option
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import Outcome, Transform
 from smolrecipes.limits import MinLen
-from smolrecipes.transforms.extra import needs
 from smolrecipes.transforms.texts import whole
 from smolrecipes.transforms.words import Words, word_tokenizer
 
@@ -34,6 +33,8 @@ class KeepQuality(Transform, name="keep_quality"):
     fineweb: FineWeb (Penedo et al., 2024). The reason is datatrove's own.
     """
 
+    packages = ("datatrove",)
+
     filters: Annotated[tuple[Filter, ...], MinLen(1)] = option(kw_only=False)
     """Which rules, one after the other."""
     words: Words = "regex"
@@ -50,7 +51,7 @@ class KeepQuality(Transform, name="keep_quality"):
         object.__setattr__(self, "rules", {name: _listed(value) for name, value in self.rules.items()})
 
     def check(self) -> None:
-        needs("datatrove", self.name)
+        super().check()
         if self.words == "spacy" and find_spec("spacy") is None:
             raise RecipeError(f"{self.name}.words=spacy needs spaCy, which is not installed: pip install spacy")
         known = {name: rule for one in self.filters for name, rule in _rules(one).items()}

@@ -11,8 +11,8 @@ import pytest
 from smolrecipes import DropDuplicates, Files, FixText, RecipeError, Transform
 from smolrecipes.cache import kept_in
 from smolrecipes.pipeline import shards
-from smolrecipes.pipeline.clusters import on
-from smolrecipes.pipeline.stages import prepared
+from smolrecipes.pipeline.clusters import named, on
+from smolrecipes.pipeline.stages import prepared, spread_by
 
 SBATCH = """#!{python}
 import os, subprocess, sys
@@ -50,8 +50,8 @@ def data() -> Files:
 
 def test_datatrove_on_this_machine(here):
     whole = prepared(data()).load()[:]
-    with kept_in(here / "other"):
-        spread = prepared(data(), on("local", here / "logs", workers=2))
+    with kept_in(here / "other"), spread_by(on("local", here / "logs", workers=2)):
+        spread = prepared(data())
     assert len(spread.shards) == 6 and spread.load()[:] == whole and len(whole["text"]) == 20
     with kept_in(here / "other"):
         assert prepared(data()).folder == spread.folder  # what an executor made is found again without it
@@ -72,12 +72,11 @@ def test_slurm(here, monkeypatch):
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     )
     whole = prepared(data()).load()[:]
-    with kept_in(here / "other"):
-        one = on("slurm", here / "logs", partition="cpu", time="00:10:00", tasks_per_job=3)
-        assert prepared(Files("a.txt", rows="lines").pipe(FixText("NFKC")), one).load()["text"][:1] == [
+    with kept_in(here / "other"), spread_by(named("slurm:partition=cpu,time=00:10:00,tasks_per_job=3", here / "logs")):
+        assert prepared(Files("a.txt", rows="lines").pipe(FixText("NFKC"))).load()["text"][:1] == [
             "line 0 has some words in it Ω &"
         ]
-        assert prepared(data(), one).load()[:] == whole
+        assert prepared(data()).load()[:] == whole
 
 
 def test_what_goes_wrong_is_a_sentence(here):
@@ -87,5 +86,8 @@ def test_what_goes_wrong_is_a_sentence(here):
         on("local", here, worker=2)
     with pytest.raises(RecipeError, match="needs partition and time"):
         on("slurm", here)
-    with pytest.raises(RecipeError, match=r"no way; more in .*executor\.log"):
-        prepared(data().pipe(Fails()), on("local", here / "logs", workers=1))
+    alone = spread_by(on("local", here / "logs", workers=1))
+    with alone, pytest.raises(RecipeError, match=r"no way; more in .*executor\.log"):
+        prepared(data().pipe(Fails()))
+    with pytest.raises(RecipeError, match="'cpu' should be OPTION=VALUE"):
+        named("slurm:cpu", here)

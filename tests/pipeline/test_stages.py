@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from smolrecipes import DropDuplicates, Files, FixText, Outcome, RecipeError, Transform
+from smolrecipes import DropDuplicates, Files, FixText, Outcome, ReadTranscripts, RecipeError, Toy, Transform
 from smolrecipes.pipeline import shards
 from smolrecipes.pipeline.stages import Stage, prepared
 
@@ -138,6 +138,19 @@ def test_parts_of_files_are_the_files(monkeypatch):
 def test_a_step_gives_one_outcome_for_each_row(outcomes, said):
     with pytest.raises(RecipeError, match=said):
         prepared(corpus(3, 1).pipe(Silent(outcomes=outcomes)))
+
+
+def test_a_step_for_other_rows_is_refused():
+    with pytest.raises(RecipeError, match="read_transcripts reads text rows, and these are labelled rows"):
+        Toy("reviews", rows=3).pipe(ReadTranscripts()).load()
+
+
+def test_a_step_whose_package_is_missing_is_refused_before_anything_is_read():
+    class Rare(Shout, name="rare"):
+        packages = ("not_there_at_all",)
+
+    with pytest.raises(RecipeError, match=r"rare needs not_there_at_all.*pip install 'smolrecipes\[data\]'"):
+        Files("missing.txt").pipe(Rare()).load()
 
 
 def test_nothing_left_is_a_sentence():
