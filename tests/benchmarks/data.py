@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 WORDS, THRESHOLD = 5, 0.7
 STEPS = {
     "fix_text": "FixText()",
@@ -196,42 +198,54 @@ def judge(name: str, corpus: Path, kept: set[int], found: dict[str, Any]) -> dic
         return {"recall": len(there & dropped) / len(there), "dropped without a question": len(dropped - there)}
     if name not in ("rows", "near", *OTHERS):
         return {}
-    sets = {number: set(runs(row["text"])) for number, row in enumerate(lines, 1)}
+    sets = {number: hashes(row["text"]) for number, row in enumerate(lines, 1)}
     recall: dict[str, list[bool]] = {}
     for kind in ("exact", "spaced", "framed", "near"):
         for one in truth[kind]:
             pair = place[one["id"]], place[one["of"]]
             if likeness(*(sets[number] for number in pair)) >= THRESHOLD:
                 recall.setdefault(f"{kind} {one.get('share', '')}".strip(), []).append(not set(pair) <= kept)
-    dropped = {number: sets[number] for number in sets if number not in kept}
-    best = nearest(dropped, sets)
-    right = sum(value >= THRESHOLD for value in best.values())
+    best = nearest([number for number in sets if number not in kept], sets)
+    right = sum(value >= THRESHOLD for value in best)
     told = {kind: f"{sum(hits)} of {len(hits)}" for kind, hits in recall.items()}
-    return {
-        "recall": told,
-        "precision": round(right / max(1, len(dropped)), 4),
-        "least": min(best.values(), default=1.0),
-    }
+    return {"recall": told, "precision": round(right / max(1, len(best)), 4), "least": round(min(best, default=1.0), 3)}
 
 
-def nearest(asked: dict[int, set[Any]], everything: dict[int, set[Any]]) -> dict[int, float]:
+def nearest(asked: list[int], everything: dict[int, Any]) -> list[float]:
     """Of each row that is asked for, how alike the most alike other row is."""
-    where: dict[Any, list[int]] = {}
-    for number, own in asked.items():
-        for run in own:
-            where.setdefault(run, []).append(number)
-    best = dict.fromkeys(asked, 0.0)
+    flat = np.concatenate([everything[number] for number in asked])
+    owners = np.repeat(np.arange(len(asked)), [len(everything[number]) for number in asked])
+    order = np.argsort(flat, kind="stable")
+    flat, owners = flat[order], owners[order]
+    sizes, index = (
+        np.array([len(everything[number]) for number in asked]),
+        {number: at for at, number in enumerate(asked)},
+    )
+    best = np.zeros(len(asked))
     for number, own in everything.items():
-        both = Counter(one for run in own & where.keys() for one in where[run])
-        for one, count in both.items():
-            if one != number:
-                best[one] = max(best[one], count / (len(own) + len(asked[one]) - count))
-    return best
+        first, last = np.searchsorted(flat, own, "left"), np.searchsorted(flat, own, "right")
+        there = first < last
+        met = [owners[start:stop] for start, stop in zip(first[there], last[there])]
+        if not met:
+            continue
+        same = np.bincount(np.concatenate(met), minlength=len(asked))
+        share = same / (len(own) + sizes - same)
+        if number in index:
+            share[index[number]] = 0
+        np.maximum(best, share, out=best)
+    return [float(value) for value in best]
 
 
-def likeness(one: set[Any], other: set[Any]) -> float:
+def likeness(one: Any, other: Any) -> float:
     """Jaccard's."""
-    return len(one & other) / max(1, len(one | other))
+    both = len(np.intersect1d(one, other, assume_unique=True))
+    return both / (len(one) + len(other) - both)
+
+
+def hashes(text: str) -> Any:
+    """The runs of words as numbers, each once."""
+    found = [hash(run) for run in runs(text)]
+    return np.unique(np.fromiter(found, np.int64, len(found)))
 
 
 def runs(text: str) -> list[tuple[str, ...]]:
