@@ -31,8 +31,8 @@ def through(folder: Path, step=None, count=1, processes=1):
         for _ in pool.each(task, number, processes):
             pass
 
-    with kept_in(folder / "cache"):
-        return stages.prepared(data, spread)
+    with kept_in(folder / "cache"), stages.spread_by(spread):
+        return stages.prepared(data)
 
 
 def test_it_keeps_what_comparing_all_keeps(tmp_path):
@@ -69,7 +69,7 @@ def test_no_rows_are_alike_where_none_are(tmp_path):
     (folder / "x.jsonl").write_text(
         '{"text": "one"}\n{"text": "two"}\n{"text": "?"}\n{"text": "!"}\n', encoding="utf-8"
     )
-    with kept_in(folder / "cache"):
+    with kept_in(folder / "cache"), stages.spread_by(spread):
         assert stages.prepared(Files(str(folder / "x.jsonl")).pipe(DropNearDuplicates())).report.dropped == 0
 
 
