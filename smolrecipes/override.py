@@ -147,7 +147,7 @@ class _Work:
             return self.made(cls, found.options, inner, f"{path}.")
         kept = _shared(current, cls, given)
         new = self.made(cls, {**kept, **found.options}, inner, f"{path}.")
-        self.notes += _told(current, new, kept, given, path)
+        self.notes += [*_told(current, new, kept, given, path), *_around(current, new, text, path)]
         return new
 
     def found(self, kind: str, text: str, path: str) -> Named:
@@ -195,6 +195,14 @@ class _Work:
             return new
         self.notes.append(f"tokenizer: the one of {_brief(new.model)}, instead of {_brief(new.tokenizer)}")
         return new.replace(tokenizer=None)
+
+
+def _around(current: Component, new: Component, text: str, path: str) -> list[str]:
+    """That what stood around a component of the same kind (the steps of a pipeline) is gone, and how it stays."""
+    inner = next((name for name, one in current.children() if one.kind == current.kind), "")
+    if not inner or type(new) is type(current):
+        return []
+    return [f"{path}: {type(current).__name__} is left out with all that it does; {path}.{inner}={text} keeps it"]
 
 
 def _names_component(hint: Any, text: str) -> bool:

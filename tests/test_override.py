@@ -29,6 +29,7 @@ from smolrecipes.override import change, override, resolve
 from smolrecipes.recipe import Recipe, Training
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
 from smolrecipes.tokenizers.pretrained import PretrainedTokenizer
+from smolrecipes.transforms.drop_duplicates import DropDuplicates
 
 SCRATCH = Recipe(
     model=Llama(hidden=128, heads=4), tokenizer=ByteBPE(vocab_size=1024), data=Toy("stories"), objective=CLM()
@@ -165,6 +166,10 @@ def test_what_another_source_was_is_not_missed() -> None:
     toy = SCRATCH.replace(data=Toy("stories", rows=900, seed=3))
     assert change(toy, ["data=a.txt"]).notes == ()
     assert change(toy, ["data=toy:chat"]).notes == ("data is now Toy: it keeps rows=900, seed=3",)
+    piped = toy.replace(data=toy.data.pipe(DropDuplicates()))
+    (told,) = change(piped, ["data=toy:chat"]).notes
+    assert told == "data: Piped is left out with all that it does; data.source=toy:chat keeps it"
+    assert change(piped, ["data.source=toy:chat"]).recipe.data == Toy("chat", rows=900, seed=3).pipe(DropDuplicates())
 
 
 def test_a_value_that_the_new_class_does_not_take_is_reset_and_said(install: Any) -> None:

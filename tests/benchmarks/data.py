@@ -48,7 +48,9 @@ def main() -> None:
     made.add_argument("--evaluation", default="", help="the questions that corpus.py was given")
     made.add_argument("--only", default="", help="of the steps, with commas")
     made.add_argument("--sizes", default="", help="megabytes, with commas: the first rows of the corpus")
-    made.add_argument("--python", default=sys.executable, help="a Python that has datasketch")
+    made.add_argument(
+        "--python", default=sys.executable, help="a Python that has datasketch, datatrove, orjson and xxhash before 4"
+    )
     made.add_argument("--do", help=argparse.SUPPRESS)
     options = made.parse_args()
     if options.do:
@@ -68,7 +70,7 @@ def main() -> None:
 
 def child(corpus: Path, name: str, options: argparse.Namespace) -> dict[str, Any]:
     """A measurement in a process of its own."""
-    python = options.python if name == "datasketch" else sys.executable
+    python = options.python if name in OTHERS else sys.executable
     command = [python, __file__, str(corpus), "--do", name, "--evaluation", options.evaluation]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
