@@ -16,6 +16,7 @@ from typing import Any
 
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.kinds import Data
 from smolrecipes.recipe import Recipe
 
 SHIPPED = "smolrecipes.recipes."
@@ -107,7 +108,22 @@ def _nearest_module(name: str) -> str:
     return nearest(name.rpartition(".")[2], _installed())
 
 
+def data_in(source: str | Path) -> Data | None:
+    """The rows that a file defines as `data`, where it defines no recipe."""
+    path = Path(source).expanduser()
+    module = _module_in(path)
+    found = None if hasattr(module, "recipe") else getattr(module, "data", None)
+    return found if isinstance(found, Data) else None
+
+
 def _from_file(path: Path) -> Loaded:
+    module = _module_in(path)
+    _warn_of_shadows(path.resolve())
+    return _taken(module, "recipe", _short_path(path.resolve()), path.stem)
+
+
+def _module_in(path: Path) -> ModuleType:
+    """What a file defines, read anew."""
     if not path.is_file():
         here = path.parent if path.parent.is_dir() else Path()
         known = [*_recipe_files(here), *_recipe_files(here / "recipes"), *_installed()]
@@ -128,8 +144,7 @@ def _from_file(path: Path) -> Loaded:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise RecipeError(_located(error, path)) from error
-    _warn_of_shadows(path)
-    return _taken(module, "recipe", _short_path(path), path.stem)
+    return module
 
 
 @contextmanager

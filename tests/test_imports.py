@@ -44,7 +44,7 @@ MAY = {
     "serialize": {"annotations", "component", "errors", "functions", "kinds", "recipe", "registry"},
     "named": {"annotations", "component", "errors", "kinds", "recipe", "registry"},
     "override": {"annotations", "component", "errors", "kinds", "recipe", "registry", "named", "values", "serialize"},
-    "load": {"component", "errors", "recipe", "registry", "named", "override", "serialize"},
+    "load": {"component", "errors", "kinds", "recipe", "registry", "named", "override", "serialize"},
 }
 """Of smolrecipes' own modules, what each of these may import, anywhere in it."""
 
