@@ -8,6 +8,8 @@ from smolrecipes.errors import RecipeError
 
 SHOWN = 3
 """Places that are named."""
+PLACE = re.compile(r".*?:\d+|.*?(?=: | cannot be read| is not text)")
+"""What a sentence begins with: a line, or a file."""
 
 
 class TooLarge(RecipeError):
@@ -33,6 +35,6 @@ class Broken:
 
     def sentence(self) -> str:
         """`x.jsonl: 2 left out as broken: x.jsonl:4, x.jsonl:9; the first: x.jsonl:4, column 7: ...`."""
-        places = [found[0] if (found := re.match(r".*?:\d+", one)) else self.name for one in self.first]
+        places = [found[0] if (found := PLACE.match(one)) else self.name for one in self.first]
         more = f" and {self.count - len(places):,} more" if self.count > len(places) else ""
         return f"{self.name}: {self.count:,} left out as broken: {', '.join(places)}{more}; the first: {self.first[0]}"

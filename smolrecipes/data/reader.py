@@ -51,9 +51,7 @@ class Reader:
             for row in self._rows(one, broken):
                 any_ = True
                 yield row
-        if broken.count and not any_:
-            raise RecipeError(f"{broken.first[0]} (and there is no other row in {name})")
-        if is_archive(path.name) and not any_:
+        if is_archive(path.name) and not any_ and not broken.count:
             self._empty(f"{name}: the archive holds no data files")
         if broken.count:
             self.notes.append(broken.sentence())

@@ -121,7 +121,7 @@ def test_broken_deflate_is_a_sentence():
     assert "x.jsonl.gz" in refused(write("x.jsonl.gz", bytes(packed)))
 
 
-def test_empty_files_are_left_out_and_a_file_without_a_good_row_stops():
+def test_a_file_without_a_good_row_is_left_out_and_stops_where_there_is_no_other():
     write("a.jsonl", JSONL)
     write("b.jsonl", "")
     write("c.jsonl", "\n")
@@ -133,8 +133,11 @@ def test_empty_files_are_left_out_and_a_file_without_a_good_row_stops():
     ]
     assert "none of the files holds a row: b.jsonl: the file is empty" in refused("b.jsonl", broken="skip")
     write("d.jsonl", "nothing\n")
-    assert "d.jsonl:1, column 1: broken JSON" in refused("*.jsonl", broken="skip")
     write("e.jsonl", bytes(9))
+    told = Files("*.jsonl", broken="skip").load().info.description
+    assert "d.jsonl: 1 left out as broken: d.jsonl:1; the first: d.jsonl:1, column 1: broken JSON" in told
+    assert "e.jsonl: 1 left out as broken: e.jsonl; the first: e.jsonl is not text" in told
+    assert "d.jsonl:1, column 1: broken JSON" in refused("d.jsonl", broken="skip")
     assert "e.jsonl is not text" in refused("e.jsonl", broken="skip")
     assert "x.parquet cannot be read" in refused(write("x.parquet", JSONL), broken="skip")
 
