@@ -65,6 +65,7 @@ def main() -> None:
                     found = child(corpus, name, options)
                     kept = set(found.pop("kept"))
                     judged = {} if size else judge(name, corpus, kept, found)
+                    found.pop("texts", None)
                     print(json.dumps({"step": name, "of": size or "all", **found, **judged}), flush=True)
 
 
@@ -105,12 +106,12 @@ def ours(file: Path, options: argparse.Namespace) -> dict[str, Any]:
         stages.prepared(source.pipe(smolrecipes.Sample(share=1.0)))  # reads the file
         began = time.process_time()
         stage = stages.prepared(source.pipe(step))
-        cpu = time.process_time() - began
+        cpu, peak = time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         kept = [int(origin.rsplit(":", 1)[1]) for origin in stage.load()["origin"]]
         changed = {} if options.do != "pii" else {"texts": dict(zip(kept, stage.load()["text"]))}
         report = stage.report
     told = {"rows": report.rows_in, "changed": report.changed, "dropped": report.dropped, "reasons": report.reasons}
-    return {"cpu": cpu, **told, "kept": kept, **changed}
+    return {"cpu": cpu, "peak_mb": round(peak / 1024), **told, "kept": kept, **changed}
 
 
 def by_datatrove(file: Path) -> dict[str, Any]:
