@@ -48,11 +48,14 @@ def read(shard: Path) -> Dataset:
 
 
 def write(shard: Path, some: Iterable[Row], report: Report) -> None:
-    """Rows, all of one type, and the report on them, which is written last: where it is, the shard is whole."""
+    """Rows, all of one type, and the report on them, which is written last: where it is, the shard is whole.
+
+    Labels stay what they are; `alike` then sees all shards.
+    """
     some, began = iter(some), time.process_time()
     first = next(some, None)
     if first is not None:
-        _store(shard, make(row_type(first), itertools.chain([first], some)))
+        store(shard, make(row_type(first), itertools.chain([first], some), spelt=False))
     report.seconds = time.process_time() - began
     write_text(told(shard), json.dumps(report.facts(), ensure_ascii=False))
 
@@ -104,7 +107,8 @@ def _until_full(first: Row, waiting: Iterator[Row]) -> Iterator[Row]:
         bytes_, count = bytes_ + size(row), count + 1
 
 
-def _store(shard: Path, made: Dataset) -> None:
+def store(shard: Path, made: Dataset) -> None:
+    """Rows as a shard, in place of what it held."""
     import pyarrow as pa
 
     partial = _aside(shard)

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import is_first, say
-from smolrecipes.data.rows import of_one_type, row_type
+from smolrecipes.data.rows import row_type
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import write_text
-from smolrecipes.kinds import Transform
+from smolrecipes.kinds import Data, Transform
 from smolrecipes.launch import cores
 from smolrecipes.pipeline import shards
+from smolrecipes.pipeline.alike import alike
 from smolrecipes.pipeline.pool import Task, each
 from smolrecipes.pipeline.report import Report, merged
 from smolrecipes.pipeline.tasks import Apply, Inspect, Read, Survey
@@ -118,27 +119,27 @@ def _read(data: Piped, folder: Path, spread: Spread) -> Stage:
 
     def work() -> None:
         spread(task, len(parts), "reading")
-        _of_one_type(task, len(parts))
+        _check_any(task)
+        alike(folder, task.made(), spelt=_spells(data.origin))
 
     _make(folder, work)
-    told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(len(parts))]
-    made = tuple(folder / name for part in told for name in part["shards"])
-    said = tuple(dict.fromkeys(sentence for part in told for sentence in part["said"]))
-    return Stage(folder, repr(data.origin), made, merged(map(shards.report, made)), said)
+    made = task.made()
+    said = dict.fromkeys(sentence for index in range(len(parts)) for sentence in task.found(index)["said"])
+    return Stage(folder, repr(data.origin), made, merged(map(shards.report, made)), tuple(said))
 
 
-def _of_one_type(task: Read, parts: int) -> None:
-    """RecipeError where there is no row, or where the parts of the source, each read by itself, hold rows of several types."""
-    told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(parts)]
-    kinds: dict[str, str] = {}
-    for name in (name for part in told for name in part["shards"]):
-        rows = shards.read(task.folder / name)
-        kinds.setdefault(row_type(rows), rows[0]["origin"].rsplit(":", 1)[0])
-    if not kinds:
-        raise RecipeError(
-            f"the source holds no row: {'; '.join(sentence for part in told for sentence in part['said'])}"
-        )
-    of_one_type(kinds)
+def _check_any(task: Read) -> None:
+    """RecipeError where there is no row."""
+    if not task.made():
+        said = "; ".join(sentence for index in range(len(task.parts)) for sentence in task.found(index)["said"])
+        raise RecipeError(f"the source holds no row: {said}")
+
+
+def _spells(origin: Data) -> bool:
+    """Whether a source gives rows as files spell them, not those of a dataset, whose labels are of one type already."""
+    from smolrecipes.data.piped import Piped
+
+    return type(origin).stream not in (Data.stream, Piped.stream)
 
 
 def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path], Stage]:
@@ -152,6 +153,7 @@ def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path],
             if surveys and not all(map(shards.done, made)):
                 _decide(step, before, task, spread)
             spread(task, len(made), step.name)
+            alike(folder, made, spelt=False)
 
         began = _make(folder, work)
         found = merged(map(shards.report, made))

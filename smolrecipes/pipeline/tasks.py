@@ -41,6 +41,15 @@ class Read:
         """Where it stands what a part was found to hold."""
         return self.folder / f"part-{index:05}.json"
 
+    def found(self, index: int) -> dict[str, list[str]]:
+        """The names of the `shards` of a part, and what was `said` of it."""
+        told: dict[str, list[str]] = json.loads(self.told(index).read_text(encoding="utf-8"))
+        return told
+
+    def made(self) -> tuple[Path, ...]:
+        """The shards of all parts, once they are read."""
+        return tuple(self.folder / name for index in range(len(self.parts)) for name in self.found(index)["shards"])
+
 
 @dataclass(frozen=True)
 class Survey:
