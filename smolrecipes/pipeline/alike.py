@@ -11,6 +11,7 @@ from smolrecipes.data import labels
 from smolrecipes.data.rows import form_of, of_one_type
 from smolrecipes.files import write_text
 from smolrecipes.pipeline import shards
+from smolrecipes.pipeline.writing import writing
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,9 +38,11 @@ def alike(folder: Path, made: Iterable[Path], *, spelt: bool) -> None:
 def _label(noted: Path, loaded: Sequence[Dataset], spelt: bool) -> str:
     """The type of all labels: noted before any shard is changed, as what was changed no longer tells it."""
     if not noted.exists():
-        write_text(noted, json.dumps(_found(loaded, spelt)))
-    found: str = json.loads(noted.read_text(encoding="utf-8"))
-    return found
+        found = _found(loaded, spelt)
+        with writing(noted.parent):
+            write_text(noted, json.dumps(found))
+    label: str = json.loads(noted.read_text(encoding="utf-8"))
+    return label
 
 
 def _found(loaded: Sequence[Dataset], spelt: bool) -> str:
