@@ -32,6 +32,9 @@ def once(folder: Path, there: Callable[[], bool], work: Callable[[], None]) -> f
             return None
         for left in filter(abandoned, folder.glob("*.partial")):
             left.unlink(missing_ok=True)
+        (folder / "stage.json").unlink(
+            missing_ok=True
+        )  # nobody takes a shard that is made again before it is like the others
         work()
         for passing in folder.glob("*.npz"):
             passing.unlink(missing_ok=True)

@@ -15,7 +15,8 @@ from smolrecipes import Balance, DropDuplicates, Files, FixText, Outcome, Recipe
 from smolrecipes.cache import kept_in
 from smolrecipes.data.paths import told_apart
 from smolrecipes.files import abandoned, write_text
-from smolrecipes.pipeline import keys, shards
+from smolrecipes.pipeline import keys, making, shards
+from smolrecipes.pipeline.alike import alike
 from smolrecipes.pipeline.facts import read_facts, write_facts
 from smolrecipes.pipeline.pool import each
 from smolrecipes.pipeline.stages import prepared
@@ -50,6 +51,21 @@ def test_what_is_lost_is_made_again(stage, part):
         with pytest.raises(RecipeError, match="the file is gone; the same command makes it again"):
             made.load()
     assert data.load()[:] == before and lost.exists()
+
+
+def test_a_stage_is_not_whole_while_something_is_made_again(monkeypatch):
+    data = write(label=True).pipe(FixText())
+    read = prepared(data).line[0]
+    read.shards[0].unlink()
+    seen = []
+
+    def looked(folder, made, *, spelt):
+        seen.append(making.finished(folder))
+        alike(folder, made, spelt=spelt)
+
+    monkeypatch.setattr(making, "alike", looked)
+    data.load()
+    assert seen == [False] and making.finished(read.folder)
 
 
 def test_a_shard_of_which_nothing_was_left_is_not_lost():
