@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import platform
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CHUNK = 1 << 20
 """Bytes that are read at a time."""
+DAY = 24 * 60 * 60
+"""Seconds after which a file that was begun is nobody's."""
 
 
 def write_text(file: Path, text: str) -> None:
     """Puts a text into a file, so that a kill or a power cut leaves the old one or the new one and never a part."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    flush(partial)
-    partial.replace(file)
+    with whole(file) as partial:
+        partial.write_text(text, encoding="utf-8")
     flush(file.parent)
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A file of this writer alone, which takes the place of `file` when it is written, and is gone where that failed."""
+    partial = file.with_name(f"{file.name}~{platform.node()}~{os.getpid()}~{uuid4().hex[:8]}.partial")
+    try:
+        yield partial
+        flush(partial)
+        partial.replace(file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def abandoned(partial: Path) -> bool:
+    """Whether nobody writes it any more: its process has left this machine, or it is older than a day."""
+    _, *writer = partial.stem.rsplit("~", 3)
+    if os.name != "nt" and len(writer) == 3 and writer[0] == platform.node():
+        try:
+            os.kill(int(writer[1]), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # somebody else's
+            return False
+    return partial.exists() and time.time() - partial.stat().st_mtime > DAY
 
 
 def append(file: Path, text: str) -> None:

@@ -75,6 +75,11 @@ class Architecture(Component, kind="architecture"):
 class Data(Component, kind="data"):
     """Rows, each of one of the row types (see `smolrecipes.data.rows`)."""
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Those that decide what is read, by the names that they are imported by: their versions count as its content does."""
+        return ()
+
     @abstractmethod
     def load(self) -> Dataset:
         """Rows with canonical columns and `origin`, which says where a row came from (`prefs.jsonl:17`)."""
@@ -113,14 +118,14 @@ class Transform(Component, kind="transform"):
     """One step of data preparation: rows in, rows out, and what became of each.
 
     A step that looks at each row by itself is its `treat`. One that has to know all rows (what was there before, how many
-    there are) first takes a `survey` of each shard, then decides `once` for all, and then goes over the rows again. Where a
+    there are) first takes a `survey` of each shard, then `decide`s once for all, and then goes over the rows again. Where a
     survey that is small cannot tell enough, `narrow` chooses what is then to be inspected, and that is decided on.
     """
 
     rows: ClassVar[tuple[str, ...]] = ()
     """The row types that it reads; any, where there are none."""
     packages: ClassVar[tuple[str, ...]] = ()
-    """Those that only some steps need: their versions count as its code does."""
+    """Those that only some steps need, by the names that they are imported by: their versions count as its code does."""
 
     def check(self) -> None:
         """RecipeError where it cannot run, for want of a package say; asked before anything is read."""

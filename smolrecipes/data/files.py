@@ -94,6 +94,11 @@ class Files(Data, name="files"):
         contents = [[form, content_hash(path)] for path, form, _ in self._files()]
         return {**super().identity(), "paths": contents}
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        pages = any(form in ("html", "archive") for _, form, _ in self._files())
+        return ("trafilatura",) * pages + ("charset_normalizer",) * (self.encoding == "detect")
+
     def _files(self) -> list[tuple[Path, str, str]]:
         """Each file with its format and its short name."""
         from smolrecipes.data.formats import format_of

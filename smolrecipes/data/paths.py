@@ -43,6 +43,11 @@ def told_apart(files: Iterable[Path]) -> Iterator[None]:
         _beside.reset(token)
 
 
+def beside() -> tuple[Path, ...]:
+    """The files that names are told apart from now."""
+    return _beside.get()
+
+
 def names(files: Sequence[Path]) -> list[str]:
     """A short name for each file: its own, or the path below their common folder where another has the same."""
     full = [file.absolute() for file in files]

@@ -72,6 +72,13 @@ def row_type(columns: Dataset | Iterable[str]) -> str:
     raise RecipeError(f"no row type has the columns {', '.join(names) or '(none)'}; the types are {', '.join(COLUMNS)}")
 
 
+def form_of(columns: Dataset | Iterable[str]) -> str:
+    """The type of rows, and of labelled ones also whether they have `texts` in place of `text`: rows of one table share it."""
+    names = list(getattr(columns, "column_names", columns))
+    kind = row_type(names)
+    return "labelled (texts)" if kind == "labelled" and "texts" in names else kind
+
+
 def of_one_type(kinds: Mapping[str, str]) -> None:
     """RecipeError for rows of several types; `kinds` are the types, each with the name of what holds such rows."""
     if len(kinds) > 1:
@@ -92,11 +99,11 @@ def features(kind: str, *, texts: bool = False, label: str = "int64", stage: boo
     return Features({**found, "origin": Value("string"), **({"stage": Value("int64")} if stage else {})})
 
 
-def make(kind: str, rows: Iterable[Mapping[str, Any]], description: str = "") -> Dataset:
-    """A dataset of canonical rows; `description` is the sentence that says how they were read."""
+def make(kind: str, rows: Iterable[Mapping[str, Any]], description: str = "", *, spelt: bool = True) -> Dataset:
+    """A dataset of canonical rows; `description` is the sentence that says how they were read; `spelt`: see `dataset`."""
     from smolrecipes.data.table import dataset
 
-    return dataset(kind, rows, description)
+    return dataset(kind, rows, description, spelt=spelt)
 
 
 def convert(rows: Dataset, wanted: tuple[str, ...], who: str) -> tuple[Dataset, str]:

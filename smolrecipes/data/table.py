@@ -8,43 +8,46 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from smolrecipes.data.rows import features
+from smolrecipes.data import labels
+from smolrecipes.data.rows import features, form_of, of_one_type
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+Row = Mapping[str, Any]
 BATCH = 10_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 LISTS = ("texts", "tokens", "tags", "choices")
 """Columns that hold lists of texts."""
 
 
-def dataset(kind: str, rows: Iterable[Mapping[str, Any]], description: str) -> Dataset:
-    """The rows as a dataset whose `info.description` is `description`. In memory: a batch of rows, and Arrow."""
+def dataset(kind: str, rows: Iterable[Row], description: str, *, spelt: bool = True) -> Dataset:
+    """The rows as a dataset whose `info.description` is `description`. In memory: a batch of rows, and Arrow.
+
+    spelt: labels are as a file spells them, where numbers may be text and whole ones may end in .0; else they stay what
+    they are.
+    """
     import pyarrow as pa
     from datasets import Dataset, DatasetInfo
 
     iterator = iter(rows)
-    first = next(iterator, None)
-    staged = "stage" in (first or {})
-    fields = features(kind, texts="texts" in (first or {}), stage=staged)
-    labels: list[Any] = []
+    first = next(iterator, {})
+    texts, stage = "texts" in first, "stage" in first
+    plain = {name: field for name, field in features(kind, texts=texts, stage=stage).items() if name != "label"}
+    given: list[Any] = []
     tables = []
-    for batch in _batches(itertools.chain([first] if first is not None else [], iterator)):
-        if "label" in fields:
-            labels += [row["label"] for row in batch]
-        tables.append(_table(batch, {name: field for name, field in fields.items() if name != "label"}))
+    for batch in _batches(itertools.chain([first] if first else [], iterator)):
+        _of_one_form(first, batch)
+        given += [row["label"] for row in batch if "label" in row]
+        tables.append(_table(batch, plain))
     if kind == "labelled":
-        labels = _labels(labels)
-        types = {str: "string", float: "float64"}
-        fields = features(
-            kind, texts="texts" in fields, label=types.get(type(labels[0]) if labels else int, "int64"), stage=staged
-        )
+        given = labels.as_read(given) if spelt else labels.of_one_type(given)
+    fields = features(kind, texts=texts, label=labels.arrow_type(given), stage=stage)
     schema = fields.arrow_schema
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     if "label" in fields and tables:
-        table = table.append_column("label", pa.array(labels, schema.field("label").type))
+        table = table.append_column("label", pa.array(given, schema.field("label").type))
     info = DatasetInfo(features=fields, description=description)
     return Dataset(table.select(schema.names).cast(schema), info=info)
 
@@ -60,13 +63,20 @@ def check(row: Mapping[str, Any]) -> None:
             _encode(value, origin, name)
 
 
-def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _of_one_form(first: Row, batch: list[Row]) -> None:
+    """RecipeError for rows that would lose what they hold in a table of the columns of the first."""
+    for row in batch:
+        if row.keys() != first.keys():
+            of_one_type({form_of(one): one["origin"].rsplit(":", 1)[0] for one in (first, row)})
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     iterator = iter(rows)
     while batch := list(itertools.islice(iterator, BATCH)):
         yield batch
 
 
-def _table(batch: list[Mapping[str, Any]], fields: dict[str, Any]) -> Any:
+def _table(batch: list[Row], fields: dict[str, Any]) -> Any:
     import pyarrow as pa
     from datasets import Json
 
@@ -86,7 +96,7 @@ def _table(batch: list[Mapping[str, Any]], fields: dict[str, Any]) -> Any:
     return pa.table(columns)
 
 
-def _unencodable(values: list[Any], batch: list[Mapping[str, Any]]) -> str:
+def _unencodable(values: list[Any], batch: list[Row]) -> str:
     for value, row in zip(values, batch, strict=True):
         if _SURROGATE.search("".join(value or "")):
             return str(row["origin"])
@@ -145,15 +155,3 @@ def _spellings(number: float) -> Iterator[str]:
         mantissa, exponent = f"{number:.{digits}e}".split("e")
         whole = int(mantissa.replace(".", ""))
         yield from (f"{whole + off}e{int(exponent) - digits}" for off in sorted(range(-50, 51), key=abs))
-
-
-def _labels(labels: list[Any]) -> list[Any]:
-    """All numbers (also where a table spelt them as text), whole ones where all are; or all text."""
-    words = [label for label in labels if isinstance(label, str)]
-    if words and len(words) < len(labels):
-        raise RecipeError("label: some labels are numbers and some are text; write them alike")
-    if words and not all(re.fullmatch(r"-?\d{1,18}(\.\d+)?", label) for label in words):
-        return labels
-    numbers = [float(label) if "." in label else int(label) for label in words] or labels
-    whole = all(float(number).is_integer() for number in numbers)
-    return [int(number) if whole else float(number) for number in numbers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -49,4 +50,14 @@ def _begin(task: Task) -> None:
 
 
 def _do(index: int) -> None:
-    _task(index)
+    """A task of one's own, in a process; what it raises comes back as a sentence, since not every error can."""
+    try:
+        _task(index)
+    except RecipeError:
+        raise
+    except Exception as error:  # of a step of one's own, say
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise RecipeError(
+            f"{said} (line {last.lineno} of {last.filename}); mend that, and the same command goes on"
+        ) from error

@@ -1,33 +1,29 @@
 """A pipeline, the straight line: read the source into shards, take them through one step after the other.
 
 Each stage is a folder, named by the content of the source and the steps so far: it is made once, and what an interruption
-left of it is gone on from, shard by shard.
+left of it, or somebody removed, is gone on from, shard by shard.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from smolrecipes.console import is_first, say
-from smolrecipes.data.rows import of_one_type, row_type
 from smolrecipes.errors import RecipeError
-from smolrecipes.files import write_text
 from smolrecipes.kinds import Transform
 from smolrecipes.launch import cores
-from smolrecipes.pipeline import shards
+from smolrecipes.pipeline import keys, making, shards
+from smolrecipes.pipeline.checks import check_asked, check_rows
 from smolrecipes.pipeline.pool import Task, each
+from smolrecipes.pipeline.reading import Read
 from smolrecipes.pipeline.report import Report, merged
-from smolrecipes.pipeline.tasks import Apply, Inspect, Read, Survey
+from smolrecipes.pipeline.tasks import Apply
 from smolrecipes.pipeline.together import together
 
 if TYPE_CHECKING:
@@ -54,7 +50,7 @@ class Stage:
 
     def load(self) -> Dataset:
         """Its rows as one dataset, memory mapped."""
-        return together([shard for shard in self.shards if shard.exists()], self.said)
+        return together(shards.kept(self.shards), self.said)
 
     @property
     def line(self) -> list[Stage]:
@@ -79,10 +75,11 @@ def prepared(data: Piped) -> Stage:
     spread = _spread.get()
     for step in data.steps:
         step.check()
-    key = _hash(data.origin.identity(), _code("data"))
+        check_asked(step)
+    key = keys.of_source(data.origin)
     stage = _stage(place() / f"read-{key}", lambda folder: _read(data, folder, spread))
     for step in data.steps:
-        key = _hash(key, step.identity(), _made_of(step))
+        key = keys.of_step(key, step)
         stage = _stage(place() / f"{step.name}-{key}", _through(step, stage, spread))
         if not stage.report.rows_out:
             raise RecipeError(f"{step.name}: it leaves none of {stage.report.rows_in:,} rows; {_why(stage.report)}")
@@ -105,55 +102,25 @@ _spread: ContextVar[Spread] = ContextVar("_spread", default=on_cores)
 
 def _stage(folder: Path, make: Callable[[Path], Stage]) -> Stage:
     """What lies in a folder, or is made there by the first process, for which the others wait."""
-    while not is_first() and not _whole(folder):  # the launcher ends this process if the first one fails
+    while not is_first() and not making.finished(folder):  # the launcher ends this process if the first one fails
         time.sleep(0.2)
     return make(folder)
 
 
 def _read(data: Piped, folder: Path, spread: Spread) -> Stage:
-    from smolrecipes.data.files import files_in
-
-    parts = tuple(data.origin.parts())
-    task = Read(parts, folder, tuple(files_in(data.origin)))
-
-    def work() -> None:
-        spread(task, len(parts), "reading")
-        _of_one_type(task, len(parts))
-
-    _make(folder, work)
-    told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(len(parts))]
-    made = tuple(folder / name for part in told for name in part["shards"])
-    said = tuple(dict.fromkeys(sentence for part in told for sentence in part["said"]))
-    return Stage(folder, repr(data.origin), made, merged(map(shards.report, made)), said)
-
-
-def _of_one_type(task: Read, parts: int) -> None:
-    """RecipeError where there is no row, or where the parts of the source, each read by itself, hold rows of several types."""
-    told = [json.loads(task.told(index).read_text(encoding="utf-8")) for index in range(parts)]
-    kinds: dict[str, str] = {}
-    for name in (name for part in told for name in part["shards"]):
-        rows = shards.read(task.folder / name)
-        kinds.setdefault(row_type(rows), rows[0]["origin"].rsplit(":", 1)[0])
-    if not kinds:
-        raise RecipeError(
-            f"the source holds no row: {'; '.join(sentence for part in told for sentence in part['said'])}"
-        )
-    of_one_type(kinds)
+    task = Read.of(data.origin, folder)
+    making.read(task, spread)
+    made = task.made()
+    said = dict.fromkeys(sentence for index in range(len(task.parts)) for sentence in task.found(index)["said"])
+    return Stage(folder, repr(data.origin), made, merged(map(shards.report, made)), tuple(said))
 
 
 def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path], Stage]:
     def make(folder: Path) -> Stage:
-        surveys = type(step).survey is not Transform.survey
-        task = Apply(step, before.shards, folder, surveys)
+        task = Apply(step, before.shards, folder, type(step).survey is not Transform.survey)
         made = tuple(map(task.target, range(len(before.shards))))
-
-        def work() -> None:
-            _check_rows(step, before)
-            if surveys and not all(map(shards.done, made)):
-                _decide(step, before, task, spread)
-            spread(task, len(made), step.name)
-
-        began = _make(folder, work)
+        check_rows(step, shards.kept(before.shards)[0])
+        began = making.apply(task, made, spread)
         found = merged(map(shards.report, made))
         said = f"{step.name}: {_sentence(found)}"
         if began is not None:
@@ -161,57 +128,6 @@ def _through(step: Transform, before: Stage, spread: Spread) -> Callable[[Path],
         return Stage(folder, repr(step), made, found, (*before.said, said), before)
 
     return make
-
-
-def _check_rows(step: Transform, before: Stage) -> None:
-    """RecipeError where a step reads no rows of the type that there are."""
-    kind = row_type(next(shards.read(shard) for shard in before.shards if shard.exists()))
-    if step.rows and kind not in step.rows:
-        raise RecipeError(
-            f"{step.name} reads {' or '.join(step.rows)} rows, and these are {kind} rows; leave the step out"
-        )
-
-
-def _decide(step: Transform, before: Stage, task: Apply, spread: Spread) -> None:
-    """Surveys all shards, and decides for each."""
-    survey = Survey(step, before.shards, task.folder)
-    spread(survey, len(before.shards), f"{step.name}, looking")
-    found = [shards.read_facts(survey.found(index)) for index in range(len(before.shards))]
-    if type(step).inspect is not Transform.inspect:
-        closer = Inspect(step, before.shards, task.folder)
-        for index, asked in enumerate(step.narrow(found)):
-            shards.write_facts(closer.asked(index), asked)
-        spread(closer, len(before.shards), f"{step.name}, looking closer")
-        found = [shards.read_facts(closer.found(index)) for index in range(len(before.shards))]
-    for index, known in enumerate(step.decide(found)):
-        shards.write_facts(task.known(index), known)
-
-
-def _make(folder: Path, work: Callable[[], None]) -> float | None:
-    """Has a stage made, by one process at a time; returns the seconds that it took, None where it was there."""
-    from filelock import FileLock
-
-    if _whole(folder):
-        return None
-    began = time.monotonic()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            if _whole(folder):  # another process has made it meanwhile
-                return None
-            for left in folder.glob("*.partial"):
-                left.unlink()
-            work()
-            write_text(folder / "stage.json", "{}")
-    except OSError as error:
-        raise RecipeError(
-            f"{folder}: cannot be written ({error.strerror or error}); what is done is kept, and the same command goes on"
-        ) from None
-    return time.monotonic() - began
-
-
-def _whole(folder: Path) -> bool:
-    return (folder / "stage.json").exists()
 
 
 def _sentence(report: Report) -> str:
@@ -223,31 +139,3 @@ def _sentence(report: Report) -> str:
 def _why(report: Report) -> str:
     reason, count = next(iter(report.reasons.items()), ("there was none", 0))
     return f"the most frequent reason: {reason} ({count:,})"
-
-
-def _hash(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()[:16]
-
-
-@lru_cache
-def _code(package: str) -> str:
-    """The hash of a package's code."""
-    folder = Path(__file__).parent.parent / package
-    return _hash(*(file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.py"))))
-
-
-def _made_of(step: Transform) -> list[str]:
-    """Hashes of the code that a step runs, and the versions of the packages that it needs."""
-    own = type(step).__module__.partition(".")[0] == "smolrecipes"
-    code = [_code(package) for package in ("pipeline", "near", "transforms")] + ([] if own else [_module(type(step))])
-    return [*code, *(f"{package} {version(package)}" for package in step.packages)]
-
-
-def _module(step: type[Transform]) -> str:
-    """The hash of the file that a step is written in."""
-    import inspect
-
-    try:
-        return _hash(Path(inspect.getfile(step)).read_text(encoding="utf-8"))
-    except (OSError, TypeError):  # defined interactively: its identity says what is known of it
-        return ""

@@ -1,45 +1,14 @@
-"""What is done to one shard: read from the source, surveyed, or taken through a step. Done once, whoever asks again."""
+"""What a step does to one shard: it is surveyed, and taken through. Done once, whoever asks again."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from smolrecipes.files import write_text
-from smolrecipes.kinds import Data, Transform
+from smolrecipes.kinds import Transform
 from smolrecipes.pipeline import shards
-from smolrecipes.pipeline.report import Report, size
-
-
-@dataclass(frozen=True)
-class Read:
-    """The rows of one part of a source, as shards of bounded size."""
-
-    parts: tuple[Data, ...]
-    folder: Path
-    beside: tuple[Path, ...] = ()
-    """The files of all parts, among which names are told apart."""
-
-    def __call__(self, index: int) -> None:
-        """Reads a part; `part-00000.json`, written last, lists its shards."""
-        if self.told(index).exists():
-            return
-        from smolrecipes.data.paths import told_apart
-
-        said: list[str] = []
-        made: list[str] = []
-        with told_apart(self.beside):
-            for run in shards.bounded(self.parts[index].stream(said)):
-                shard = self.folder / f"{index:05}-{len(made):05}.arrow"
-                shards.write(shard, *_counted(run))
-                made.append(shard.name)
-        write_text(self.told(index), json.dumps({"shards": made, "said": said}, ensure_ascii=False))
-
-    def told(self, index: int) -> Path:
-        """Where it stands what a part was found to hold."""
-        return self.folder / f"part-{index:05}.json"
+from smolrecipes.pipeline.facts import read_facts, write_facts
+from smolrecipes.pipeline.report import Report
 
 
 @dataclass(frozen=True)
@@ -54,7 +23,7 @@ class Survey:
         """Surveys a shard."""
         file = self.found(index)
         if not file.exists():
-            shards.write_facts(file, self.step.survey(shards.rows(self.sources[index])))
+            write_facts(file, self.step.survey(shards.rows(self.sources[index])))
 
     def found(self, index: int) -> Path:
         """Where what was found lies."""
@@ -73,8 +42,8 @@ class Inspect:
         """Inspects a shard."""
         file = self.found(index)
         if not file.exists():
-            known = shards.read_facts(self.asked(index))
-            shards.write_facts(file, self.step.inspect(shards.rows(self.sources[index]), known))
+            known = read_facts(self.asked(index))
+            write_facts(file, self.step.inspect(shards.rows(self.sources[index]), known))
 
     def asked(self, index: int) -> Path:
         """Where it lies what is in question."""
@@ -100,7 +69,7 @@ class Apply:
         shard = self.target(index)
         if shards.done(shard):
             return
-        known = shards.read_facts(self.known(index)) if self.knows else {}
+        known = read_facts(self.known(index)) if self.knows else {}
         report = Report()
         shards.write(shard, report.watch(shards.rows(self.sources[index]), self.step, known), report)
 
@@ -111,17 +80,3 @@ class Apply:
     def known(self, index: int) -> Path:
         """Where what was decided for a shard lies."""
         return self.folder / f"{index:05}.known.npz"
-
-
-def _counted(run: Any) -> tuple[Any, Report]:
-    """The rows, and a report that knows them once they are read."""
-    report = Report()
-
-    def counted() -> Any:
-        for row in run:
-            report.rows_in += 1
-            report.bytes_in += size(row)
-            yield row
-        report.rows_out, report.bytes_out = report.rows_in, report.bytes_in
-
-    return counted(), report

@@ -14,13 +14,9 @@ if TYPE_CHECKING:
 
 def together(shards: Sequence[Path], said: Sequence[str]) -> Dataset:
     """The rows of all, memory mapped; `info.description` is what was said of them."""
-    from datasets import Value, concatenate_datasets
+    from datasets import concatenate_datasets
 
     loaded = [read(shard) for shard in shards]
-    labels = {one.features["label"].dtype for one in loaded if "label" in one.features}
-    if len(labels) > 1:  # each shard is stored by its own labels
-        whole = "string" if "string" in labels else "float64"
-        loaded = [one.cast_column("label", Value(whole)) for one in loaded]
     found = concatenate_datasets(loaded) if len(loaded) > 1 else loaded[0]
     found.info.description = "\n".join(said)
     return found

@@ -167,24 +167,16 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(monkeypatch):
         corpus(3, 1).pipe(FixText()).load()
 
 
-def test_labels_of_all_shards_are_alike(monkeypatch):
-    small(monkeypatch)
-    rows = [{"text": f"text {n}", "label": "1" if n < 200 else "good"} for n in range(300)]
-    Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    loaded = Files("a.jsonl").pipe(FixText()).load()
-    assert loaded["label"][:] == ["1"] * 200 + ["good"] * 100
-
-
 KILLED = """
 import sys, time
 from smolrecipes import DropDuplicates, Files, FixText
 from smolrecipes.pipeline import shards
 shards.ROWS = 20
-stored = shards._store
+stored = shards.store
 def slowly(shard, made):
     time.sleep(0.02)
     stored(shard, made)
-shards._store = slowly
+shards.store = slowly
 data = Files("*.jsonl").pipe(FixText(), DropDuplicates(), DropDuplicates("lines", least=2))
 print("begun", flush=True)
 print(data.load()["text"][:])
