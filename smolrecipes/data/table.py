@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Row = Mapping[str, Any]
-BATCH = 10_000
+BATCH = 1_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 LISTS = ("texts", "tokens", "tags", "choices")
 """Columns that hold lists of texts."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Row = dict[str, Any]
-BYTES = 16 << 20
+BYTES = 8 << 20
 """Of text in a shard, about: what a process works on between two points from which it can go on."""
 ROWS = 50_000
 """Rows of a shard at most."""
