@@ -17,8 +17,11 @@ from smolrecipes.cards.card import card
 from smolrecipes.cards.folder import Form, write
 from smolrecipes.data.rows import each
 from smolrecipes.data.toy import COLUMNS
+from smolrecipes.profile.chats import Chats
+from smolrecipes.profile.counts import MOST, OTHERS
 from smolrecipes.profile.lengths import Lengths
 from smolrecipes.profile.oddities import wrongly_decoded
+from smolrecipes.profile.page import different, sentence
 from smolrecipes.profile.profile import Profile, profile
 
 TEXTS = [
@@ -107,6 +110,22 @@ def test_texts_that_tell_languages_are_spread_over_all_rows() -> None:
         found.add({"text": f"row {number}", "origin": f"a:{number}"})
     kept = [int(text.split()[1]) for text in found.some]
     assert 250 <= len(kept) < 1_000 and kept[-1] > 4_900 and len({b - a for a, b in zip(kept, kept[1:])}) == 1
+
+
+def test_however_many_rows_there_are_the_counts_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolrecipes.profile.profile.SEEN", 700)
+    found = Profile()
+    for number in (*range(1_000), 0, 5, 999):
+        found.add({"text": f"row {number}", "label": number / 7, "origin": f"a:{number}"})
+    facts = found.facts()
+    assert len(facts["labels"]) == MOST + 1 and sum(facts["labels"].values()) == 1_003
+    assert [*facts["labels"]][-1] == OTHERS and different(facts["labels"]) == "over 500 different ones"
+    assert facts["duplicates"] == {"rows": 2, "share": 0.002, "compared_with": 700} and len(found.seen) == 700
+    assert "each compared with the first 700 different ones" in sentence({**facts, "sample": ""})
+    chats = Chats()
+    calls = [{"function": {"name": f"function {number}"}} for number in range(1_000)]
+    chats.add({"messages": [{"role": "assistant", "content": "", "tool_calls": calls}]})
+    assert len(chats.facts()["functions called"]) == MOST + 1
 
 
 @given(st.text(st.characters(max_codepoint=127)), st.text(st.sampled_from("aÃ©â€™œ\x80 \n.,")))
