@@ -12,7 +12,7 @@ WORDS = "token|password|passwd|secret|api_key|apikey|access_key|signature|creden
 """What the names of secrets have in them; those of presigned URLs among them, as `X-Amz-Signature` or `sig`."""
 QUOTE = "[\"']|&#x27;|&#39;|&quot;"
 NAMED = re.compile(
-    rf"(?i)\b([\w.]*(?:{WORDS})[\w.]*|sig)=(?:(?P<quote>{QUOTE})(?:(?!(?P=quote)).)*(?P=quote)|[^\s&\"'`<]+)"
+    rf"(?i)\b([\w.]*(?:{WORDS})[\w.]*|sig)=(?:(?P<quote>{QUOTE})(?:(?!(?P=quote)).)*(?P=quote)|(?:[^\s&\"'`<]|[\"'](?=\w))+)"
 )
 """An option or part of a URL that is called so, and its value, also where it stands in a page of HTML."""
 IN_URL = re.compile(r"(\w+://)[^\s/@]+:[^\s/@]+@")

@@ -15,6 +15,7 @@ from smolrecipes.profile.counts import Counts
 from smolrecipes.profile.lengths import Lengths, histogram
 from smolrecipes.profile.oddities import LINE, Oddities
 from smolrecipes.profile.sample import BYTES, Sample
+from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
     from smolrecipes.kinds import Data
@@ -98,8 +99,8 @@ def profile(data: Data, bytes_: int = BYTES, line: int = LINE) -> dict[str, Any]
     seen = columns(data)
     said = [*dict.fromkeys(sentence for text in sample.said for sentence in text.splitlines())]
     return {
-        "source": repr(data),
-        "read": said or seen.said,
+        "source": hidden(repr(data)),
+        "read": [*map(hidden, said or seen.said)],
         "sample": sample.cut,
         "columns": seen.kinds,
         **found.facts(),

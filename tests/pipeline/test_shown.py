@@ -20,6 +20,7 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Data
 from smolrecipes.pipeline.report import OTHERS, REASONS, SHOWN, Report, merged
 from smolrecipes.pipeline.stages import prepared
+from smolrecipes.profile.profile import profile
 from smolrecipes.secrets import hidden
 
 MAIL = "jane@example.org"
@@ -78,6 +79,12 @@ def test_no_credentials_are_published(source: Files, tmp_path: Path, monkeypatch
     told = published(Mix((Files(address), source)).pipe(Keep(_no_token)), tmp_path)
     assert "c0ffee" not in told and "X-Amz-Signature=***" in told and "me%2F1" not in told
     assert "bucket/a.jsonl" in told
+
+
+def test_no_credentials_are_in_a_profile(tmp_path: Path, source: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolrecipes.data.paths._files", lambda path: [tmp_path / "rows.jsonl"])
+    told = json.dumps(profile(Mix((Files(SIGNED), source))))
+    assert "bucket/a.jsonl" in told and "c0ffee" not in told
 
 
 def _no_token(row: dict[str, Any]) -> bool:
