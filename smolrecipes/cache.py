@@ -29,8 +29,8 @@ _place: ContextVar[Path] = ContextVar("_place", default=PLACE)
 
 
 def place() -> Path:
-    """Where prepared data is kept: beside the runs."""
-    return _place.get()
+    """Where prepared data is kept: beside the runs. Absolute, since other machines have to find it from other folders."""
+    return _place.get().absolute()
 
 
 @contextmanager

@@ -146,9 +146,10 @@ def difference(one: Evaluation, other: Evaluation, seed: int = 0) -> Difference:
 
 def rows_of(evaluator: Evaluator, folder: Path | None = None, recipe: Recipe | None = None) -> Dataset:
     """The evaluator's data, or the held-out rows of the model in `folder` and its recipe, as a row type that it reads."""
-    from smolrecipes.assemble import load_rows
+    from smolrecipes.cache import kept_in, place
     from smolrecipes.data.rows import convert, make
     from smolrecipes.named import named
+    from smolrecipes.origin import kept_for
 
     if not evaluator.rows:
         return make("text", [])
@@ -156,8 +157,15 @@ def rows_of(evaluator: Evaluator, folder: Path | None = None, recipe: Recipe | N
     if isinstance(data, str):
         found = named("data", data, f"{evaluator.name}.data")
         data = found.component(**found.options)  # type: ignore[assignment]
-    if isinstance(data, Data):
-        return convert(_asked_alike(evaluator, data, recipe), evaluator.rows, type(evaluator).__name__)[0]
+    with kept_in(kept_for(folder) if folder else place()):  # what the run has prepared is found again
+        rows = _asked_alike(evaluator, data, recipe) if isinstance(data, Data) else _held_out(evaluator, folder, recipe)
+        return convert(rows, evaluator.rows, type(evaluator).__name__)[0]
+
+
+def _held_out(evaluator: Evaluator, folder: Path | None, recipe: Recipe | None) -> Dataset:
+    """The rows that a run held out."""
+    from smolrecipes.assemble import load_rows
+
     run = run_of(folder) if folder else None
     if run is None or recipe is None:
         raise RecipeError(f"{evaluator.name}: {folder} is no run, so no rows were held out; give it data")
@@ -165,7 +173,7 @@ def rows_of(evaluator: Evaluator, folder: Path | None = None, recipe: Recipe | N
     held_out = load_rows(recipe)[1]
     if held_out is None:
         raise RecipeError(f"{evaluator.name}: the run held out no rows (validation=0); give the evaluator data")
-    return convert(held_out, evaluator.rows, type(evaluator).__name__)[0]
+    return held_out
 
 
 def _asked_alike(evaluator: Evaluator, data: Data, recipe: Recipe | None) -> Dataset:

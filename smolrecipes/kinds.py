@@ -126,6 +126,8 @@ class Transform(Component, kind="transform"):
     """The row types that it reads; any, where there are none."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Those that only some steps need, by the names that they are imported by: their versions count as its code does."""
+    private: ClassVar[bool] = False
+    """Whether it takes out what others are not to see: reports of it and cards of its rows show no texts."""
 
     def check(self) -> None:
         """RecipeError where it cannot run, for want of a package say; asked before anything is read."""

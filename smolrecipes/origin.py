@@ -18,6 +18,15 @@ def run_of(place: Path) -> Path | None:
     return next((folder for folder in place.absolute().parents[:3] if (folder / "recipe.json").is_file()), None)
 
 
+def kept_for(source: Path) -> Path:
+    """Where rows lie that were prepared for the run that a path names, or lies in; where they are kept now, if it is none."""
+    from smolrecipes.cache import place
+    from smolrecipes.named import run_at
+
+    run = run_of(run_at(source.expanduser()) / "model")
+    return run.resolve().parent / ".cache" if run else place()
+
+
 def recipe_of(place: Path) -> Recipe | None:
     """The recipe of that run, without the callbacks, evaluators and exporters whose classes lie in a recipe file."""
     from smolrecipes.serialize import UNREGISTERED, loads

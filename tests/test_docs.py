@@ -21,6 +21,8 @@ from smolrecipes import Causal, Recipe, hookspecs, run
 from smolrecipes.__main__ import main
 from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.load import load_recipe
+from smolrecipes.pipeline import clusters
+from smolrecipes.pipeline.stages import on_cores
 from smolrecipes.registry import registry
 from smolrecipes.serialize import dumps
 
@@ -28,6 +30,11 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROWS = "".join(f'{{"prompt": "Say {n}.", "chosen": "{n}", "rejected": "two"}}\n' for n in range(20))
+STEPS = """
+from smolrecipes import DPO, ByteBPE, DropDuplicates, Files, Llama, Recipe
+data = Files("rows.jsonl").pipe(DropDuplicates())
+recipe = Recipe(model=Llama(layers=1, hidden=32, heads=2), tokenizer=ByteBPE(vocab_size=300), objective=DPO(), data=data)
+"""
 RUN = importlib.import_module("smolrecipes.run")
 
 
@@ -113,6 +120,14 @@ def test_a_block_runs(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(asked) == text.count(" run(") + text.count(".trainer(")
 
 
+def on_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The executor and its options are looked at, and the steps of a recipe file are done here."""
+    named = clusters.named
+    monkeypatch.setattr(clusters, "named", lambda *given: named(*given) and on_cores)
+    Path("rows.jsonl").write_text(ROWS, encoding="utf-8")
+    Path("mine.py").write_text(STEPS, encoding="utf-8")
+
+
 @pytest.mark.parametrize("words", commands())
 def test_a_command_is_understood(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -122,6 +137,8 @@ def test_a_command_is_understood(
     shutil.copytree(ROOT / "recipes", "recipes", ignore=shutil.ignore_patterns("__pycache__"))
     for name in re.findall(r"(?:=|data )(\w+\.jsonl)", " ".join(words)):
         Path(name).write_text(ROWS, encoding="utf-8")
+    if "--on" in words:
+        on_no_cluster(monkeypatch)
     asked: list[Recipe] = []
     monkeypatch.setattr(RUN, "run", lambda recipe, **_: asked.append(recipe))
     arguments = ours(words)

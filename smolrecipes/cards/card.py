@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.cards.code import code
+from smolrecipes.cards.shown import shown
 from smolrecipes.profile.lengths import Lengths, lengths, spread
 from smolrecipes.secrets import hidden
 
@@ -108,15 +109,15 @@ def card(sources: Sequence[Data], splits: Mapping[str, Dataset], title: str, sai
     rows = {name: some for name, some in splits.items() if len(some)}
     first = next(iter(rows.values()))
     return Card(
-        title=title,
+        title=hidden(title),
         code="\n\n".join(map(code, sources, ("data", "validation"))),
-        said=tuple(line.removeprefix("data: ") for sentence in said for line in sentence.splitlines()),
+        said=tuple(hidden(line.removeprefix("data: ")) for sentence in said for line in sentence.splitlines()),
         kind=row_type(first),
         columns=tuple(first.column_names),
         splits={name: len(some) for name, some in rows.items()},
         lengths=_together(rows),
         languages=_languages(rows),
-        pipelines=found,
+        pipelines=shown(found),
         fingerprint="-".join(data.fingerprint() for data in sources),
     )
 

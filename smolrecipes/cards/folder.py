@@ -60,8 +60,9 @@ def write(folder: Path, splits: Mapping[str, Dataset], made: Card, form: Form, f
     try:
         (partial / "data").mkdir(parents=True)
         for split, rows in splits.items():
-            for number, part in enumerate(_parts(rows, form.shards(rows))):
-                _store(part, partial / "data" / f"{split}-{number:05}-of-{form.shards(rows):05}.{form.format}")
+            count = form.shards(rows)  # it measures texts
+            for number, part in enumerate(_parts(rows, count)):
+                _store(part, partial / "data" / f"{split}-{number:05}-of-{count:05}.{form.format}")
         features = next(iter(splits.values())).features._to_yaml_list()
         write_text(partial / "README.md", header(made, features) + markdown(made))
         write_text(partial / "card.html", html(made))
@@ -78,15 +79,24 @@ def write(folder: Path, splits: Mapping[str, Dataset], made: Card, form: Form, f
 
 def _foreign(folder: Path) -> str:
     """What is in a folder that was not written here; nothing where all of it was."""
-    try:
-        known: dict[str, list[Any]] = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    known = _known(folder)
+    if known is None:
         return "it is not empty, and not written by this command"
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {WRITTEN}
     if more := sorted(there - known.keys()):
         return f"{more[0]} in it was not written by this command"
     changed = differs(folder, known)
     return f"{changed}, since it was changed by hand" if changed else ""
+
+
+def _known(folder: Path) -> dict[str, list[Any]] | None:
+    """The size and the hash of each file that was written into a folder; None where nothing says so."""
+    try:
+        found = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(found, dict) and all(isinstance(one, list) and len(one) == 2 for one in found.values())
+    return found if whole else None
 
 
 def _replace(folder: Path, partial: Path) -> None:

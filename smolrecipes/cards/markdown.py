@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from smolrecipes.cards.difference import by_lines, pieces, visible
+from smolrecipes.cards.shown import masked
 from smolrecipes.profile.languages import UNKNOWN, grouped, named
 from smolrecipes.profile.lengths import QUANTILES
+from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
     from smolrecipes.cards.card import Card, Pipeline, Table
@@ -32,11 +34,12 @@ def markdown(card: Card) -> str:
         "## Source\n\n" + "\n".join(f"- {_line(sentence)}" for sentence in card.said),
         f"## Recipe\n\n{fenced(card.code, 'python')}",
         *(part for pipeline in card.pipelines for part in _pipeline(pipeline)),
+        *filter(None, [_line(masked(card.pipelines))]),
         _rows(card),
         f"## Lengths\n\n{table(*quantiles(card))}",
         f"## Versions\n\n{card.versions()}; made on {card.made}; fingerprint `{card.fingerprint}`.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return hidden("\n\n".join(parts) + "\n")
 
 
 def header(card: Card, features: Sequence[dict[str, str]]) -> str:
@@ -46,8 +49,8 @@ def header(card: Card, features: Sequence[dict[str, str]]) -> str:
     the same folder, whatever lies there, and answers with the rows of the first from its cache.
     """
     spoken = named(card.languages or {})
-    lines = [f"pretty_name: {json.dumps(card.title, ensure_ascii=False)}", "# license: to be filled in"]
-    lines += ["language:", *(f"- {code}" for code in spoken)] if spoken else []
+    lines = [f"pretty_name: {json.dumps(hidden(card.title), ensure_ascii=False)}", "# license: to be filled in"]
+    lines += ["language:", *(f"- {json.dumps(code)}" for code in spoken)] if spoken else []
     lines += ["size_categories:", f"- {size(card.rows)}", "tags:", "- smolrecipes", f"- {card.kind}"]
     return "\n".join(["---", *lines, *_features(features), "---", "", ""])
 
@@ -98,8 +101,9 @@ def reasons(stage: Stage) -> Table:
 def _examples(stage: Stage) -> list[str]:
     shown = []
     for one in stage.report.examples:
-        lines = [visible(line) for line in by_lines(pieces(one))]
-        shown.append(f"{_line(one['origin'])}: {_line(one['reason'])}\n\n{fenced(chr(10).join(lines), 'diff')}")
+        told = f"{_line(one['origin'])}: {_line(one['reason'])}"
+        lines = [visible(line) for line in by_lines(pieces(one))] if "before" in one else []
+        shown.append(f"{told}\n\n{fenced(chr(10).join(lines), 'diff')}" if lines else told)
     return ["<details><summary>Examples</summary>", *shown, "</details>"] if shown else []
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from smolrecipes.cards.difference import pieces, visible
 from smolrecipes.cards.markdown import quantiles
+from smolrecipes.cards.shown import masked
 from smolrecipes.profile.html import bars, escape, page, section, table
 from smolrecipes.profile.languages import UNKNOWN, grouped
 from smolrecipes.profile.lengths import beside, histogram
+from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
     from smolrecipes.cards.card import Card, Pipeline
@@ -26,11 +28,12 @@ def html(card: Card) -> str:
         section("Source", *(f"<p>{escape(visible(sentence))}</p>" for sentence in card.said)),
         section("Recipe", f"<pre>{escape(card.code)}</pre>"),
         *(section("Steps", *_pipeline(pipeline)) for pipeline in card.pipelines),
+        *(f'<p class="soft">{escape(why)}</p>' for why in filter(None, [masked(card.pipelines)])),
         section("Rows", *_rows(card)),
         section("Lengths", *_histograms(card), table(*quantiles(card))),
         section("Versions", f"<p>{escape(card.versions())}</p>", f"<p>Made on {card.made}; fingerprint <code>{card.fingerprint}</code></p>"),
     ]  # fmt: skip
-    return page(card.title, parts)
+    return hidden(page(card.title, parts))
 
 
 def _pipeline(pipeline: Pipeline) -> list[str]:
@@ -47,8 +50,11 @@ def _step(stage: Stage) -> str:
 
 def _example(one: dict[str, str]) -> str:
     """A row before and after; what was dropped is shown as it was."""
+    told = f'<p class="soft">{escape(one["origin"])}: {escape(one["reason"])}</p>'
+    if "before" not in one:
+        return told
     marked = "".join(TAGS[piece.kind].format(escape(visible(piece.text))) for piece in pieces(one))
-    return f'<p class="soft">{escape(one["origin"])}: {escape(one["reason"])}</p><div class="example">{marked}</div>'
+    return f'{told}<div class="example">{marked}</div>'
 
 
 def _rows(card: Card) -> list[str]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from smolrecipes.kinds import Data
     from smolrecipes.recipe import Recipe
 
+LINE = 10_000
+"""Characters of an odd line, unless it is said how many."""
+
 
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Files, a hub id, toy:NAME, or a recipe.")],
@@ -33,7 +36,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Write also where something lies, which is kept.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as a page.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Look at all rows, however long it takes.")] = False,
-    line: Annotated[int, typer.Option(min=1, help="Characters from which on a line is odd.")] = 10_000,
+    line: Annotated[int, typer.Option(min=1, help="Characters from which on a line is odd.")] = LINE,
     runs: Annotated[Path, typer.Option(help="Where runs lie; what steps make is kept there.")] = Path("runs"),
     where: Annotated[
         str, typer.Option("--on", metavar="EXECUTOR", help="Machines: ray, or slurm:partition=cpu,time=04:00:00.")
@@ -47,10 +50,12 @@ def command(
     from smolrecipes.cache import kept_in
     from smolrecipes.cards.card import has_steps
 
-    written = _form(form, shard_rows, out)
+    written = _form(form, shard_rows, out, force)
     recipe, sources = _found(source, changes or [])
+    steps = any(map(has_steps, sources))
+    _check_read(steps, out is not None, where, everything, line)
     with kept_in(runs / ".cache"):
-        if out is None and not any(map(has_steps, sources)):
+        if out is None and not steps:
             _profile(sources[0], everything, line, html, json)
             return
         with (
@@ -69,13 +74,26 @@ def _on(where: str, runs: Path) -> AbstractContextManager[None]:
     return spread_by(named(where, runs / "logs")) if where else nullcontext()
 
 
-def _form(form: str, shard_rows: int | None, out: Path | None) -> Form:
+def _check_read(steps: bool, written: bool, where: str, everything: bool, line: int) -> None:
+    """RecipeError for an option that nothing reads."""
+    if where and not steps:
+        raise RecipeError(f"--on {where}: machines do the steps of data, and this has none; leave it out")
+    if (steps or written) and (everything or line != LINE):
+        what = "all rows go through the steps" if steps else "all rows are written"
+        raise RecipeError(
+            f"{'--all' if everything else f'--line {line}'} is of a look at data, and here {what}; leave it out"
+        )
+
+
+def _form(form: str, shard_rows: int | None, out: Path | None, force: bool) -> Form:
     from smolrecipes.cards.folder import Form
 
     if form not in ("parquet", "jsonl"):
         raise RecipeError(f"--format {form}: rows are written as parquet or jsonl{nearest(form, ['parquet', 'jsonl'])}")
     if out is None and (form, shard_rows) != ("parquet", None):
         raise RecipeError("--format and --shard-rows are of what is written: add --out DIR")
+    if out is None and force:
+        raise RecipeError("--force is of the folder that is written to: add --out DIR")
     return Form(form, shard_rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import typer
 
@@ -16,16 +17,19 @@ def command(recipe: Source, overrides: Overrides = None) -> None:
     """
     from rich.text import Text
 
+    from smolrecipes.cache import kept_in
     from smolrecipes.console import console, say
     from smolrecipes.load import load_recipe
+    from smolrecipes.origin import kept_for
     from smolrecipes.prove.proofs import proofs
 
     start, broken = time.monotonic(), 0
     marks = {True: ("holds  ", "green"), False: ("BROKEN ", "bold red"), None: ("unknown", "yellow")}
-    for proof in proofs(load_recipe(recipe, overrides or [])):
-        broken += proof.holds is False
-        line = Text.assemble(marks[proof.holds], f"  {proof.what:<42}", (proof.how, "dim"))
-        console().print(line, soft_wrap=True)
+    with kept_in(kept_for(Path(recipe))):  # what a run has prepared is found again
+        for proof in proofs(load_recipe(recipe, overrides or [])):
+            broken += proof.holds is False
+            line = Text.assemble(marks[proof.holds], f"  {proof.what:<42}", (proof.how, "dim"))
+            console().print(line, soft_wrap=True)
     say(f"{broken or 'nothing'} of it changes the result; {time.monotonic() - start:.0f} s")
     if broken:
         raise typer.Exit(1)

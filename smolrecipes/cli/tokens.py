@@ -42,13 +42,20 @@ def command(
 
 
 def _tell(sources: list[list[str]], data: str, json: bool) -> None:
+    from smolrecipes.cache import kept_in
     from smolrecipes.cli.figures import as_json, table
+    from smolrecipes.origin import kept_for
     from smolrecipes.tokenizers.report import report
 
     found = [_found(words) for words in sources]
+    places = [kept_for(Path(words[0])) for words in sources]  # what a run has prepared is found again
     text = _data(data, [recipe for _, recipe in found if recipe])
-    groups = _groups(text)
-    reports = [report(_tokenizer(chosen, recipe, text), groups) for chosen, recipe in found]
+    with kept_in(next((place for place, (_, recipe) in zip(places, found) if recipe), places[0])):
+        groups = _groups(text)
+    reports = []
+    for place, (chosen, recipe) in zip(places, found):
+        with kept_in(place):
+            reports.append(report(_tokenizer(chosen, recipe, text), groups))
     names = [" ".join(words) for words in sources]
     if json:
         as_json(names, reports)

@@ -28,7 +28,8 @@ class Files(Data, name="files"):
     hold is recognised."""
 
     paths: str | tuple[str, ...] = option(kw_only=False)
-    """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them."""
+    """Files, folders, globs (`data/**/*.jsonl`) or URLs; several as a tuple or with commas between them. Of a folder that
+    `smolrecipes data --out` wrote, the training rows."""
     columns: dict[str, str] = option(factory=dict)
     """Where rows come from: a column, `{"source": "question"}`, or template, `{"text": "{{ head }}: {{ body }}"}`."""
     rows: Literal["passages", "lines", "files"] = "passages"
@@ -61,6 +62,7 @@ class Files(Data, name="files"):
         return loaded
 
     def stream(self, said: list[str]) -> Iterator[Row]:
+        from smolrecipes.data.paths import left_out
         from smolrecipes.data.reader import Reader
 
         files = self._files()
@@ -69,7 +71,7 @@ class Files(Data, name="files"):
         reader = Reader(self)
         for file in files:
             yield from reader.file(*file)
-        said += reader.said()
+        said += [*reader.said(), *left_out((self.paths,) if isinstance(self.paths, str) else self.paths)]
 
     def parts(self) -> Sequence[Data]:
         groups: list[list[tuple[Path, str]]] = []

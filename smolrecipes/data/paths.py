@@ -64,6 +64,19 @@ def _below(path: Path, folder: str) -> str:
     return (path.relative_to(folder) if folder else path).as_posix()
 
 
+def left_out(paths: Sequence[str]) -> list[str]:
+    """A sentence for each folder of ours in which other rows than the training rows lie."""
+    ours = [
+        folder for folder in map(Path, paths) if "://" not in str(folder) and (folder.expanduser() / WRITTEN).exists()
+    ]
+    told = []
+    for folder in ours:
+        here = folder.expanduser()
+        splits = {file.name.partition("-")[0] for file in (here / "data").glob("*-*") if file not in _written(here)}
+        told += [f"{folder}: the training rows alone; {', '.join(sorted(splits))} is left out"] * bool(splits)
+    return told
+
+
 def content_hash(file: Path) -> str:
     """The SHA-256 of the file's bytes, computed once for each path, size and time of change."""
     status = file.stat()
@@ -101,11 +114,11 @@ def _files(path: str) -> list[Path]:
 
 
 def _folder(folder: Path) -> list[Path]:
-    """The data files anywhere below; a dataset that `save_to_disk` wrote is its Arrow files, one of ours what is in data/."""
+    """The data files anywhere below; a dataset that `save_to_disk` wrote is its Arrow files, one of ours the training rows."""
     if (folder / "state.json").exists() and (folder / "dataset_info.json").exists():
         return sorted(folder.glob("*.arrow"))
     if (folder / WRITTEN).exists():  # its card is no data, though it is a page of text
-        return sorted((folder / "data").iterdir())
+        return _written(folder)
     inside = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
     shown = [file for file in inside if not any(part.startswith(".") for part in file.parts)]
     files = [folder / file for file in shown if is_data(file.name)]
@@ -114,6 +127,14 @@ def _folder(folder: Path) -> list[Path]:
             f"{folder} is a folder without data files; they end in {', '.join(FORMATS)}; name archives one by one"
         )
     return files
+
+
+def _written(folder: Path) -> list[Path]:
+    """Of a folder of ours the training rows: those that were held out stay so, unless their files are named."""
+    found = [file for file in sorted((folder / "data").glob("*")) if is_data(file.name) and file.name[0] != "."]
+    if not found:
+        raise RecipeError(f"{folder}: its data/ holds no rows; write it again with 'smolrecipes data ... --out'")
+    return [file for file in found if file.name.startswith("train-")] or found
 
 
 def _missing(path: Path) -> str:

@@ -17,6 +17,11 @@ def fetched(url: str) -> list[Path]:
     return [Path(_copied(one)) for one in _expanded(url)]
 
 
+def is_copy(path: str) -> bool:
+    """Whether a file was copied here from a URL, for this process alone."""
+    return bool(_scratch.cache_info().currsize) and Path(path).is_relative_to(_scratch().name)
+
+
 @functools.cache
 def _expanded(url: str) -> tuple[str, ...]:
     if url.startswith(("http://", "https://")):  # there is no listing of these

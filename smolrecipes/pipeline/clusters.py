@@ -1,14 +1,14 @@
 """Tasks on many machines, through datatrove's executors: the same pipeline beyond what one machine can do.
 
-The folder that keeps prepared data (`runs/.cache`) has to be one that all machines see. What is done already is not done
-again, whichever executor began it.
+The folder that keeps prepared data (`runs/.cache`) has to be one that all machines see, and so have the files of the source.
+A source at a URL, of which only this machine has the copy, and a step of a recipe file, which others cannot import, are
+refused. What is done already is not done again, whichever executor began it.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-import subprocess
 import sys
 import time
 from contextlib import redirect_stderr
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import say
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.pipeline.jobs import Job, check, wait
 from smolrecipes.pipeline.pool import Task
 from smolrecipes.transforms.extra import needs
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 EXECUTORS = {"local": "LocalPipelineExecutor", "ray": "RayPipelineExecutor", "slurm": "SlurmPipelineExecutor"}
 OURS = ("pipeline", "tasks", "logging_dir", "skip_completed", "depends", "depends_job_id", "job_name", "start_method")
 """What an executor is told by us."""
-PAUSE = 1.0
-"""Seconds between two looks at the jobs of a cluster."""
 
 
 def named(text: str, logs: Path) -> Spread:
@@ -44,23 +43,34 @@ def named(text: str, logs: Path) -> Spread:
     return on(executor, logs, **options)
 
 
-class Job:
-    """A task as datatrove calls a step: rank by rank."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-    def __call__(self, data: Any, rank: int = 0, world_size: int = 1) -> Any:
-        """Does the task of one rank, and hands on what it was given."""
-        self.task(rank)
-        return data
-
-
 def on(executor: str, logs: Path, **options: Any) -> Spread:
     """Spreads tasks by an executor of datatrove (`local`, `ray`, `slurm`) with that executor's own options.
 
     logs: a folder for what the executors say. RecipeError for an executor, or an option, that there is not.
     """
+    made = _checked(executor, options)
+
+    def spread(task: Task, count: int, what: str) -> None:
+        if executor != "local":
+            check(task, executor)
+        folder = logs.absolute() / f"{time.strftime('%Y%m%d-%H%M%S')}-{what.replace(', ', '-')}-{os.getpid()}"
+        say(f"{what}: {count} tasks by datatrove ({executor}), which writes to {folder}")
+        own = {"start_method": "fork"} if executor == "local" and sys.platform == "linux" else {}
+        own |= {"job_name": what.replace(", ", "-")} if executor == "slurm" else {}
+        job = _run(lambda: made(pipeline=[Job(task)], tasks=count, logging_dir=str(folder), **own, **options), folder)
+        if executor == "slurm":
+            wait(lambda: _left(job), str(job.job_id))
+        if left := len(_left(job)):
+            raise RecipeError(
+                f"{what}: {left} of {count} tasks did not end well, {folder} says why; what is done is kept, and the same "
+                "command goes on from there"
+            )
+
+    return spread
+
+
+def _checked(executor: str, options: dict[str, Any]) -> Any:
+    """The class of an executor that can be had, and has these options."""
     needs("datatrove", "an executor")
     if executor not in EXECUTORS:
         raise RecipeError(f"there is no executor {executor!r}{nearest(executor, EXECUTORS) or _among(EXECUTORS)}")
@@ -75,22 +85,7 @@ def on(executor: str, logs: Path, **options: Any) -> Spread:
         raise RecipeError(
             f"the executor slurm needs {' and '.join(sorted(missing))}, as in slurm:partition=cpu,time=04:00:00"
         )
-
-    def spread(task: Task, count: int, what: str) -> None:
-        folder = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{what.replace(', ', '-')}-{os.getpid()}"
-        say(f"{what}: {count} tasks by datatrove ({executor}), which writes to {folder}")
-        own = {"start_method": "fork"} if executor == "local" and sys.platform == "linux" else {}
-        own |= {"job_name": what.replace(", ", "-")} if executor == "slurm" else {}
-        job = _run(lambda: made(pipeline=[Job(task)], tasks=count, logging_dir=str(folder), **own, **options), folder)
-        if executor == "slurm":
-            _wait(job)
-        if left := len(_left(job)):
-            raise RecipeError(
-                f"{what}: {left} of {count} tasks did not end well, {folder} says why; what is done is kept, and the same "
-                "command goes on from there"
-            )
-
-    return spread
+    return made
 
 
 def _executor(name: str) -> Any:
@@ -120,17 +115,6 @@ def _run(make: Callable[[], Any], folder: Path) -> Any:
         finally:
             logger.remove()
     return job
-
-
-def _wait(job: Any) -> None:
-    """Until all tasks of a cluster's job are done, or it has left the queue."""
-    while _left(job) and _queued(str(job.job_id)):
-        time.sleep(PAUSE)
-
-
-def _queued(job: str) -> bool:
-    asked = subprocess.run(["squeue", "--noheader", "--jobs", job], capture_output=True, text=True, check=False)
-    return asked.returncode == 0 and bool(asked.stdout.strip())
 
 
 def _left(job: Any) -> list[int]:

@@ -16,6 +16,10 @@ SHOWN = 10
 """Examples of a step."""
 LONG = 300
 """Characters of a text that are shown."""
+REASONS = 100
+"""Different reasons that are counted, each by itself."""
+OTHERS = f"others than the {REASONS} that are counted"
+"""What the rest are counted as."""
 
 
 @dataclass
@@ -35,7 +39,9 @@ class Report:
     """How many rows were dropped or changed for each."""
     examples: list[dict[str, str]] = field(default_factory=list)
     """`origin`, `reason`, `before` and, unless it was dropped, `after`; `like`, the origin of what it was compared with, if
-    it was; of each reason in turn."""
+    it was; of each reason in turn. Of a private step neither `before` nor `after`."""
+    private: bool = False
+    """Whether the step takes out what others are not to see."""
 
     @property
     def dropped(self) -> int:
@@ -48,6 +54,7 @@ class Report:
 
     def watch(self, rows: Iterable[Row], step: Any, known: Mapping[str, Any]) -> Iterator[Row]:
         """The rows that a step leaves; counts what becomes of each."""
+        self.private = step.private
         before, given = itertools.tee(rows)
         outcomes = iter(step.apply((dict(row) for row in given), known))
         for row in before:
@@ -73,9 +80,16 @@ class Report:
             self.changed += 1
             self.bytes_out += size(outcome.row)
         for reason in outcome.reasons or ("no reason is given",):
-            self.reasons[reason] = self.reasons.get(reason, 0) + 1
-            if sum(one["reason"] == reason for one in self.examples) < SHOWN:
-                self.examples.append(_example(row, outcome, reason))
+            self._note(reason, row, outcome)
+
+    def _note(self, reason: str, row: Row, outcome: Outcome) -> None:
+        """Counts a reason; a bounded number of them are told apart, and of each a few rows are kept."""
+        counted = reason if reason in self.reasons or len(self.reasons) < REASONS else OTHERS
+        self.reasons[counted] = self.reasons.get(counted, 0) + 1
+        if self.reasons[counted] <= SHOWN:
+            example = {"origin": str(row["origin"]), "reason": reason}
+            example |= {"like": outcome.like} if outcome.like else {}
+            self.examples.append(example if self.private else {**example, **_texts(row, outcome)})
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -87,8 +101,9 @@ def merged(reports: Iterable[Report]) -> Report:
             setattr(total, name, getattr(total, name) + getattr(one, name))
         for reason, count in one.reasons.items():
             total.reasons[reason] = total.reasons.get(reason, 0) + count
+        total.private |= one.private
         found += one.examples
-    total.reasons = dict(sorted(total.reasons.items(), key=lambda item: -item[1]))
+    total.reasons = _bounded(total.reasons)
     total.examples = _chosen(found)
     return total
 
@@ -96,6 +111,13 @@ def merged(reports: Iterable[Report]) -> Report:
 def size(row: Row) -> int:
     """Bytes of all texts of a row, in UTF-8."""
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts(row))
+
+
+def _bounded(reasons: dict[str, int]) -> dict[str, int]:
+    """The most frequent first; what is beyond their number is counted together, and comes last."""
+    kept = sorted(((name, count) for name, count in reasons.items() if name != OTHERS), key=lambda item: -item[1])
+    rest = reasons.get(OTHERS, 0) + sum(count for _, count in kept[REASONS:])
+    return dict(kept[:REASONS]) | ({OTHERS: rest} if rest else {})
 
 
 def _chosen(found: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -107,15 +129,14 @@ def _chosen(found: list[dict[str, str]]) -> list[dict[str, str]]:
     return [one for turn in turns for one in turn if one is not None][:SHOWN]
 
 
-def _example(row: Row, outcome: Outcome, reason: str) -> dict[str, str]:
+def _texts(row: Row, outcome: Outcome) -> dict[str, str]:
+    """Where a text changed, before and after, or the beginning of one that was dropped."""
     before = "\n".join(texts(row))
-    found = {"origin": str(row["origin"]), "reason": reason}
-    found |= {"like": outcome.like} if outcome.like else {}
     if outcome.row is None:
-        return {**found, "before": before[:LONG]}
+        return {"before": before[:LONG]}
     after = "\n".join(texts(outcome.row))
     start = max(0, _first_difference(before, after) - LONG // 3)
-    return {**found, "before": before[start : start + LONG], "after": after[start : start + LONG]}
+    return {"before": before[start : start + LONG], "after": after[start : start + LONG]}
 
 
 def _first_difference(one: str, other: str) -> int:

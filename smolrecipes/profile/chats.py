@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from smolrecipes.profile.counts import Counts
+
 Row = dict[str, Any]
 COLUMNS = ("messages", "prompt", "chosen", "completion")
 """Where turns are; what is rejected has the form of what is chosen."""
@@ -17,7 +19,7 @@ class Chats:
         self.rows = self.with_system = self.with_tools = self.with_calls = self.thinking = 0
         self.roles: Counter[str] = Counter()
         self.turns: Counter[int] = Counter()
-        self.called: Counter[str] = Counter()
+        self.called = Counts()
         self.systems: set[int] = set()
 
     def add(self, row: Row) -> None:
@@ -33,7 +35,7 @@ class Chats:
         self.systems.update(map(hash, systems))
         self.roles.update(str(turn["role"]) for turn in turns)
         self.turns[len(turns) - len(systems)] += 1
-        self.called.update(str(call.get("function", {}).get("name")) for call in calls)
+        self.called.add(str(call.get("function", {}).get("name")) for call in calls)
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
@@ -46,5 +48,5 @@ class Chats:
             "with tools": self.with_tools,
             "with calls": self.with_calls,
             "with reasoning": self.thinking,
-            "functions called": dict(self.called.most_common()),
+            "functions called": self.called.facts(),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from smolrecipes.profile.counts import MOST, OTHERS
 from smolrecipes.profile.html import bars, escape, page, section, table
 from smolrecipes.profile.languages import UNKNOWN, grouped
 from smolrecipes.profile.lengths import QUANTILES
@@ -27,7 +28,7 @@ def html(facts: dict[str, Any]) -> str:
     )
     parts.append(section("Languages", told))
     if facts["labels"]:
-        parts.append(section("Labels", bars(_one(facts["labels"]), f"{len(facts['labels']):,} different ones")))
+        parts.append(section("Labels", bars(_one(facts["labels"]), different(facts["labels"]))))
     if facts["conversations"]:
         parts.append(section("Conversations", table(("", ""), conversations(facts["conversations"]), words=True)))
     odd = [(what, f"{one['rows']:,}", ", ".join(one["places"])) for what, one in facts["oddities"].items()]
@@ -41,8 +42,15 @@ def sentence(facts: dict[str, Any]) -> str:
     """How many rows of what, and how many of them are the same."""
     again = facts["duplicates"]
     same = f"{again['rows']:,} ({again['share']:.1%}) were there before" if again["rows"] else "none twice"
+    if "compared_with" in again:
+        same += f", each compared with the first {again['compared_with']:,} different ones"
     sample = f" ({facts['sample']})" if facts["sample"] else ""
     return f"{facts['rows']:,} rows of the type {facts['row_type']}{sample}, {facts['bytes'] / 1e6:,.2f} MB of text; {same}"
+
+
+def different(counts: dict[str, int]) -> str:
+    """How many different labels there are."""
+    return f"over {MOST:,} different ones" if OTHERS in counts else f"{len(counts):,} different ones"
 
 
 def quantiles(facts: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,18 @@ from smolrecipes.errors import RecipeError
 from smolrecipes.profile import languages
 from smolrecipes.profile.chats import COLUMNS, Chats
 from smolrecipes.profile.columns import columns
+from smolrecipes.profile.counts import Counts
 from smolrecipes.profile.lengths import Lengths, histogram
 from smolrecipes.profile.oddities import LINE, Oddities
 from smolrecipes.profile.sample import BYTES, Sample
+from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
     from smolrecipes.kinds import Data
 
 Row = dict[str, Any]
+SEEN = 2_000_000
+"""Different rows that later ones are compared with, in about 100 bytes each."""
 
 
 class Profile:
@@ -29,7 +32,7 @@ class Profile:
         self.kind = ""
         self.names: tuple[str, ...] = ()
         self.lengths, self.oddities, self.chats = Lengths(), Oddities(line), Chats()
-        self.labels: Counter[str] = Counter()
+        self.labels = Counts()
         self.seen: set[bytes] = set()
         self.again = 0
         self.some: list[str] = []
@@ -46,12 +49,13 @@ class Profile:
         self._keep(found, len(self.lengths.characters))
         self.lengths.add(found)
         self.oddities.add(row, found)
-        self.labels.update(_labels(row))
+        self.labels.add(_labels(row))
         if any(row.get(column) for column in COLUMNS) and self.kind in ("messages", "preference", "judged"):
             self.chats.add(row)
         key = _key(row)
         self.again += key in self.seen
-        self.seen.add(key)
+        if len(self.seen) < SEEN:
+            self.seen.add(key)
 
     def _keep(self, found: list[str], number: int) -> None:
         """Texts to tell languages by, evenly spread however many rows come: when there are too many, every other stays."""
@@ -60,6 +64,11 @@ class Profile:
         self.some.append(languages.spoken(found)[: languages.BEGINNING])
         if len(self.some) >= 2 * languages.SAMPLE:
             self.some, self.step = self.some[::2], 2 * self.step
+
+    def _duplicates(self, count: int) -> dict[str, Any]:
+        """How many rows were there before; and with how many they were compared, where that is not all."""
+        found = {"rows": self.again, "share": round(self.again / max(count, 1), 4)}
+        return {**found, **({"compared_with": SEEN} if len(self.seen) == SEEN else {})}
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
@@ -73,8 +82,8 @@ class Profile:
             "histogram": histogram(self.lengths.characters),
             "languages": languages.languages(self.some) if languages.installed() else None,
             "languages_of": len(self.some),
-            "duplicates": {"rows": self.again, "share": round(self.again / max(count, 1), 4)},
-            "labels": dict(self.labels.most_common()),
+            "duplicates": self._duplicates(count),
+            "labels": self.labels.facts(),
             "conversations": self.chats.facts() if self.chats.rows else None,
             "oddities": self.oddities.found,
         }
@@ -90,8 +99,8 @@ def profile(data: Data, bytes_: int = BYTES, line: int = LINE) -> dict[str, Any]
     seen = columns(data)
     said = [*dict.fromkeys(sentence for text in sample.said for sentence in text.splitlines())]
     return {
-        "source": repr(data),
-        "read": said or seen.said,
+        "source": hidden(repr(data)),
+        "read": [*map(hidden, said or seen.said)],
         "sample": sample.cut,
         "columns": seen.kinds,
         **found.facts(),

@@ -19,6 +19,8 @@ class MaskPII(Transform, name="mask_pii"):
     code, be written as in America, or follow a word such as `tel.`
     """
 
+    private = True
+
     kinds: Annotated[tuple[Kind, ...], MinLen(1)] = option(
         default=("e-mail", "iban", "card", "ip", "phone"), kw_only=False
     )

@@ -12,13 +12,16 @@ from ftfy import is_bad
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolrecipes import Files, HubData, Toy
+from smolrecipes import Files, FixText, HubData, Toy
 from smolrecipes.cards.card import card
 from smolrecipes.cards.folder import Form, write
 from smolrecipes.data.rows import each
 from smolrecipes.data.toy import COLUMNS
+from smolrecipes.profile.chats import Chats
+from smolrecipes.profile.counts import MOST, OTHERS
 from smolrecipes.profile.lengths import Lengths
 from smolrecipes.profile.oddities import wrongly_decoded
+from smolrecipes.profile.page import different, sentence
 from smolrecipes.profile.profile import Profile, profile
 
 TEXTS = [
@@ -109,6 +112,22 @@ def test_texts_that_tell_languages_are_spread_over_all_rows() -> None:
     assert 250 <= len(kept) < 1_000 and kept[-1] > 4_900 and len({b - a for a, b in zip(kept, kept[1:])}) == 1
 
 
+def test_however_many_rows_there_are_the_counts_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolrecipes.profile.profile.SEEN", 700)
+    found = Profile()
+    for number in (*range(1_000), 0, 5, 999):
+        found.add({"text": f"row {number}", "label": number / 7, "origin": f"a:{number}"})
+    facts = found.facts()
+    assert len(facts["labels"]) == MOST + 1 and sum(facts["labels"].values()) == 1_003
+    assert [*facts["labels"]][-1] == OTHERS and different(facts["labels"]) == "over 500 different ones"
+    assert facts["duplicates"] == {"rows": 2, "share": 0.002, "compared_with": 700} and len(found.seen) == 700
+    assert "each compared with the first 700 different ones" in sentence({**facts, "sample": ""})
+    chats = Chats()
+    calls = [{"function": {"name": f"function {number}"}} for number in range(1_000)]
+    chats.add({"messages": [{"role": "assistant", "content": "", "tool_calls": calls}]})
+    assert len(chats.facts()["functions called"]) == MOST + 1
+
+
 @given(st.text(st.characters(max_codepoint=127)), st.text(st.sampled_from("aÃ©â€™œ\x80 \n.,")))
 def test_what_looks_wrongly_decoded_is_what_ftfy_says(plain: str, other: str) -> None:
     assert not is_bad(plain)  # so that it need not be asked
@@ -152,7 +171,12 @@ def test_a_recipe_is_prepared_and_published(cli: Any) -> None:
     assert "**To be filled in.**" in Path("out/README.md").read_text(encoding="utf-8")
     both = [HubData("out", split=split).load()["text"] for split in ("train", "validation")]
     assert [len(each_) for each_ in both] == [18, 2] and len({text for side in both for text in side}) == 20
-    assert sorted(Files("out").load()["text"]) == sorted(text for side in both for text in side)
+    Path("out/data/.DS_Store").write_bytes(b"\0")  # of whoever looked into the folder
+    trained = Files("out").load()
+    assert trained["text"][:] == both[0][:]  # what was held out stays so
+    assert trained.info.description.endswith("out: the training rows alone; validation is left out")
+    assert Files("out").pipe(FixText()).load()["text"][:] == both[0][:]
+    assert Files("out/data/validation-*").load()["text"][:] == both[1][:]
     assert not [*Path().glob(".out*")]  # nothing is left of what was written aside
 
 
@@ -193,12 +217,22 @@ def test_what_lies_there_is_not_lost(cli: Any) -> None:
         (("toy:stories", "data.rows=3", "--out", "file"), "--out file: it is a file; name a folder"),
         (("toy:stories", "data.rows=3", "--out", "file/x"), "cannot be written"),
         (("toy:stories", "data.rows=3", "--html", "no/x.html"), "--html no/x.html: cannot be written"),
+        (
+            ("toy:stories", "--on", "nonsense:x=1"),
+            "--on nonsense:x=1: machines do the steps of data, and this has none",
+        ),
+        (("toy:stories", "--out", "x", "--on", "ray"), "--on ray: machines do the steps of data, and this has none"),
+        (("toy:stories", "--force"), "--force is of the folder that is written to: add --out DIR"),
+        (("toy:stories", "--out", "x", "--all"), "--all is of a look at data, and here all rows are written"),
+        (("steps.py", "--line", "50"), "--line 50 is of a look at data, and here all rows go through the steps"),
         (("two",), "two.jsonl:1 is a messages row, and those before are text rows"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_mistakes_are_one_sentence(words: tuple[str, ...], said: str, cli: Any) -> None:
     Path("file").write_text("", encoding="utf-8")
+    Path("steps.py").write_text(STEPS, encoding="utf-8")
+    Path("rows.jsonl").write_text(lines({"text": "one"}, {"text": "two"}, {"text": "three"}), encoding="utf-8")
     Path("two").mkdir()
     Path("two/one.txt").write_text("text", encoding="utf-8")
     Path("two/two.jsonl").write_text(lines({"messages": [{"role": "user", "content": "a"}]}), encoding="utf-8")

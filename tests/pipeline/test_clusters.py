@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from smolrecipes import DropDuplicates, Files, FixText, RecipeError, Transform
-from smolrecipes.cache import kept_in
-from smolrecipes.pipeline import shards
+from smolrecipes import DropDuplicates, Files, FixText, Keep, RecipeError, Transform
+from smolrecipes.cache import kept_in, place
+from smolrecipes.pipeline import jobs, shards
 from smolrecipes.pipeline.clusters import named, on
 from smolrecipes.pipeline.stages import prepared, spread_by
+from smolrecipes.pipeline.tasks import Apply, Read
 
 SBATCH = """#!{python}
 import os, subprocess, sys
@@ -91,3 +93,86 @@ def test_what_goes_wrong_is_a_sentence(here):
         prepared(data().pipe(Fails()))
     with pytest.raises(RecipeError, match="'cpu' should be OPTION=VALUE"):
         named("slurm:cpu", here)
+
+
+RULES = """
+from smolrecipes import Files, Keep, Transform
+from smolrecipes.kinds import Outcome
+class Own(Transform, name="own_step"):
+    def treat(self, row):
+        return Outcome(row)
+def long(row):
+    return True
+"""
+
+
+def test_what_other_machines_lack_is_a_sentence(here):
+    spec = importlib.util.spec_from_file_location("_recipe_rules_01234567", here / "rules.py")
+    (here / "rules.py").write_text(RULES)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    try:
+        for step, name in ((module.Own(), "Own"), (Keep(module.long), "long")):
+            task = Apply(step, (), here, False)
+            with pytest.raises(RecipeError, match=f"--on slurm: {name} is of a recipe file, which other machines"):
+                jobs.check(task, "slurm")
+    finally:
+        del sys.modules[spec.name]
+    for url in (f"file://{here}/a.txt", (f"file://{here}/a.txt",)):
+        parts = tuple(Files(url, rows="lines").parts())
+        with pytest.raises(RecipeError, match="--on ray: the source is at a URL and was copied to"):
+            jobs.check(Read(parts, here), "ray")
+    jobs.check(Read(tuple(Files("a.txt").parts()), here), "ray")
+    jobs.check(Apply(Keep(abs_), (), here, False), "ray")
+
+
+def abs_(row):
+    return True
+
+
+def test_a_cluster_is_asked_before_anything_is_sent_to_it(here, monkeypatch):
+    monkeypatch.setattr("smolrecipes.pipeline.clusters._checked", lambda executor, options: None)
+    with spread_by(on("ray", here / "logs")), pytest.raises(RecipeError, match="the source is at a URL"):
+        prepared(Files(f"file://{here}/a.txt", rows="lines").pipe(FixText()))
+
+
+def test_jobs_find_the_folder_and_what_is_kept(here, monkeypatch):
+    found = []
+    with kept_in(Path("kept")):
+        assert place() == here / "kept"
+        job = jobs.Job(lambda rank: found.append((rank, Path.cwd(), place())))
+    (here / "other").mkdir()
+    monkeypatch.chdir(here / "other")
+    assert job("data", 3) == "data" and found == [(3, here, here / "kept")] and Path.cwd() == here / "other"
+
+
+@pytest.mark.parametrize(
+    ("answers", "looks"),
+    [
+        (["echo 17", "exit 1", "exit 1", "echo 17", "true"], 5),
+        (["echo slurm_load_jobs error: Invalid job id specified >&2; exit 1"], 1),
+        (["exit 1", "exit 1", "echo down >&2; exit 1"], 3),
+    ],
+    ids=["it ends", "it is forgotten", "nobody answers"],
+)
+def test_a_queue_that_does_not_answer_has_not_lost_the_job(answers, looks, here, monkeypatch):
+    (here / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(jobs, "PAUSE", 0)
+    asked = []
+
+    def left():
+        script = here / "bin" / "squeue"
+        script.write_text(f"#!/bin/sh\n{answers[len(asked)]}\n")
+        script.chmod(0o755)
+        asked.append(1)
+        return True
+
+    if len(answers) == 3:
+        with pytest.raises(RecipeError, match=r"squeue says nothing of job 17 \(down\), which may run on"):
+            jobs.wait(left, "17")
+    else:
+        jobs.wait(left, "17")
+    assert len(asked) == looks
+    jobs.wait(lambda: False, "17")
