@@ -21,7 +21,7 @@ class DropDuplicates(Transform, name="drop_duplicates"):
     """Keeps the first of what is the same but for case, punctuation and spacing."""
 
     of: Literal["rows", "lines", "paragraphs"] = option(default="rows", kw_only=False)
-    """What is compared: whole rows, or the lines or paragraphs of their texts, which are cut out."""
+    """What is compared: whole rows, or the lines or paragraphs of their texts, which are cut out; a row of which a whole text would go is dropped."""
     least: Positive = 8
     """Lines and paragraphs of fewer words stay, however often they come: headings, signatures, `return None`."""
 
@@ -50,23 +50,25 @@ class DropDuplicates(Transform, name="drop_duplicates"):
 
     def _cut(self, row: Row, again: Iterator[bool]) -> Outcome:
         """The row without the pieces that were there before."""
-        cut = 0
+        cut, emptied = 0, False
 
         def change(text: str) -> str:
-            nonlocal cut
+            nonlocal cut, emptied
             kept = []
             for piece in self._split(text):
                 seen = self._counts(piece) and next(again)
                 cut += seen
                 if not seen:
                     kept.append(piece)
-            return "".join(kept)
+            new = "".join(kept)
+            emptied |= bool(text.strip()) and not new.strip()
+            return new
 
         new = rewritten(row, change)
         if not cut:
             return Outcome(row)
-        if not whole(new).strip():
-            return Outcome(None, (f"all its {self.of} were there before",))
+        if emptied:
+            return Outcome(None, (f"all {self.of} of a text were there before",))
         return Outcome(new, (f"{self.of} that were there before are cut",))
 
     def _pieces(self, row: Row) -> Iterator[tuple[bytes, str]]:
