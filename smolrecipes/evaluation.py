@@ -183,14 +183,23 @@ def _asked_alike(evaluator: Evaluator, data: Data, recipe: Recipe | None) -> Dat
 def _check_unchanged(recipe: Recipe, run: Path) -> None:
     """Of data that has changed since, other rows would be held out today, rows that were trained on among them."""
     from smolrecipes import lineage
+    from smolrecipes.cache import kept_in
+    from smolrecipes.cards.trail import made
 
-    then = lineage.read(run / "lineage.json")["parts"]
+    then = lineage.read(run / "lineage.json")
     now = {name: part.fingerprint() for name, part in recipe.children() if name in ("data", "validation")}
-    changed = [name for name, mark in now.items() if then.get(name) != mark]
+    changed = [name for name, mark in now.items() if then["parts"].get(name) != mark]
     if changed:
         raise RecipeError(
             f"{run}: the {changed[0]} is not what it was when the model was trained, so nobody knows which rows were held "
             "out; give the evaluator data"
+        )
+    with kept_in(run.parent / ".cache"):
+        step = lineage.other_step(then.get("data", ()), made(recipe))
+    if step:
+        raise RecipeError(
+            f"{run}: the rows made now are not those that the model was trained on, from {step} on, of which the code, a "
+            "package or the files read are another version, so nobody knows which rows were held out; give the evaluator data"
         )
 
 

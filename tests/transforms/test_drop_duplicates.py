@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes import DropDuplicates, DropSamePrompts, Outcome, Transform
+from smolrecipes import DropDuplicates, Outcome, Transform
 
 LONG = "Nobody knew that the old harbour would be so quiet today."
 
