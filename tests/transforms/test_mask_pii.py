@@ -305,6 +305,8 @@ def test_long_texts_take_no_longer_than_their_length_asks(sign: str) -> None:
         ({"mask": "[{}]"}, "mask: only {kind} is filled in"),
         ({"mask": "[{name}]"}, "mask: only {kind} is filled in"),
         ({"mask": "{"}, "mask: only {kind} is filled in"),
+        ({"mask": "{kind.foo}"}, "mask: only {kind} is filled in"),
+        ({"mask": "{kind.upper}"}, "mask: only {kind} is filled in"),
         ({"kinds": ()}, "kinds"),
         ({"kinds": ("mail",)}, "kinds.*should be 'e-mail'"),
     ],
