@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smolrecipes import DropDuplicates, Outcome, Transform
+from smolrecipes import DropDuplicates, DropSamePrompts, Outcome, Transform
 
 LONG = "Nobody knew that the old harbour would be so quiet today."
 
@@ -34,3 +34,9 @@ def test_a_text_that_was_empty_before_drops_nothing() -> None:
     row = {"source": "", "target": f"{LONG}\nyes"}
     first, second = outcomes(DropDuplicates("lines"), row, {"source": " ", "target": f"{LONG}\nno"})
     assert first.row and second.row and second.row["target"] == "no"
+
+
+def test_a_system_message_without_content_makes_no_other_question() -> None:
+    asked = {"role": "user", "content": "Who?"}
+    rows = [{"messages": [{"role": "system", **told}, asked], "tools": None} for told in ({}, {"content": None})]
+    assert [one.row is None for one in outcomes(DropSamePrompts(context=True), *rows)] == [False, True]
