@@ -69,7 +69,7 @@ def test_no_rows_are_alike_where_none_are(tmp_path):
     (folder / "x.jsonl").write_text(
         '{"text": "one"}\n{"text": "two"}\n{"text": "?"}\n{"text": "!"}\n', encoding="utf-8"
     )
-    with kept_in(folder / "cache"), stages.spread_by(spread):
+    with kept_in(folder / "cache"):
         assert stages.prepared(Files(str(folder / "x.jsonl")).pipe(DropNearDuplicates())).report.dropped == 0
 
 
