@@ -57,6 +57,6 @@ def _telling(source: Source) -> bytes:
             first = first or block[:LOOK]
             if not block.isascii() or b"\0" in block:
                 at = next(index for index, byte in enumerate(block) if byte >= 0x80 or not byte)
-                start = block.rfind(b"\n", 0, at) + 1 if at > LOOK // 2 else 0
+                start = max(block.rfind(b"\n", 0, at) + 1, at - LOOK // 2) if at > LOOK // 2 else 0
                 return block[start : start + LOOK]
     return first
