@@ -113,7 +113,7 @@ class Transform(Component, kind="transform"):
     """One step of data preparation: rows in, rows out, and what became of each.
 
     A step that looks at each row by itself is its `treat`. One that has to know all rows (what was there before, how many
-    there are) first takes a `survey` of each shard, then decides `once` for all, and then goes over the rows again. Where a
+    there are) first takes a `survey` of each shard, then `decide`s once for all, and then goes over the rows again. Where a
     survey that is small cannot tell enough, `narrow` chooses what is then to be inspected, and that is decided on.
     """
 
