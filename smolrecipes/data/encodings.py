@@ -6,7 +6,7 @@ import codecs
 
 from smolrecipes.data.decode import BLOCK, UTF_16
 from smolrecipes.data.source import Source
-from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.errors import RecipeError, nearest, needs
 
 COMMON = "cp1252"
 """Taken where others are just as likely: after UTF-8 it is the most frequent by far."""
@@ -17,8 +17,6 @@ LOOK = 1 << 16
 def check(encoding: str) -> None:
     """RecipeError for the name of no encoding."""
     if encoding == "detect":
-        from smolrecipes.transforms.extra import needs
-
         needs("charset_normalizer", "data.encoding=detect")
         return
     try:

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import say
-from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.errors import RecipeError, nearest, needs
 from smolrecipes.pipeline.pool import Task
-from smolrecipes.transforms.extra import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
