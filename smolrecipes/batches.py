@@ -62,7 +62,7 @@ class Batches(Sampler[list[int]]):
         return (self.per_epoch - bool(rest)) * self.steps + self._steps(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
-        for rows in self._global(self._order() if self.stages is None else self._staged(self.stages)):
+        for rows in self._global(*(self._in_turn() if self.stages is None else self._staged(self.stages))):
             steps = self.steps if self.tokens else self._steps(len(rows))
             yield from self._cells(rows, steps * self.world)[self.rank :: self.world]
 
@@ -71,11 +71,19 @@ class Batches(Sampler[list[int]]):
         order = np.arange(len(self.lengths))
         return order if self.seed is None else np.random.default_rng((self.seed, self.epoch)).permutation(order)
 
-    def _staged(self, stages: Any) -> Any:
-        """The rows of this epoch of a curriculum; of a run whose batches are of tokens, stretches are of tokens."""
+    def _in_turn(self) -> tuple[Any, Any]:
+        """The rows of this pass, and at which of its tokens each begins."""
+        order = self._order()
+        return order, np.cumsum(self.lengths[order]) - self.lengths[order]
+
+    def _staged(self, stages: Any) -> tuple[Any, Any]:
+        """As `_in_turn`, of this epoch of a curriculum; of a run whose batches are of tokens, stretches are of tokens.
+
+        Its end is rounded up, so that the last share holds as many tokens as the longest row may have: none is empty.
+        """
         sizes = self.lengths if self.tokens else np.ones_like(self.lengths)
         whole, (epochs, rest) = int(sizes.sum()), divmod(self.total, self.per_epoch)
-        run = epochs * whole + (whole * rest // self.per_epoch if self.tokens else rest * self.batch)
+        run = epochs * whole + (-(-whole * rest // self.per_epoch) if self.tokens else rest * self.batch)
         return rows_of(self.epoch, stages, sizes, run, self.seed or 0)
 
     def longest(self) -> list[int]:
@@ -88,12 +96,11 @@ class Batches(Sampler[list[int]]):
         cells = self._cells(ranked[:rows], steps * self.world)
         return max(cells, key=lambda cell: (sum(self.lengths[cell]), len(cell)))
 
-    def _global(self, order: Any) -> list[Any]:
+    def _global(self, order: Any, begins: Any) -> list[Any]:
         """The rows of each global batch; by tokens, row by row into the batch in whose share of them it begins."""
         if not self.tokens:
             return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
-        lengths = self._lengths(order)
-        shares = (np.cumsum(lengths) - lengths) * self.per_epoch // self.lengths.sum()
+        shares = begins * self.per_epoch // self.lengths.sum()
         return np.split(order, np.searchsorted(shares, np.arange(1, self.per_epoch)))
 
     def _lengths(self, rows: Any) -> Any:

@@ -23,6 +23,14 @@ class Stopped(RecipeError):
     code = 0
 
 
+def needs(package: str, who: str) -> None:
+    """RecipeError where a package of the extra `data` is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise RecipeError(f"{who} needs {package}, which is not installed: pip install 'smolrecipes[data]'")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'beta'?` for the known name nearest to `word`, in whichever case, or nothing when none is near."""
     import difflib

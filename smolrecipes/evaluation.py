@@ -13,10 +13,14 @@ from smolrecipes.kinds import Data, Evaluator, Scores, Subject, Weights
 from smolrecipes.origin import base_of, model_of, recipe_of, run_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from datasets import Dataset
     from numpy.typing import NDArray
 
+    from smolrecipes.component import Component
     from smolrecipes.recipe import Recipe
+    from smolrecipes.transforms.elsewhere import Elsewhere
 
 SAMPLES = 2000
 """Bootstrap samples (Efron 1979)."""
@@ -191,15 +195,37 @@ def _asked_alike(evaluator: Evaluator, data: Data, recipe: Recipe | None) -> Dat
 def _check_unchanged(recipe: Recipe, run: Path) -> None:
     """Of data that has changed since, other rows would be held out today, rows that were trained on among them."""
     from smolrecipes import lineage
+    from smolrecipes.cache import kept_in
+    from smolrecipes.cards.trail import made
 
-    then = lineage.read(run / "lineage.json")["parts"]
-    now = {name: part.fingerprint() for name, part in recipe.children() if name in ("data", "validation")}
-    changed = [name for name, mark in now.items() if then.get(name) != mark]
+    sources = {name: part for name, part in recipe.children() if name in ("data", "validation")}
+    for missing in (step for part in sources.values() for step in _elsewhere(part)):
+        raise missing.refusal()
+    then = lineage.read(run / "lineage.json")
+    now = {name: part.fingerprint() for name, part in sources.items()}
+    changed = [name for name, mark in now.items() if then["parts"].get(name) != mark]
     if changed:
         raise RecipeError(
             f"{run}: the {changed[0]} is not what it was when the model was trained, so nobody knows which rows were held "
             "out; give the evaluator data"
         )
+    with kept_in(run.parent / ".cache"):
+        step = lineage.other_step(then.get("data", ()), made(recipe))
+    if step:
+        raise RecipeError(
+            f"{run}: the rows made now are not those that the model was trained on, from {step} on, of which the code, a "
+            "package or the files read are another version, so nobody knows which rows were held out; give the evaluator data"
+        )
+
+
+def _elsewhere(part: Component) -> Iterator[Elsewhere]:
+    """The steps in some data whose code lies in a recipe file."""
+    from smolrecipes.transforms.elsewhere import Elsewhere
+
+    if isinstance(part, Elsewhere):
+        yield part
+    for _, child in part.children():
+        yield from _elsewhere(child)
 
 
 def _drawn(tables: list[dict[str, NDArray[Any]]], seed: int) -> list[list[dict[str, NDArray[Any]]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from smolrecipes.component import Component, option
-from smolrecipes.errors import RecipeError
+from smolrecipes.errors import RecipeError, needs
 from smolrecipes.limits import Positive
 
 if TYPE_CHECKING:
@@ -131,12 +131,8 @@ class Transform(Component, kind="transform"):
 
     def check(self) -> None:
         """RecipeError where it cannot run, for want of a package say; asked before anything is read."""
-        from importlib.util import find_spec
-
-        if missing := [package for package in self.packages if find_spec(package) is None]:
-            raise RecipeError(
-                f"{self.name} needs {missing[0]}, which is not installed: pip install 'smolrecipes[data]'"
-            )
+        for package in self.packages:
+            needs(package, self.name)
 
     def treat(self, row: dict[str, Any]) -> Outcome:
         """What becomes of one row; it may be changed in place no deeper than its own keys."""

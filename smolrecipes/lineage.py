@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from smolrecipes.recipe import Recipe
 
+Pipelines = Sequence[Sequence[Mapping[str, Any]]]
+"""Of each pipeline its steps, as `cards.trail.made` tells them."""
 PACKAGES = ("smolrecipes", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 
 
@@ -88,3 +92,23 @@ def check_tokenizer(file: Path, tokenizer: PreTrainedTokenizerBase, resumes: boo
             f"{then['tokenizers']} then, {now['tokenizers']} now): --fresh starts over"
         )
     write_text(file, json.dumps({**found, "tokenizer": then}, indent=2))
+
+
+def check_data(file: Path, now: Pipelines, resumes: bool) -> None:
+    """Adds what became of the rows that a run begins with; RecipeError where a run that resumes has others now."""
+    if not now:
+        return
+    found = read(file)
+    then = found.get("data", now) if resumes else now
+    if step := other_step(then, now):
+        raise RecipeError(
+            f"{file.parent}: the rows made now are not those that this run began with, from {step} on, of which the code, a "
+            "package or the files read are another version: install what was there, or --fresh starts over"
+        )
+    write_text(file, json.dumps({**found, "data": then}, indent=2))
+
+
+def other_step(then: Pipelines, now: Pipelines) -> str:
+    """The first step, or source, of prepared data that did not make what it makes now; "" where there is none."""
+    pairs = zip(itertools.chain(*then), itertools.chain(*now))
+    return next((str(new["step"]) for old, new in pairs if old["key"] != new["key"]), "")

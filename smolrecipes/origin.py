@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Weights
@@ -28,7 +28,8 @@ def kept_for(source: Path) -> Path:
 
 
 def recipe_of(place: Path) -> Recipe | None:
-    """The recipe of that run, without the callbacks, evaluators and exporters whose classes lie in a recipe file."""
+    """The recipe of that run, without the callbacks, evaluators and exporters whose classes lie in a recipe file; steps of data
+    preparation whose code lies there are `Elsewhere`, and refuse to make rows."""
     from smolrecipes.serialize import UNREGISTERED, loads
 
     run = run_of(place)
@@ -40,7 +41,22 @@ def recipe_of(place: Path) -> Recipe | None:
         for option in ("callbacks", "evaluators", "exporters"):
             stored[option] = [part for part in stored[option] if UNREGISTERED not in json.dumps(part)]
         text = json.dumps(stored)
-    return loads(text, str(run / "recipe.json"))
+    return loads(text, str(run / "recipe.json"), _readable)
+
+
+def _readable(stored: Any) -> Any:
+    """What recipe.json holds, with `Elsewhere` for each step that no stored recipe can bring back."""
+    from smolrecipes.serialize import UNREGISTERED, function_in
+    from smolrecipes.transforms.elsewhere import Elsewhere
+
+    if isinstance(stored, list):
+        return [_readable(item) for item in stored]
+    if not isinstance(stored, dict):
+        return stored
+    kind, _, name = str(stored.get("use")).partition(":")
+    if kind == "transform" and (code := stored.get(UNREGISTERED) or function_in(stored)):
+        return Elsewhere(name, str(code))
+    return {key: _readable(item) for key, item in stored.items()}
 
 
 def model_of(place: Path) -> Path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smolrecipes.component import Component
 from smolrecipes.console import is_first, say
 from smolrecipes.errors import RecipeError
-from smolrecipes.files import differs, refused, write_text
+from smolrecipes.files import differs, write_text
 from smolrecipes.kinds import Evaluator
 from smolrecipes.launch import agreed, first_only
 from smolrecipes.lock import alone
@@ -189,7 +189,6 @@ def _make(this: Run, runs: Path, command: str, foreseen: bool) -> None:
         assembly = assemble(concrete, this.folder, runs / ".cache")
         begin(this, assembly)
         examined = assembly
-        first_only(lambda: _leave_data(this, examined))
         first_only(lambda: examine(concrete, examined, runs / ".cache"))
         train(this, assembly)
     except BaseException:
@@ -266,17 +265,6 @@ def _open(this: Run, command: str, base: str) -> None:
         raise RecipeError(
             f"{this.folder}: cannot write there ({error.strerror}); name another folder with --runs"
         ) from None
-
-
-def _leave_data(this: Run, assembly: Assembly) -> None:
-    """What became of the rows in each step of their preparation, where there were any."""
-    from smolrecipes.cards.trail import leave
-
-    parts = assembly.parts
-    rows = {"train": parts.train_rows, "validation": parts.validation_rows}
-    splits = {name: some for name, some in rows.items() if some is not None}
-    if why := refused(lambda: leave(this.folder, this.recipe, splits, assembly.sentences)):
-        say(f"  what became of the rows is not kept ({why})")
 
 
 def _set_aside(folder: Path) -> None:

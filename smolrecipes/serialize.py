@@ -48,14 +48,14 @@ def dumps(recipe: Recipe) -> str:
     return json.dumps(to_dict(recipe), indent=2, ensure_ascii=False) + "\n"
 
 
-def loads(text: str, where: str = "recipe.json") -> Recipe:
-    """The recipe in a JSON text; `where` it is from is named in errors."""
+def loads(text: str, where: str = "recipe.json", change: Callable[[Any], Any] = lambda data: data) -> Recipe:
+    """The recipe in a JSON text; `where` it is from is named in errors. change: what is made of the data that it holds."""
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise RecipeError(f"{where}:{error.lineno}: broken JSON ({error.msg})") from None
     try:
-        return from_dict(data)
+        return from_dict(change(data))
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
 
@@ -137,6 +137,13 @@ def _make(cls: type[Component], value: dict[str, Any], recorded: dict[str, str])
             )
     made = cls(**{name: _decode(item, hints.get(name, Any), recorded) for name, item in value.items()})
     return cls(**made.changed())
+
+
+def function_in(stored: dict[str, Any]) -> str:
+    """The function that a stored component calls, which no stored recipe brings back; "" where it calls none."""
+    kind, _, name = str(stored["use"]).partition(":")
+    hints = {found.name: found.hints() for found, _ in registry().all() if found.kind == kind}.get(name, {})
+    return next((str(value) for key, value in stored.items() if value and key in hints and _may_call(hints[key])), "")
 
 
 def _may_call(hint: Any) -> bool:

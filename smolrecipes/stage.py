@@ -30,6 +30,7 @@ def train(this: Run, assembly: Assembly) -> None:
     secure(trainer)
     last = _last(trainer)
     first_only(lambda: check_tokenizer(this.lineage, assembly.parts.tokenizer, resumes=bool(last)))
+    first_only(lambda: _leave_data(this, assembly, bool(last)))
     held_out = trainer.eval_dataset is not None
     trainer.args.eval_on_start = held_out and not last
     if this.recipe.training.rehearse:
@@ -41,6 +42,19 @@ def train(this: Run, assembly: Assembly) -> None:
     after = trainer.evaluate() if held_out else {}
     seconds = round(time.monotonic() - started, 1)
     _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
+
+
+def _leave_data(this: Run, assembly: Assembly, resumes: bool) -> None:
+    """What became of the rows in each step of their preparation, where there were any."""
+    from smolrecipes.cards.trail import leave, made
+    from smolrecipes.lineage import check_data
+
+    check_data(this.lineage, made(this.recipe), resumes)
+    parts = assembly.parts
+    rows = {"train": parts.train_rows, "validation": parts.validation_rows}
+    splits = {name: some for name, some in rows.items() if some is not None}
+    if why := refused(lambda: leave(this.folder, this.recipe, splits, assembly.sentences)):
+        say(f"  what became of the rows is not kept ({why})")
 
 
 def _last(trainer: Any) -> str | None:

@@ -97,3 +97,23 @@ def test_the_longest_of_fewer_rows_than_a_batch_is_one_that_comes(
     facts: dict[str, Any] = {"batch": rows + more, "steps": steps, "world": world, "level": level, "seed": 3}
     ranks = [Batches(lengths, rank=rank, **facts) for rank in range(world)]
     assert set(ranks[0].longest()) in [set(cell) for rank in ranks for cell in rank]
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=40),
+    tokens=st.integers(9, 40),
+    total=st.integers(1, 30),
+    seed=st.integers(0, 3),
+)
+def test_no_batch_of_tokens_within_the_run_of_a_curriculum_is_empty(
+    rows: list[tuple[int, int]], tokens: int, total: int, seed: int
+) -> None:
+    lengths, stages = [length for length, _ in rows], [stage for _, stage in rows]
+    batches = Batches(lengths, batch=1, tokens=tokens, seed=seed, stages=stages, total=total)
+    found: list[list[int]] = []
+    for epoch in range(ceil(total / batches.per_epoch)):
+        batches.set_epoch(epoch)
+        found += list(batches)
+    assert all(found[:total]) and not any(found[total:])
+    first = [min(stages[row % len(rows)] for row in batch) for batch in found[:total]]
+    assert first == sorted(first)

@@ -124,11 +124,16 @@ def card(sources: Sequence[Data], splits: Mapping[str, Dataset], title: str, sai
 
 def pipelines(data: Data) -> Iterator[Pipeline]:
     """Every pipeline in some data, those inside others first."""
+    for line in lines(data):
+        yield Pipeline(tuple(line), lengths(line[0].load()), lengths(line[-1].load()))
+
+
+def lines(data: Data) -> Iterator[list[Stage]]:
+    """The stages of every pipeline in some data, those inside others first."""
     from smolrecipes.pipeline.stages import prepared
 
     for piped in dict.fromkeys(_piped(data)):
-        last = prepared(piped)
-        yield Pipeline(tuple(last.line), lengths(last.line[0].load()), lengths(last.load()))
+        yield prepared(piped).line
 
 
 def has_steps(data: Data) -> bool:

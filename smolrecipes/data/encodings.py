@@ -6,7 +6,7 @@ import codecs
 
 from smolrecipes.data.decode import BLOCK, UTF_16
 from smolrecipes.data.source import Source
-from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.errors import RecipeError, nearest, needs
 
 COMMON = "cp1252"
 """Taken where others are just as likely: after UTF-8 it is the most frequent by far."""
@@ -17,8 +17,6 @@ LOOK = 1 << 16
 def check(encoding: str) -> None:
     """RecipeError for the name of no encoding."""
     if encoding == "detect":
-        from smolrecipes.transforms.extra import needs
-
         needs("charset_normalizer", "data.encoding=detect")
         return
     try:
@@ -57,6 +55,6 @@ def _telling(source: Source) -> bytes:
             first = first or block[:LOOK]
             if not block.isascii() or b"\0" in block:
                 at = next(index for index, byte in enumerate(block) if byte >= 0x80 or not byte)
-                start = block.rfind(b"\n", 0, at) + 1 if at > LOOK // 2 else 0
+                start = max(block.rfind(b"\n", 0, at) + 1, at - LOOK // 2) if at > LOOK // 2 else 0
                 return block[start : start + LOOK]
     return first

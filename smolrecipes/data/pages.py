@@ -7,7 +7,7 @@ import re
 
 from smolrecipes.data.decode import decoded
 from smolrecipes.data.source import Source
-from smolrecipes.errors import RecipeError
+from smolrecipes.errors import RecipeError, needs
 
 LARGEST = 20_000_000
 """Bytes of the largest page that is read."""
@@ -16,8 +16,6 @@ _DECLARED = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?([\w.:-]+)""", re.IGNOR
 
 def main_text(source: Source, encoding: str) -> str:
     """The text of a page that people read it for; RecipeError where there is none."""
-    from smolrecipes.transforms.extra import needs
-
     needs("trafilatura", "reading HTML")
     try:
         from trafilatura import extract

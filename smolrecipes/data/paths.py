@@ -21,13 +21,15 @@ WRITTEN = ".smolrecipes.json"
 
 def expand(paths: Sequence[str]) -> list[Path]:
     """The files in the given order, those of a glob or folder sorted; RecipeError for none, or for one given twice."""
-    found: list[Path] = []
+    found: dict[tuple[str, int, int], Path] = {}
     for path in paths:
         for file in _files(path):
-            if any(file.samefile(other) for other in found if file.name == other.name):
+            status = file.stat()
+            same = file.name, status.st_dev, status.st_ino
+            if same in found:
                 raise RecipeError(f"{file} is given twice; name it once, or weigh it with Mix")
-            found.append(file)
-    return found
+            found[same] = file
+    return [*found.values()]
 
 
 _beside: ContextVar[tuple[Path, ...]] = ContextVar("_beside", default=())

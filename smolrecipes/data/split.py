@@ -83,13 +83,20 @@ def split_near(rows: Dataset, share_or_count: float, seed: int) -> tuple[Dataset
 
 def _together(groups: dict[str, list[int]], first: list[int]) -> dict[str, list[int]]:
     """The groups that have rows of one family, as one, under the first of their keys."""
-    family = {name: {name} for name in first}
+    above = [*range(len(first))]  # of each family one that it is part of, or itself
+
+    def top(name: int) -> int:
+        while above[name] != name:
+            above[name] = name = above[above[name]]
+        return name
+
     for rows in groups.values():
-        joined = set().union(*(family[first[row]] for row in rows))
-        family |= dict.fromkeys(joined, joined)
+        for row in rows[1:]:
+            one, other = sorted((top(first[rows[0]]), top(first[row])))
+            above[other] = one
     keys: dict[int, list[str]] = {}
     for key, rows in groups.items():
-        keys.setdefault(min(family[first[rows[0]]]), []).append(key)
+        keys.setdefault(top(first[rows[0]]), []).append(key)
     return {min(some): [row for key in some for row in groups[key]] for some in keys.values()}
 
 

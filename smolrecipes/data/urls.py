@@ -51,7 +51,7 @@ def _copied(url: str) -> str:
     import shutil
 
     name = PurePosixPath(url.split("?")[0]).name.replace("..", "_") or "data"
-    target = Path(_scratch().name) / hashlib.sha256(url.encode()).hexdigest()[:8] / name
+    target = Path(_scratch().name) / hashlib.sha256(url.encode()).hexdigest() / name
     target.parent.mkdir(exist_ok=True)
 
     def copy(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -14,7 +15,9 @@ Hashes = NDArray[np.uint64]
 Sizes = NDArray[np.int64]
 
 BATCH = 1 << 18
-"""Characters of a batch, about: what is computed of them stays in a core's cache."""
+"""Characters of a batch, about: what is computed of them stays in a core's cache. Longer texts are cut."""
+BORDER = re.compile(r"[\s!-/:-@\[-^`{-~。、！？，]")
+"""Signs before which a text is cut: no word has them, and none becomes one with what comes before (NFKC)."""
 LETTER = np.uint64(0x9E3779B97F4A7C15)
 WORD = np.uint64(0xD1342543DE82EF95)
 MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -45,6 +48,29 @@ def shingles(texts: Sequence[str], words: int) -> tuple[Hashes, Sizes]:
 
 def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Sizes]:
     """A hash of each word of all texts, and how many each text has: a text without words counts as one."""
+    pieces = [(index, piece) for index, text in enumerate(texts) for piece in _pieces(text)]
+    made = [_words(batch) for batch in [[], *batches(piece for _, piece in pieces)]]
+    hashes, counts = (np.concatenate(part) for part in zip(*made))
+    owners = np.array([index for index, _ in pieces], dtype=np.int64)
+    sizes = np.bincount(owners, weights=counts, minlength=len(texts)).astype(np.int64)
+    (bare,) = np.nonzero(sizes == 0)
+    if len(bare):
+        signs = np.array([_of_signs(texts[index]) for index in bare.tolist()], dtype=np.uint64)
+        hashes, sizes = np.insert(hashes, np.cumsum(sizes)[bare], signs), np.maximum(sizes, 1)
+    return hashes, sizes
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text; a long one in pieces, so that what is computed at once stays small."""
+    start = 0
+    while len(text) - start > BATCH and (border := BORDER.search(text, start + BATCH)):
+        yield text[start : border.start()]
+        start = border.start()
+    yield text[start:]
+
+
+def _words(texts: Sequence[str]) -> tuple[Hashes, Sizes]:
+    """A hash of each word, and how many each text has."""
     plain = [_plain(text) for text in texts]
     codes = np.frombuffer("\n".join([*plain, ""]).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     inside = np.zeros(len(codes) + 1, dtype=np.int8)
@@ -56,12 +82,7 @@ def word_hashes(texts: Sequence[str]) -> tuple[Hashes, Sizes]:
     np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * powers, out=sums[1:])
     hashes = _mixed((sums[stops] - sums[starts]) * inverse[starts])
     ends = np.cumsum([len(text) + 1 for text in plain])
-    sizes: Sizes = np.diff(np.searchsorted(starts, ends), prepend=0)
-    (bare,) = np.nonzero(sizes == 0)
-    if len(bare):
-        signs = np.array([_of_signs(texts[index]) for index in bare.tolist()], dtype=np.uint64)
-        hashes, sizes = np.insert(hashes, np.cumsum(sizes)[bare], signs), np.maximum(sizes, 1)
-    return hashes, sizes
+    return hashes, np.diff(np.searchsorted(starts, ends), prepend=0)
 
 
 def runs(hashes: Hashes, sizes: Sizes, words: int) -> tuple[Hashes, Sizes]:
@@ -113,5 +134,5 @@ def _enough(size: int) -> tuple[Hashes, Hashes]:
 def _powers(size: int) -> tuple[Hashes, Hashes]:
     """The powers of a letter's place, and their inverses modulo 2**64."""
     enough = max(BATCH, 1 << size.bit_length())
-    up, down = _enough(enough)
+    up, down = (_enough if enough <= 4 * BATCH else _enough.__wrapped__)(enough)  # a long word's are not kept
     return up[:size], down[:size]

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.console import say
-from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.errors import RecipeError, nearest, needs
 from smolrecipes.pipeline.jobs import Job, check, wait
 from smolrecipes.pipeline.pool import Task
-from smolrecipes.transforms.extra import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from smolrecipes.cache import kept_in, place
 from smolrecipes.errors import RecipeError
 from smolrecipes.pipeline.pool import Task
-from smolrecipes.pipeline.tasks import Read
+from smolrecipes.pipeline.reading import Read
 
 if TYPE_CHECKING:
     from smolrecipes.component import Component

@@ -9,7 +9,7 @@ from smolrecipes.component import option
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import Outcome, Transform
 from smolrecipes.limits import Ge, Lt, Positive
-from smolrecipes.transforms.drawn import contents, drawn
+from smolrecipes.transforms.drawn import contents, drawn, hashed
 
 if TYPE_CHECKING:
     from smolrecipes.kinds import Facts
@@ -30,26 +30,19 @@ class Balance(Transform, name="balance"):
     def survey(self, rows: Iterable[Row]) -> Facts:
         import numpy as np
 
-        names: dict[str, int] = {}
         classes: list[int] = []
 
         def noted() -> Iterator[Row]:
             for row in rows:
-                classes.append(names.setdefault(self._class(row), len(names)))
+                classes.append(hashed(self._class(row)))
                 yield row
 
-        hashes = contents(noted())
-        return {"hashes": hashes, "classes": np.array(classes, dtype=np.int64), "names": np.array([*names], dtype="U")}
+        return {"hashes": contents(noted()), "classes": np.array(classes, dtype=np.uint64)}
 
     def decide(self, surveys: Sequence[Facts]) -> Sequence[Facts]:
         import numpy as np
 
-        every: dict[str, int] = {}
-        places = [
-            np.array([every.setdefault(name, len(every)) for name in one["names"].tolist()], dtype=np.int64)
-            for one in surveys
-        ]
-        classes = np.concatenate([place[one["classes"]] for place, one in zip(places, surveys, strict=True)])
+        _, classes = np.unique(np.concatenate([one["classes"] for one in surveys]), return_inverse=True)
         sizes = np.bincount(classes)
         order = drawn(np.concatenate([one["hashes"] for one in surveys]), self.seed)
         order = order[np.argsort(classes[order], kind="stable")]

@@ -31,12 +31,16 @@ def drawn(hashes: Hashes, seed: int) -> NDArray[Any]:
     return np.argsort(_stirred(hashes ^ _stirred(times ^ np.uint64(seed << 32))), kind="stable")
 
 
-def _content(row: dict[str, Any]) -> int:
+def hashed(text: str) -> int:
+    """64 bits of a text's hash."""
     from hashlib import blake2b
 
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _content(row: dict[str, Any]) -> int:
     held = {column: value for column, value in row.items() if column != "origin"}
-    text = json.dumps(held, sort_keys=True, default=repr)
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+    return hashed(json.dumps(held, sort_keys=True, default=repr))
 
 
 def _stirred(keys: Hashes) -> Hashes:

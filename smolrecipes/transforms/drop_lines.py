@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Outcome, Transform
 from smolrecipes.limits import Ge, Positive
-from smolrecipes.transforms.texts import rewritten
+from smolrecipes.transforms.texts import rewritable, rewritten
 
 if TYPE_CHECKING:
     from smolrecipes.kinds import Facts
@@ -124,9 +124,7 @@ def _notice(line: str) -> bool:
 
 def _lines(row: Row) -> list[str]:
     """The lines of all texts that can be rewritten."""
-    found: list[str] = []
-    rewritten(row, lambda text: found.extend(text.splitlines()) or text)  # type: ignore[func-returns-value]
-    return found
+    return [line for text in rewritable(row) for line in text.splitlines()]
 
 
 def _letters(line: str) -> bool:

@@ -64,8 +64,8 @@ class DropNearDuplicates(Transform, name="drop_near_duplicates"):
                     yield whole(row)
 
         found = [distinct(*shingles(batch, self.words)) for batch in [[], *batches(texts())]]
-        flat, sizes = (np.concatenate(part) for part in zip(*found))
-        return {**known, "shingles": flat, "sizes": sizes, "origins": np.array(origins, dtype="S")}
+        flat, sizes, firsts = (np.concatenate(part) for part in zip(*found))
+        return {**known, "shingles": flat, "sizes": sizes, "firsts": firsts, "origins": np.array(origins, dtype="S")}
 
     def decide(self, surveys: Sequence[Facts]) -> Sequence[Facts]:
         """Which rows are dropped, and where the row came from that each is like."""
@@ -74,7 +74,7 @@ class DropNearDuplicates(Transform, name="drop_near_duplicates"):
         from smolrecipes.near.alike import likeness
         from smolrecipes.near.sets import Sets
 
-        sets = Sets([(one["shingles"], one["sizes"]) for one in surveys])
+        sets = Sets([(one["shingles"], one["sizes"], one["firsts"]) for one in surveys])
         found = likeness(np.concatenate([one["bands"] for one in surveys]), sets, self.threshold)
         origins = np.concatenate([one["origins"] for one in surveys])
         ends = np.cumsum([len(one["rows"]) for one in surveys])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Outcome, Transform
+from smolrecipes.transforms.before import again, keys
 
 if TYPE_CHECKING:
     from smolrecipes.kinds import Facts
@@ -26,31 +27,21 @@ class DropSamePrompts(Transform, name="drop_same_prompts"):
     """Whether another system message or other functions make it another question."""
 
     def survey(self, rows: Iterable[Row]) -> Facts:
-        import numpy as np
-
-        return {"keys": np.frombuffer(b"".join(map(self._key, rows)), dtype="V16")}
+        return keys(map(self._asked, rows))
 
     def decide(self, surveys: Sequence[Facts]) -> Sequence[Facts]:
-        import numpy as np
-
-        keys = np.concatenate([one["keys"] for one in surveys])
-        again = np.ones(len(keys), dtype=bool)
-        again[np.unique(keys, return_index=True)[1]] = False
-        ends = np.cumsum([len(one["keys"]) for one in surveys])
-        return [{"again": part} for part in np.split(again, ends[:-1])]
+        return again(surveys)
 
     def apply(self, rows: Iterable[Row], known: Facts) -> Iterator[Outcome]:
-        for row, again in zip(rows, known["again"].tolist(), strict=True):
-            yield Outcome(None, ("its prompt was there before",)) if again else Outcome(row)
+        for row, seen in zip(rows, known["again"].tolist(), strict=True):
+            yield Outcome(None, ("its prompt was there before",)) if seen else Outcome(row)
 
-    def _key(self, row: Row) -> bytes:
-        from hashlib import blake2b
-
+    def _asked(self, row: Row) -> str:
         from smolrecipes.data.rows import normal, prompt_key
 
         asked = prompt_key(row)
         if self.context:
             turns = row.get("messages") or row.get("prompt") or []
-            told = [normal(turn["content"]) for turn in turns if turn["role"] in ("system", "developer")]
+            told = [normal(turn.get("content") or "") for turn in turns if turn["role"] in ("system", "developer")]
             asked = json.dumps([asked, told, row.get("tools")], sort_keys=True)
-        return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return asked

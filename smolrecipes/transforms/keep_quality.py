@@ -12,7 +12,7 @@ from smolrecipes.component import option
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import Outcome, Transform
 from smolrecipes.limits import MinLen
-from smolrecipes.transforms.texts import whole
+from smolrecipes.transforms.texts import is_text, whole
 from smolrecipes.transforms.words import Words, word_tokenizer
 
 Filter = Literal["gopher", "gopher_repetition", "c4", "fineweb"]
@@ -70,7 +70,7 @@ class KeepQuality(Transform, name="keep_quality"):
             verdict = judge(document)
             if verdict is not True:
                 return Outcome(None, (verdict[1],))
-        if row.keys() != {"text", "origin"} or document.text == row["text"]:
+        if not is_text(row) or document.text == row["text"]:
             return Outcome(row)
         return Outcome({**row, "text": document.text}, ("edited by the rules of C4",))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import Formatter
 from typing import Annotated, Any
 
 from smolrecipes.component import option
@@ -30,12 +31,10 @@ class MaskPII(Transform, name="mask_pii"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            self.mask.format(kind="")
-        except (IndexError, KeyError, ValueError):
+        if not _fills(self.mask):
             raise RecipeError(
                 f"MaskPII.mask: only {{kind}} is filled in, not all that {self.mask!r} has in braces; double other braces"
-            ) from None
+            )
 
     def treat(self, row: dict[str, Any]) -> Outcome:
         found: dict[str, None] = {}
@@ -50,3 +49,13 @@ class MaskPII(Transform, name="mask_pii"):
 
         new = rewritten(row, change)
         return Outcome(new, tuple(found)) if found else Outcome(row)
+
+
+def _fills(mask: str) -> bool:
+    """Whether all that a mask has in braces is `{kind}`."""
+    try:
+        return {(name, form, sign) for _, name, form, sign in Formatter().parse(mask) if name is not None} <= {
+            ("kind", "", None)
+        }
+    except ValueError:
+        return False

@@ -23,7 +23,8 @@ class MendChats(Transform, name="mend_chats"):
     repeated: Literal["join", "drop"] = "join"
     """What becomes of two turns of one role in a row: one turn, an empty line between their texts, or nothing."""
     unanswered: Literal["cut", "drop", "keep"] = "cut"
-    """What becomes of turns after the last answer: they are cut, or the row is dropped, or kept as it is."""
+    """What becomes of turns after the last answer: they are cut, or the row is dropped, or kept as it is. Without any answer it is
+    dropped whatever is asked: there is nothing to learn."""
 
     def treat(self, row: dict[str, Any]) -> Outcome:
         asked = row.get("prompt") or []

@@ -12,7 +12,11 @@ BEFORE = 40
 """Characters before a number in which words say what it is."""
 
 LOCAL = re.compile(r"\w[\w.%+'-]*\Z")
-DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}([^\W\d_]{2,24})(?![\w@(-]|:[\w/]|\.\w)")
+DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}([^\W\d_]{2,24})(?![\w@]|-\w|\.\w)")
+PATH = re.compile(r":[\w/]")
+"""After `git@` and a host: `git@github.com:org/repo`."""
+GENERIC = frozenset(("biz", "com", "edu", "gov", "info", "net", "org"))
+"""Ends of hosts after which a bracket calls nothing, as it does in `A@B.transpose(x)`."""
 FILES = frozenset(("css", "gif", "html", "jpeg", "jpg", "js", "json", "png", "svg", "txt", "webp"))
 """Ends of file names that end no host: `icon@2x.png`."""
 
@@ -77,9 +81,17 @@ def _e_mails(text: str) -> Iterator[Span]:
     while at > 0:
         local = LOCAL.search(text, max(0, at - 64), at)
         domain = DOMAIN.match(text, at + 1)
-        if local and domain and domain[1].lower() not in FILES:
+        if local and domain and _is_address(local[0], domain):
             yield local.start(), domain.end()
         at = text.find("@", at + 1)
+
+
+def _is_address(local: str, domain: re.Match[str]) -> bool:
+    """Whether what has the form of an address is one, by its end and what comes after it."""
+    end, after = domain[1].lower(), domain.end()
+    if local == "git" and PATH.match(domain.string, after):
+        return False
+    return end not in FILES and (end in GENERIC or not domain.string.startswith("(", after))
 
 
 def _ibans(text: str) -> Iterator[Span]:

@@ -20,6 +20,25 @@ def whole(row: Row) -> str:
     return row["text"] if isinstance(row.get("text"), str) and len(row) == 2 else "\n".join(texts(row))
 
 
+def is_text(row: Row) -> bool:
+    """Whether it is a row of plain text, whatever stays with it."""
+    from smolrecipes.data.rows import row_type
+
+    return row_type(row) == "text"
+
+
+def rewritable(row: Row) -> list[str]:
+    """The texts that `rewritten` changes, in its order."""
+    found: list[str] = []
+
+    def note(text: str) -> str:
+        found.append(text)
+        return text
+
+    rewritten(row, note)
+    return found
+
+
 def rewritten(row: Row, change: Callable[[str], str]) -> Row:
     """The row with each of its texts changed; those that spans point into stay as they are."""
     if any(column in row for column in FIXED):

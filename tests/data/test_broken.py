@@ -197,6 +197,12 @@ def test_encodings_are_detected_and_told():
     assert "b.txt: its" not in said
 
 
+def test_an_encoding_is_detected_far_into_a_line():
+    text = "Perché no? L'università è là, più in giù. Così è la città, e però c'è già chi dà di più. " * 40
+    write("a.txt", ("plain words here " * 9_000 + text).encode("cp1252"))
+    assert Files("a.txt", encoding="detect", rows="files").load()["text"][0].endswith(text)
+
+
 def test_options_are_checked_and_leave_older_fingerprints():
     write("x.jsonl", JSONL)
     assert "there is no text encoding 'utf8x'; did you mean" in refused("x.jsonl", encoding="utf8x")

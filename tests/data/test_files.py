@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from smolrecipes.data.files import Files
 from smolrecipes.data.passages import passages
+from smolrecipes.data.paths import expand
 from smolrecipes.errors import RecipeError
 
 REAL = next(
@@ -243,6 +244,15 @@ def test_missing_files():
     Path("empty").mkdir()
     assert "a folder without data files" in refused("empty")
     assert "is given twice" in refused("d/prefs.jsonl,d/*.jsonl")
+
+
+def test_many_files_of_one_name_are_each_looked_at_a_few_times(monkeypatch):
+    for number in range(40):
+        write(f"d{number}/x.jsonl", JSONL)
+    looked, stat = [], Path.stat
+    monkeypatch.setattr(Path, "stat", lambda self, **options: looked.append(self) or stat(self, **options))
+    assert len(expand(["d*/x.jsonl"])) == 40
+    assert len(looked) < 10 * 40
 
 
 def test_mismatches():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nearly import alike, texts
 
 from smolrecipes import MLM, Files, ModernBERT, Recipe, RecipeError
 from smolrecipes.assemble import load_rows
 from smolrecipes.data.rows import make
-from smolrecipes.data.split import split, split_near
+from smolrecipes.data.split import _together, split, split_near
 
 SOME = texts(600, seed=2)
 
@@ -51,6 +55,31 @@ def test_rows_that_are_all_nearly_the_same_cannot_be_split():
     some = rows([" ".join([*words, str(number)]) for number in range(9)])
     with pytest.raises(RecipeError, match="the 9 rows are all nearly the same"):
         split_near(some, 3, seed=0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=20))
+def test_what_shares_a_group_or_a_family_is_together(rows_of):
+    groups, first = {}, {}
+    for index, (key, family) in enumerate(rows_of):
+        groups.setdefault(str(key), []).append(index)
+        first.setdefault(family, index)
+    found = _together(groups, [first[family] for _, family in rows_of])
+    alike = [{index} for index in range(len(rows_of))]
+    for one, other in product(range(len(rows_of)), repeat=2):
+        if rows_of[one][0] == rows_of[other][0] or rows_of[one][1] == rows_of[other][1]:
+            joined = alike[one] | alike[other]
+            for row in joined:
+                alike[row] = joined
+    assert {tuple(sorted(some)) for some in found.values()} == {tuple(sorted(some)) for some in alike}
+    assert all(key == min(str(rows_of[row][0]) for row in some) for key, some in found.items())
+
+
+def test_a_long_chain_takes_no_longer_than_its_length_asks():
+    groups = {str(number): [2 * number, 2 * number + 1] for number in range(20_000)}
+    first = [0, *(row - row % 2 - 1 if row % 2 == 0 else row for row in range(1, 40_000))]
+    began = time.process_time()
+    assert len(_together(groups, first)) == 1
+    assert time.process_time() - began < 5
 
 
 def test_the_option_asks_for_it(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from nearly import alike, kept, sets, texts
 from smolrecipes.data.rows import normal
 from smolrecipes.near import bands as minhash
 from smolrecipes.near.alike import clusters, likeness, meeting
-from smolrecipes.near.bands import bands, shape
+from smolrecipes.near.bands import bands, shape, short
 from smolrecipes.near.sets import Sets, distinct
 from smolrecipes.near.shingles import BATCH, batches, shingles, word_hashes
 
@@ -56,6 +57,41 @@ def test_batches_change_nothing_and_texts_may_be_longer_than_one():
     assert len(parts) > 1
     assert (np.concatenate([hashes for hashes, _ in parts]) == shingles(some, 5)[0]).all()
     assert (np.concatenate([sizes for _, sizes in parts]) == shingles(some, 5)[1]).all()
+
+
+@settings(max_examples=200)
+@given(st.lists(st.text("ab ,.\n\u0301\u3099ßİ１㎏①。カ\ud800´", max_size=40), max_size=4))
+def test_long_texts_are_cut_and_nothing_changes(some):
+    whole = word_hashes(some)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("smolrecipes.near.shingles.BATCH", 5)
+        cut = word_hashes(some)
+    assert whole[0].tolist() == cut[0].tolist() and whole[1].tolist() == cut[1].tolist()
+
+
+def test_a_long_text_takes_little_memory():
+    text = " ".join(SOME[:200])
+    text *= 6_000_000 // len(text)
+    tracemalloc.start()
+    try:
+        shingles([text], 5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 15 * len(text)
+
+
+def test_different_short_rows_are_told_apart():
+    """Though half of their hash is the same."""
+    some = [f"item {number}" for number in range(300_000)]
+    halves = short(np.concatenate([shingles(batch, 5)[0] for batch in batches(some)]))
+    order = np.argsort(halves, kind="stable")
+    (same,) = np.nonzero(np.diff(halves[order]) == 0)
+    pairs = [some[row] for row in np.sort(np.concatenate([order[same], order[same + 1]])).tolist()]
+    assert len(pairs) > 6
+    found, sets_ = known([*pairs, pairs[0]])
+    assert likeness(found, sets_, 0.7).tolist() == [-1] * len(pairs) + [0]
+    assert clusters(found, sets_, 0.7).tolist() == [*range(len(pairs)), 0]
 
 
 def test_nearly_all_pairs_are_found_and_more_than_with_14_bands_of_8(monkeypatch):

@@ -93,6 +93,7 @@ def test_what_is_mended_is_an_option() -> None:
     assert mended("u:hello", "a:hi", "u:bye", unanswered="drop")[0] == "it does not end with an answer"
     kept = ("u:hello", "a:hi", "u:bye")
     assert mended(*kept, unanswered="keep") == (turns(*kept), ())
+    assert mended("u:hello", unanswered="keep")[0] == "no answer"
 
 
 @given(

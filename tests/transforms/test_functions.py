@@ -17,6 +17,8 @@ from smolrecipes.serialize import decode, dumps, loads
 
 TEXT = {"text": "one two", "origin": "a:1"}
 CHAT = {"messages": [{"role": "user", "content": "Hi"}], "tools": None, "origin": "c:1"}
+PAIRED = {"texts": ["a", "c"], "label": "b", "origin": "d:1"}
+STAGED = {"text": "one two", "origin": "a:1", "stage": 2}
 RECIPE = '''
 """Train on long rows."""
 import re
@@ -86,6 +88,7 @@ def test_an_answer_that_is_none_is_refused(said: Any) -> None:
 def test_a_row_is_changed() -> None:
     assert Map(shouts).treat(TEXT) == Outcome({"text": "ONE TWO", "origin": "a:1"}, ("by shouts",))
     assert Map(answers({"text": "new"})).treat(TEXT).row == {"text": "new", "origin": "a:1"}
+    assert Map(shouts).treat(STAGED).row == {"text": "ONE TWO", "origin": "a:1", "stage": 2}
     outcome = Map(greets).treat(CHAT)
     assert outcome.row is not None and outcome.row["messages"][0]["content"] == "Hi!"
     assert CHAT["messages"] == [{"role": "user", "content": "Hi"}]  # the row that was given is as it was
@@ -101,6 +104,18 @@ def test_a_row_is_changed() -> None:
         (TEXT, {}, "gives nothing; it should give the columns of the row, text"),
         (TEXT, {"text": None}, "gives a 'text' that is NoneType, not str"),
         (TEXT, {"text": b"x"}, "gives a 'text' that is bytes, not str"),
+        (CHAT, {"messages": ["hi"], "tools": None}, "gives messages[0] should be a message"),
+        (
+            CHAT,
+            {"messages": [{"role": "user", "content": 3}], "tools": None},
+            "gives messages[0].content should be text",
+        ),
+        (
+            CHAT,
+            {"messages": [{"role": "human", "content": ""}], "tools": None},
+            "gives messages[0] with the role 'human'",
+        ),
+        (PAIRED, {"texts": ["a", 3], "label": "b"}, "gives texts that hold 3, which is no text"),
     ],
 )
 def test_what_is_no_row_is_refused(row: dict[str, Any], said: Any, sentence: str) -> None:

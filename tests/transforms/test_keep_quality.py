@@ -66,6 +66,12 @@ def test_c4_cuts_lines_and_the_row_is_changed() -> None:
     assert outcome == Outcome(row(STORY), ("edited by the rules of C4",))
 
 
+def test_c4_cuts_lines_of_rows_that_have_a_stage_too() -> None:
+    staged = {**row(f"{STORY}\nPlease enable Javascript to see this."), "stage": 1}
+    outcome = KeepQuality("c4").treat(staged)
+    assert outcome.row == {**staged, "text": STORY} and outcome.reasons == ("edited by the rules of C4",)
+
+
 def test_what_c4_leaves_is_what_the_next_sees() -> None:
     text = f"{STORY}\n" + "# # # # # # # # # #\n" * 9
     assert reasons(text, "gopher") and not reasons(text, "c4", "gopher")

@@ -90,6 +90,15 @@ def test_the_report_says_which_classes_had_enough(tmp_path, monkeypatch):
             prepared(Files(str(tmp_path / "x.jsonl")).pipe(Balance("lable")))
 
 
+def test_classes_are_told_apart_to_their_last_sign_and_long_names_take_no_room():
+    rows = [{"text": str(number), "label": "a\0" * (number % 2) or "a", "origin": f"x:{number}"} for number in range(9)]
+    assert len(left(Balance(most=2), rows)) == len(left(Balance(most=2), rows[:4], rows[4:])) == 4
+    known = Balance().survey(
+        [{"text": str(n), "label": str(n) * (1000 if n == 7 else 1), "origin": "x"} for n in range(900)]
+    )
+    assert sum(part.nbytes for part in known.values()) <= 16 * 900
+
+
 @pytest.mark.parametrize("options", [{}, {"count": 3, "share": 0.5}])
 def test_a_sample_is_a_count_or_a_share(options):
     with pytest.raises(RecipeError, match="give either count"):

@@ -92,8 +92,12 @@ def test_each_takes_rows_of_every_type(kind: str, step: Transform) -> None:
     before = json.dumps(row)
     (known,) = step.decide([step.survey(iter([row]))])
     (outcome,) = step.apply(iter([dict(row)]), known)
-    assert json.dumps(row) == before and (outcome.row is None or outcome.row.keys() == row.keys())
-    assert outcome.row is not None or outcome.reasons
+    assert json.dumps(row) == before
+    stays = kind in ("text", "tagged", "question", "mentions")  # three words; spans point into the others
+    why = {"keep_length": "fewer than 100 characters", "keep_quality": "gopher_short_doc"}
+    why |= {} if stays else {"drop_lines": "no line of a text is left"}
+    assert outcome.row == (None if step.name in why else row)
+    assert outcome.row or outcome.reasons == (why[step.name],)
 
 
 def test_a_stored_recipe_has_the_same_steps() -> None:
