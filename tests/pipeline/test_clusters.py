@@ -13,8 +13,9 @@ from smolrecipes import DropDuplicates, Files, FixText, Keep, RecipeError, Trans
 from smolrecipes.cache import kept_in, place
 from smolrecipes.pipeline import jobs, shards
 from smolrecipes.pipeline.clusters import named, on
+from smolrecipes.pipeline.reading import Read
 from smolrecipes.pipeline.stages import prepared, spread_by
-from smolrecipes.pipeline.tasks import Apply, Read
+from smolrecipes.pipeline.tasks import Apply
 
 SBATCH = """#!{python}
 import os, subprocess, sys

@@ -12,7 +12,7 @@ from nearly import alike, kept, texts
 
 from smolrecipes import DropNearDuplicates, Files, RecipeError
 from smolrecipes.cache import kept_in
-from smolrecipes.pipeline import pool, shards, stages
+from smolrecipes.pipeline import facts, pool, shards, stages
 
 SOME = texts(800, seed=1)
 
@@ -56,7 +56,7 @@ def test_the_examples_say_what_a_row_is_like(tmp_path):
 def test_shards_and_processes_change_nothing(tmp_path, monkeypatch, count, processes, size):
     one = through(tmp_path / "one")
     monkeypatch.setattr(shards, "BYTES", size)
-    monkeypatch.setattr(shards, "LARGE", 0)
+    monkeypatch.setattr(facts, "LARGE", 0)
     monkeypatch.setattr("smolrecipes.data.files.PART", 1)
     many = through(tmp_path / "many", count=count, processes=processes)
     assert len(one.shards) == 1 and len(many.shards) > 5
