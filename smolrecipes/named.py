@@ -10,6 +10,7 @@ from typing import Any
 from smolrecipes.annotations import component_classes, element
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
+from smolrecipes.kinds import Data
 from smolrecipes.recipe import Recipe
 from smolrecipes.registry import registry
 
@@ -80,6 +81,13 @@ def resolve(recipe: Recipe, notes: list[str] | None = None) -> Recipe:
     resolved = _resolved(recipe, "", [] if notes is None else notes)
     assert isinstance(resolved, Recipe)
     return resolved
+
+
+def resolved(data: Data) -> Data:
+    """The data with every bare string in it replaced by what it names."""
+    found = _resolved(data, "data.", [])
+    assert isinstance(found, Data)
+    return found
 
 
 def _resolved(component: Component, path: str, notes: list[str]) -> Component:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -128,7 +129,9 @@ def _store(rows: Dataset, file: Path) -> None:
 
     datasets.disable_progress_bars()
     if file.suffix == ".parquet":
-        rows.to_parquet(file)
+        made = BytesIO()  # on a full disk Arrow's own writer would end the whole process
+        rows.to_parquet(made)
+        file.write_bytes(made.getbuffer())
     else:
         with file.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in each(rows))

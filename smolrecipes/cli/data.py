@@ -23,7 +23,9 @@ LINE = 10_000
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Files, a hub id, toy:NAME, or a recipe.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Files, a hub id, toy:NAME, a recipe, or a file with `data = ...`.")
+    ],
     changes: Annotated[
         list[str] | None,
         typer.Argument(metavar="[OPTION=VALUE]...", help="""data.columns='{"text": "body"}'; of a recipe, any."""),
@@ -98,11 +100,13 @@ def _form(form: str, shard_rows: int | None, out: Path | None, force: bool) -> F
 
 
 def _found(source: str, changes: list[str]) -> tuple[Recipe | None, list[Data]]:
-    """The recipe that a source names, if it does; and its data, or the data that it names."""
+    """The recipe that a source names, if it does; and its data, or the data that it names or defines."""
     from smolrecipes.kinds import Data
-    from smolrecipes.load import load_recipe
-    from smolrecipes.named import named, resolve
+    from smolrecipes.load import data_in, load_recipe
+    from smolrecipes.named import named, resolve, resolved
 
+    if Path(source).suffix == ".py" and (rows := data_in(source)):
+        return None, [_changed(resolved(rows), changes)]
     if _is_recipe(source):
         recipe = resolve(load_recipe(source, changes))
         return recipe, [one for one in (recipe.data, recipe.validation) if isinstance(one, Data)]

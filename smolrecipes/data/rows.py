@@ -14,7 +14,8 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from smolrecipes.errors import RecipeError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 Row = dict[str, Any]
+Alike = Literal["words", "case", "spacing", "exact"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "text": ("text",),
@@ -162,8 +164,9 @@ def whence(row: Mapping[str, Any]) -> Row:
     return {name: row[name] for name in ("origin", "stage") if name in row}
 
 
-def prompt_key(row: Mapping[str, Any]) -> str:
-    """What rows that ask the same have in common: their prompt or text without case, punctuation and spacing."""
+def prompt_key(row: Mapping[str, Any], alike: Alike = "words") -> str:
+    """What rows that ask the same have in common: their prompt or text, without case, punctuation and spacing unless said otherwise."""
+    same = partial(as_compared, alike=alike)
     kind = row_type(row)
     if kind == "messages":
         asked = _opening(row["messages"])
@@ -171,14 +174,22 @@ def prompt_key(row: Mapping[str, Any]) -> str:
         answer = row["chosen" if kind == "preference" else "completion"]
         asked = [m for m in row["prompt"] if m["role"] == "user"] or row["prompt"] or answer
     elif kind == "labelled" and "texts" in row:  # the same two sentences in either order
-        return "\n".join(sorted(map(normal, row["texts"])))
+        return "\n".join(sorted(map(same, row["texts"])))
     elif kind == "tagged":
-        return normal(" ".join(row["tokens"]))
+        return same(" ".join(row["tokens"]))
     elif kind == "question":  # all that is asked of one text
-        return normal(row["context"])
+        return same(row["context"])
     else:
-        return normal(row["source"] if kind == "pair" else row["text"])
-    return "\n".join(normal(_content(message)) for message in asked)
+        return same(row["source"] if kind == "pair" else row["text"])
+    return "\n".join(same(_content(message)) for message in asked)
+
+
+def as_compared(text: str, alike: Alike) -> str:
+    """A text without what does not count: `words` leaves its words, `case` another case and spacing, `spacing` other spacing."""
+    if alike == "words":
+        return normal(text)
+    spaced = text if alike == "exact" else " ".join(text.split())
+    return spaced.casefold() if alike == "case" else spaced
 
 
 def normal(text: str) -> str:

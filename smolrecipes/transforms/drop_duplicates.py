@@ -19,12 +19,15 @@ Row = dict[str, Any]
 
 
 class DropDuplicates(Transform, name="drop_duplicates"):
-    """Keeps the first of what is the same but for case, punctuation and spacing."""
+    """Keeps the first of what is the same but for case, punctuation and spacing, or as `alike` says."""
 
     of: Literal["rows", "lines", "paragraphs"] = option(default="rows", kw_only=False)
     """What is compared: whole rows, or the lines or paragraphs of their texts, which are cut out; a row of which a whole text would go is dropped."""
     least: Positive = 8
     """Lines and paragraphs of fewer words stay, however often they come: headings, signatures, `return None`."""
+
+    alike: Literal["words", "case", "spacing", "exact"] = "words"
+    """What counts: words alone, by which 2+2 is 2-2; all but case and spacing; all but spacing, as in code; or everything."""
 
     def survey(self, rows: Iterable[Row]) -> Facts:
         return keys(text for row in rows for text in self._pieces(row))
@@ -65,13 +68,14 @@ class DropDuplicates(Transform, name="drop_duplicates"):
 
     def _pieces(self, row: Row) -> Iterator[str]:
         """What is compared in a row."""
-        from smolrecipes.data.rows import normal
+        from smolrecipes.data.rows import as_compared
 
         if self.of == "rows":
-            yield normal(whole(row))
+            yield as_compared(whole(row), self.alike)
             return
         for text in rewritable(row):
-            yield from (normal(piece) for piece in self._split(text) if self._counts(piece))
+            pieces = filter(self._counts, self._split(text))
+            yield from (as_compared(piece, self.alike) for piece in pieces)
 
     def _split(self, text: str) -> list[str]:
         """Its pieces, which together are the text."""

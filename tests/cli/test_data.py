@@ -238,3 +238,26 @@ def test_mistakes_are_one_sentence(words: tuple[str, ...], said: str, cli: Any) 
     Path("two/two.jsonl").write_text(lines({"messages": [{"role": "user", "content": "a"}]}), encoding="utf-8")
     done = cli("data", *words)
     assert done.code == 2 and said in done.err and done.err.count("\n") == 1
+
+
+def test_rows_that_a_file_defines_need_no_recipe(cli: Any) -> None:
+    Path("rows.txt").write_text("one line\nanother\none line\n", encoding="utf-8")
+    steps = "from smolrecipes import DropDuplicates, Piped\ndata = Piped('rows.txt', (DropDuplicates(),))\n"
+    Path("clean.py").write_text(steps, encoding="utf-8")
+    done = cli("data", "clean.py", "data.source.rows=lines", "--out", "out")
+    assert (done.code, done.err) == (0, "") and "DropDuplicates" in done.out
+    assert sorted(Files("out").load()["text"]) == ["another", "one line"]
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, python: Any) -> None:
+    """Played by a limit on the size of files: Arrow's own writer would end the whole process."""
+    rows = "".join(json.dumps({"text": f"{n} {n * n * 7919}"}) + "\n" for n in range(20_000))
+    (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
+    limited = (
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "sys.argv = ['smolrecipes', 'data', 'rows.jsonl', '--out', 'out']\n"
+        "from smolrecipes.__main__ import main\nmain()"
+    )
+    done = python("-c", limited)
+    assert done.returncode == 2 and "out: cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]

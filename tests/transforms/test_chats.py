@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolrecipes import DropSameAnswers, DropSamePrompts, Files, MendChats, Outcome, ReadTranscripts, RecipeError
+from smolrecipes import (
+    DropDuplicates,
+    DropSameAnswers,
+    DropSamePrompts,
+    Files,
+    MendChats,
+    Outcome,
+    ReadTranscripts,
+    RecipeError,
+)
 from smolrecipes.cache import kept_in
 from smolrecipes.transforms.turns import fault
 
@@ -310,3 +319,13 @@ def test_a_file_of_two_columns_goes_through_all_steps(tmp_path: Path) -> None:
         "mend_chats: 2 of 3 rows",
         "drop_same_prompts: 1 of 2 rows",
     ]
+
+
+@pytest.mark.parametrize(("alike", "left"), [("words", 1), ("case", 3), ("spacing", 4), ("exact", 5)])
+def test_signs_count_where_they_are_asked_to(alike, left):
+    asked = ("I use C", "I use C++", "i use c++", "I use  C++", "I use C#")
+    rows = [{"source": text, "target": "ok", "origin": f"x:{i}"} for i, text in enumerate(asked)]
+    texts = [{"text": row["source"], "origin": row["origin"]} for row in rows]
+    for step, some in ((DropSamePrompts(alike=alike), rows), (DropDuplicates(alike=alike), texts)):
+        (known,) = step.decide([step.survey(some)])
+        assert sum(outcome.row is not None for outcome in step.apply(some, known)) == left
