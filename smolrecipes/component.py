@@ -118,7 +118,8 @@ class Component(metaclass=_Named):
         try:
             return _adapter(cls, name).validate_python(value)
         except ValidationError as error:
-            near = nearest(value, choices(cls.hints()[name])) if isinstance(value, str) else ""
+            wrong = error.errors()[0]["input"]  # of a tuple, the part that is wrong
+            near = nearest(wrong, choices(cls.hints()[name])) if isinstance(wrong, str) else ""
             raise RecipeError(f"{cls.__name__}.{name}: {_sentence(error, value)}{near}") from None
 
     @classmethod

@@ -100,6 +100,11 @@ class Data(Component, kind="data"):
         """Its rows after these steps, each of which takes what the one before leaves."""
         from smolrecipes.data.piped import Piped
 
+        for step in steps:
+            if isinstance(step, type) and issubclass(step, Transform):
+                raise RecipeError(f"pipe: a step is made, not named: write {step.__name__}() for {step.__name__}")
+            if not isinstance(step, Transform):
+                raise RecipeError(f"pipe: takes steps such as FixText(), one after the other, not {step!r:.60}")
         return Piped(self, steps)
 
 

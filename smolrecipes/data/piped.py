@@ -29,7 +29,8 @@ class Piped(Data, name="piped"):
 
     def pipe(self, *steps: Transform) -> Data:
         """The same source, with further steps."""
-        return self.replace(steps=(*self.steps, *steps))
+        checked: Any = super().pipe(*steps)
+        return self.replace(steps=(*self.steps, *checked.steps))
 
     def load(self) -> Dataset:
         from smolrecipes.pipeline.stages import prepared

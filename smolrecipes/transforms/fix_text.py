@@ -20,7 +20,7 @@ class FixText(Transform, name="fix_text"):
     packages = ("ftfy",)
 
     unicode: Literal["NFC", "NFKC", "none"] = option(default="NFC", kw_only=False)
-    """The normal form (Unicode Standard Annex 15): NFC keeps what is seen, NFKC also makes `ﬁ` two letters and `²` a 2."""
+    """The normal form (Unicode Standard Annex 15): NFC keeps what is seen, NFKC also makes `²` a 2. Ligatures (`ﬁ`) are split in any case."""
     quotes: bool = False
     """Whether curly quotes become straight ones."""
 

@@ -13,7 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from smolrecipes import DropDuplicates, Files, FixText, Outcome, ReadTranscripts, RecipeError, Toy, Transform
+from smolrecipes import (
+    DropDuplicates,
+    Files,
+    FixText,
+    KeepQuality,
+    Outcome,
+    ReadTranscripts,
+    RecipeError,
+    Toy,
+    Transform,
+)
 from smolrecipes.pipeline import shards
 from smolrecipes.pipeline.stages import Stage, prepared
 
@@ -138,6 +148,21 @@ def test_parts_of_files_are_the_files(monkeypatch):
 def test_a_step_gives_one_outcome_for_each_row(outcomes, said):
     with pytest.raises(RecipeError, match=said):
         prepared(corpus(3, 1).pipe(Silent(outcomes=outcomes)))
+
+
+def test_what_is_no_step_is_a_sentence():
+    data = Files("a.txt")
+    for given, said in (
+        (FixText, "write FixText\\(\\) for FixText"),
+        ("fix_text", "not 'fix_text'"),
+        ([FixText()], "one after the other"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            data.pipe(given)
+    with pytest.raises(RecipeError, match="write FixText"):
+        data.pipe(FixText()).pipe(FixText)
+    with pytest.raises(RecipeError, match="did you mean 'gopher'"):
+        KeepQuality("gohper")
 
 
 def test_a_step_for_other_rows_is_refused():
