@@ -110,6 +110,8 @@ def _replace(folder: Path, partial: Path) -> None:
         if keep:
             say(f"what was in {folder} is kept in {old}")
             old = None
+        else:
+            say(f"what was written to {folder} before is replaced")
     elif folder.is_dir():
         folder.rmdir()
     partial.rename(folder)
