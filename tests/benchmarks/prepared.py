@@ -71,7 +71,12 @@ def recipe(name: str, data: Data, held_out: Data, words: Data, tokens: int) -> R
         validation=held_out,
         objective=CLM(),
         training=Training(
-            tokens=tokens, global_batch_size=16, max_length=256, optimizer="muon", learning_rate=5e-3, evaluate_every=1000
+            tokens=tokens,
+            global_batch_size=16,
+            max_length=256,
+            optimizer="muon",
+            learning_rate=5e-3,
+            evaluate_every=1000,
         ),
         title=f"text_{name}",
     )
