@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
+import threading
 import time
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from smolrecipes.pipeline.jobs import Job, check, wait
 from smolrecipes.pipeline.pool import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from smolrecipes.pipeline.stages import Spread
 
@@ -103,7 +105,8 @@ def _run(make: Callable[[], Any], folder: Path) -> Any:
         logger.add(log)
         try:
             job = make()
-            job.run()
+            with _mortal():
+                job.run()
         except RecipeError:
             raise
         except Exception as error:  # of whatever a cluster's libraries raise
@@ -119,6 +122,19 @@ def _run(make: Callable[[], Any], folder: Path) -> Any:
 def _left(job: Any) -> list[int]:
     found: list[int] = job.get_incomplete_ranks(skip_completed=True)
     return found
+
+
+@contextmanager
+def _mortal() -> Iterator[None]:
+    """Meanwhile SIGTERM ends a process: those of a pool that are forked with a handler for it outlive the pool, which waits."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _among(names: Any) -> str:

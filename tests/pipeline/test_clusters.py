@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -58,6 +59,17 @@ def test_datatrove_on_this_machine(here):
     assert len(spread.shards) == 6 and spread.load()[:] == whole and len(whole["text"]) == 20
     with kept_in(here / "other"):
         assert prepared(data()).folder == spread.folder  # what an executor made is found again without it
+
+
+def test_processes_end_though_somebody_handles_signals(here):
+    """As a training does: a forked process with its handler would not end with its pool."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with spread_by(on("local", here / "logs", workers=4)):
+            assert len(prepared(data()).load()) == 20
+        assert callable(signal.getsignal(signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_slurm(here, monkeypatch):
