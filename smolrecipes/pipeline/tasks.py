@@ -12,12 +12,17 @@ from smolrecipes.pipeline.report import Report
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a step has to know of each shard."""
+class Step:
+    """A step, the shards that it is done to, and the folder of what it makes."""
 
     step: Transform
     sources: tuple[Path, ...]
     folder: Path
+
+
+@dataclass(frozen=True)
+class Survey(Step):
+    """What a step has to know of each shard."""
 
     def __call__(self, index: int) -> None:
         """Surveys a shard."""
@@ -31,12 +36,8 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Inspect:
+class Inspect(Step):
     """What a step has to know of the rows of each shard that are in question."""
-
-    step: Transform
-    sources: tuple[Path, ...]
-    folder: Path
 
     def __call__(self, index: int) -> None:
         """Inspects a shard."""
@@ -55,12 +56,9 @@ class Inspect:
 
 
 @dataclass(frozen=True)
-class Apply:
+class Apply(Step):
     """A step, on each shard."""
 
-    step: Transform
-    sources: tuple[Path, ...]
-    folder: Path
     knows: bool
     """Whether something was decided for each shard."""
 
