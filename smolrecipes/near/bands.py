@@ -51,7 +51,8 @@ def bands(shingles: Hashes, sizes: Sizes, threshold: float) -> Bands:
 
 def short(hashes: Hashes) -> NDArray[np.uint32]:
     """Their upper half."""
-    return (hashes >> np.uint64(32)).astype(np.uint32)
+    found: NDArray[np.uint32] = (hashes >> np.uint64(32)).astype(np.uint32)
+    return found
 
 
 def _ways(count: int) -> tuple[Any, Any]:

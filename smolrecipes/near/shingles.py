@@ -115,7 +115,8 @@ def _of_signs(text: str) -> int:
 def _mixed(hashes: Hashes) -> Hashes:
     """Every bit depends on every other."""
     hashes = (hashes ^ (hashes >> np.uint64(32))) * MIX
-    return hashes ^ (hashes >> np.uint64(29))
+    mixed: Hashes = hashes ^ (hashes >> np.uint64(29))
+    return mixed
 
 
 @lru_cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Loss, Mean
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from torch.nn import Module
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from typing_extensions import Self
 
     from smolrecipes.kinds import Architecture, Layout
 
