@@ -169,7 +169,8 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     training, sizes = recipe.training, lengths(train.examples)
     per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)
     rows = rows_per_batch(training, sizes)
-    accumulation = _micro_steps(arguments, training, sizes - 1, rows, packed)  # the last token is only a label
+    full = recipe.adapter is None
+    accumulation = _micro_steps(arguments, training, sizes - 1, rows, packed, full)  # the last token is only a label
     micro = ceil(ceil(rows / arguments.world_size) / accumulation)
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = micro
     arguments.gradient_accumulation_steps = accumulation
@@ -185,10 +186,13 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     return arguments
 
 
-def _micro_steps(arguments: TrainingArguments, training: Training, inputs: Any, rows: int, packed: bool) -> int:
+def _micro_steps(
+    arguments: TrainingArguments, training: Training, inputs: Any, rows: int, packed: bool, full: bool
+) -> int:
     """Passes that a global batch takes on each process. inputs: the tokens that are computed of each row.
 
-    The longest batch must fit; on a CPU the usual one is also split down to where more at once is no faster.
+    The longest batch must fit; on a CPU the usual one is also split down to where more at once is no faster, or, where
+    each pass adds the gradients of all weights (full) to those of the pass before, to about there.
     """
     world: int = arguments.world_size
     share = ceil(rows / world)
@@ -196,7 +200,7 @@ def _micro_steps(arguments: TrainingArguments, training: Training, inputs: Any, 
         return ceil(share / training.micro_batch_size)
     longest = float(sum(sorted(inputs)[-rows:]) / world if packed else share * max(inputs))
     usual = share * float(sum(inputs)) / len(inputs) / CPU_TOKENS if _splits(arguments) else 0.0
-    return ceil(max(1, usual, longest / _most_tokens(arguments, training)))
+    return max(1, round(usual) if full else ceil(usual), ceil(longest / _most_tokens(arguments, training)))
 
 
 def _most_tokens(arguments: TrainingArguments, training: Training) -> float:

@@ -40,23 +40,25 @@ def test_more_than_usual_is_tried_where_a_rehearsal_tries_it(
 
 
 @pytest.mark.parametrize(
-    ("inputs", "kind", "steps"),
+    ("inputs", "kind", "full", "steps"),
     [
-        ([CPU_TOKENS // 8] * 8, TrainingArguments, 1),
-        ([CPU_TOKENS // 4] * 8, TrainingArguments, 2),
-        ([CPU_TOKENS // 4] * 8, Theirs, 1),
-        ([10] * 792 + [1_000] * 8, TrainingArguments, 1),  # the usual batch decides, not the longest
-        ([10] * 792 + [MICRO_TOKENS // 4] * 8, TrainingArguments, 2),  # unless it would not fit
+        ([CPU_TOKENS // 8] * 8, TrainingArguments, False, 1),
+        ([CPU_TOKENS // 6] * 8, TrainingArguments, False, 2),
+        ([CPU_TOKENS // 6] * 8, TrainingArguments, True, 1),  # a second pass would add all gradients to the first's
+        ([CPU_TOKENS // 4] * 8, TrainingArguments, True, 2),
+        ([CPU_TOKENS // 4] * 8, Theirs, False, 1),
+        ([10] * 792 + [1_000] * 8, TrainingArguments, False, 1),  # the usual batch decides, not the longest
+        ([10] * 792 + [MICRO_TOKENS // 4] * 8, TrainingArguments, True, 2),  # unless it would not fit
     ],
 )
 def test_on_a_cpu_the_usual_batch_is_split(
-    monkeypatch: pytest.MonkeyPatch, inputs: list[int], kind: type, steps: int
+    monkeypatch: pytest.MonkeyPatch, inputs: list[int], kind: type, full: bool, steps: int
 ) -> None:
     monkeypatch.setattr(TrainingArguments, "device", torch.device("cpu"))
     monkeypatch.setattr(TrainingArguments, "world_size", 1)
     arguments = object.__new__(kind)
-    assert _micro_steps(arguments, Training(), inputs, 8, packed=True) == steps
-    assert _micro_steps(arguments, Training(micro_batch_size=3), inputs, 8, packed=True) == 3
+    assert _micro_steps(arguments, Training(), inputs, 8, packed=True, full=full) == steps
+    assert _micro_steps(arguments, Training(micro_batch_size=3), inputs, 8, packed=True, full=full) == 3
 
 
 def test_a_trainer_alone_counts_on_no_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ class Case:
         return asdict(self)
 
 
-_LARGE: dict[str, Any] = {"size": "135m", "batch": 4, "steps": 2, "warm": 1}
+_LARGE: dict[str, Any] = {"size": "135m", "batch": 2, "steps": 2, "warm": 1}
 CASES = {
     case.name: case
     for case in (
@@ -105,7 +105,7 @@ CASES = {
         Case("dpo", lora=True),
         Case("orpo"),
         Case("orpo", lora=True),
-        Case("clm", **{**_LARGE, "batch": 2}),
+        Case("clm", **_LARGE),
         Case("sft", **_LARGE),
         Case("sft", lora=True, **_LARGE),
         Case("dpo", lora=True, **_LARGE),
