@@ -11,10 +11,10 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from smolrecipes.console import is_first
 from smolrecipes.errors import RecipeError
+from smolrecipes.files import aside, clear
 from smolrecipes.launch import agreed
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ def _write(made: Dataset, target: Path) -> None:
     """Beside the target first: a torn file is never taken for a whole one, and of two writers either is right."""
     import pyarrow as pa
 
-    partial = target.with_name(f"{target.stem}.{uuid4().hex[:8]}.partial")
+    partial = aside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        clear(target.parent)
         with partial.open("wb") as file:
             with pa.ipc.new_stream(file, made.features.arrow_schema) as stream:
                 for part in made.with_format("arrow").iter(1_000):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from smolrecipes.errors import RecipeError, nearest
-from smolrecipes.functions import reference, source_of
+from smolrecipes.functions import code_of, reference, source_of
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
@@ -119,7 +119,8 @@ class Component(metaclass=_Named):
             return _adapter(cls, name).validate_python(value)
         except ValidationError as error:
             wrong = error.errors()[0]["input"]  # of a tuple, the part that is wrong
-            near = nearest(wrong, choices(cls.hints()[name])) if isinstance(wrong, str) else ""
+            known = choices(cls.hints()[name])
+            near = nearest(wrong, known) if isinstance(wrong, str) and wrong not in known else ""
             raise RecipeError(f"{cls.__name__}.{name}: {_sentence(error, value)}{near}") from None
 
     @classmethod
@@ -265,6 +266,9 @@ def _sentence(error: Any, value: Any) -> str:
     where = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
     message = first["msg"].replace("Input should be", "should be")
     message = re.sub(r"an instance of (?=[AEIO])", "an ", message).replace("an instance of", "a")
+    message = message.replace(
+        "a valid tuple", f"several, as in [{value!r}]" if isinstance(value, str) else "several, in a list"
+    )
     shown = repr(first["input"] if where else value)
     return f"{where} {message}, not {shown if len(shown) < 80 else shown[:77] + '...'}".strip()
 
@@ -303,7 +307,7 @@ def _identity(value: Any) -> Any:
 def _source(cls: type[Component]) -> dict[str, str]:
     """The hash of the code of a class that smolrecipes does not ship: the weights depend on it.
 
-    It covers the modules of the class and of its own parents, comments and `recipe = Recipe(...)` left out.
+    It covers the modules of the class and of its own parents, but for comments and the components that they name.
     """
     modules = {parent.__module__ for parent in cls.__mro__ if issubclass(parent, Component)}
     foreign = sorted(name for name in modules if name.split(".")[0] != "smolrecipes")
@@ -321,10 +325,6 @@ def _hash(text: str) -> str:
 
 def _code(module: Any) -> str:
     try:
-        body = ast.parse(inspect.getsource(module)).body
+        return code_of(inspect.getsource(module), vars(module))
     except (OSError, TypeError):  # defined interactively: there is no source to read
         return str(module.__name__)
-    named = (ast.Assign, ast.AnnAssign)
-    return "".join(
-        ast.dump(part) for part in body if not (isinstance(part, named) and isinstance(part.value, ast.Call))
-    )

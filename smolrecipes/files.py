@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ def write_text(file: Path, text: str) -> None:
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
     """A file of this writer alone, which takes the place of `file` when it is written, and is gone where that failed."""
-    partial = file.with_name(f"{file.name}~{platform.node()}~{os.getpid()}~{uuid4().hex[:8]}.partial")
+    partial = aside(file)
     try:
         yield partial
         flush(partial)
@@ -37,6 +38,20 @@ def whole(file: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def aside(target: Path) -> Path:
+    """Where that is written which will take the place of a file or folder: a name of this writer alone."""
+    return target.with_name(f"{target.name}~{platform.node()}~{os.getpid()}~{uuid4().hex[:8]}.partial")
+
+
+def clear(folder: Path, pattern: str = "*.partial") -> None:
+    """Removes from a folder what was begun and is written no more."""
+    for left in filter(abandoned, folder.glob(pattern)):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def abandoned(partial: Path) -> bool:

@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -35,13 +35,17 @@ def reference(function: Callable[..., Any]) -> str:
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    """What it does: the code of the file that it is written in, but for comments and the recipe."""
-    written: CodeType = inspect.unwrap(function).__code__
+    """What it does: the code of the file that it is written in."""
+    written = inspect.unwrap(function)
     try:
-        body = ast.parse(Path(written.co_filename).read_text(encoding="utf-8")).body
+        return code_of(Path(written.__code__.co_filename).read_text(encoding="utf-8"), written.__globals__)
     except (OSError, SyntaxError, ValueError):  # defined interactively: there is no file
-        return repr(_compiled(written))
-    return "".join(ast.dump(part) for part in body if not _is_recipe(part))
+        return repr(_compiled(written.__code__))
+
+
+def code_of(text: str, names: Mapping[str, Any]) -> str:
+    """The code of a module but for comments, and for the recipes and components that its `names` stand for: these count by themselves."""
+    return "".join(ast.dump(part) for part in ast.parse(text).body if not _counts_itself(part, names))
 
 
 def _named(text: str, who: str) -> Any:
@@ -58,10 +62,11 @@ def _named(text: str, who: str) -> Any:
     return found[name]
 
 
-def _is_recipe(part: ast.stmt) -> bool:
-    """Whether it is `recipe = ...`, of which the components count by themselves."""
-    targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
-    return any(isinstance(target, ast.Name) and target.id == "recipe" for target in targets)
+def _counts_itself(part: ast.stmt, names: Mapping[str, Any]) -> bool:
+    """Whether it is `recipe = Recipe(...)`, `rows = Files(...)` and the like."""
+    targets = part.targets if isinstance(part, ast.Assign) else [part.target] if isinstance(part, ast.AnnAssign) else []
+    values = (names.get(target.id) for target in targets if isinstance(target, ast.Name))
+    return any(hasattr(value, "identity") and not isinstance(value, type) for value in values)
 
 
 def _compiled(code: CodeType) -> list[Any]:

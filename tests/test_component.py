@@ -123,6 +123,7 @@ def test_a_repr_shows_only_what_differs_from_the_defaults() -> None:
         ({"size": "many"}, "Part.size: should be a valid integer"),
         ({"size": 0}, "Part.size: should be greater than 0, not 0"),
         ({"names": ("a", 1)}, "Part.names: [1] should be a valid string, not 1"),
+        ({"names": "ab"}, "Part.names: should be several, as in ['ab'], not 'ab'"),
     ],
 )
 def test_mistakes_are_sentences(options: dict[str, Any], sentence: str) -> None:

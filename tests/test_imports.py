@@ -88,8 +88,10 @@ def own(path: Path, top: bool = False) -> set[str]:
 
 @pytest.mark.parametrize("name", MAY)
 def test_the_light_core_imports_only_what_is_below_it(name: str) -> None:
-    extra = own(PACKAGE / f"{name}.py", top=name in ("component", "decoding", "kinds", "recipe")) - MAY[name]
-    assert not extra, f"smolrecipes/{name}.py imports {extra}"
+    for path in sources(PACKAGE / name) or [PACKAGE / f"{name}.py"]:
+        found = own(path, top=name in ("component", "decoding", "kinds", "recipe"))
+        extra = {module for module in found if module.split(".")[0] != name} - MAY[name]
+        assert not extra, f"{path} imports {extra}"
 
 
 def test_kinds_do_not_import_each_other_s_modules_at_the_top() -> None:
@@ -142,7 +144,8 @@ def test_losses_import_torch_and_nothing_of_ours() -> None:
 
 def declaring() -> list[Path]:
     files = {Path(str(sys.modules[component.__module__].__file__)) for component, _ in registry().all()}
-    light = {PACKAGE / f"{name}.py" for name in (*MAY, "builtin", "__init__", "__main__", "console")}
+    names = (*MAY, "builtin", "__init__", "__main__", "console")
+    light = {path for name in names for path in sources(PACKAGE / name) or [PACKAGE / f"{name}.py"]}
     return sorted(path for path in files | light if PACKAGE in path.parents)
 
 

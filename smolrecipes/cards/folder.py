@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from glob import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from smolrecipes.cards.page import html
 from smolrecipes.console import say
 from smolrecipes.data.paths import WRITTEN
 from smolrecipes.errors import RecipeError
-from smolrecipes.files import differs, flush, manifest, write_text
+from smolrecipes.files import aside, clear, differs, flush, manifest, write_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -57,7 +58,8 @@ def check(folder: Path, force: bool) -> None:
 def write(folder: Path, splits: Mapping[str, Dataset], made: Card, form: Form, force: bool = False) -> None:
     """Puts rows and card into a folder. One that was written so before is replaced; any other, by force, set aside."""
     folder = folder.expanduser().resolve()
-    partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.partial")
+    partial = aside(folder.with_name(f".{folder.name}"))
+    clear(folder.parent, f".{escape(folder.name)}~*.partial")  # of one that was killed
     try:
         (partial / "data").mkdir(parents=True)
         for split, rows in splits.items():

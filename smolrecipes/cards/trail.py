@@ -41,8 +41,11 @@ def made(recipe: Recipe) -> list[list[dict[str, Any]]]:
 
 
 def summary(card: Card) -> list[list[dict[str, Any]]]:
-    """Of each pipeline its steps: rows in and out, changed, dropped, and the key of what came out."""
-    return [_steps(pipeline.stages) for pipeline in card.pipelines]
+    """Of each pipeline its steps: rows in and out, changed, dropped and why, and the key of what came out."""
+    return [
+        [step | {"reasons": stage.report.reasons} for step, stage in zip(_steps(line.stages), line.stages)]
+        for line in card.pipelines
+    ]
 
 
 def _sources(recipe: Recipe) -> list[Data]:

@@ -6,7 +6,7 @@ import codecs
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -24,6 +24,8 @@ LINE = 50_000_000
 """Bytes, or characters, of the longest line that is read; passages are cut before they get there."""
 WHOLE = 1 << 30
 """Bytes of the longest text that is one row, or one list."""
+CUT = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+"""The lines of a text, with their ends: not `splitlines()`, which also cuts at form feeds, at U+2028 and its kin."""
 NO_CHARACTER = "\udcff"
 """Stands in for what does not decode, and cannot be decoded either once it is written as UTF-8."""
 
@@ -66,19 +68,17 @@ def lines(stream: IO[bytes], name: str, broken: Broken) -> Iterator[tuple[int, s
         yield number, text
 
 
-def split(
-    parts: Iterable[str], name: str, broken: Broken, cut: Callable[[str], list[str]], ends: str
-) -> Iterator[tuple[int, str]]:
-    """The lines of a text as `cut` finds them in it, with their ends (any of `ends`, or a carriage return)."""
+def split(parts: Iterable[str], name: str, broken: Broken) -> Iterator[tuple[int, str]]:
+    """The lines of a text that comes in parts, with their ends, each with its number."""
     number, length, held, carried = 0, 0, list[str](), ""
     for part in itertools.chain(parts, [None]):
         text = carried + (part or "")
         carried = "\r" if part is not None and text.endswith("\r") else ""  # a newline may follow
-        for line in cut(text[: len(text) - len(carried)]):
+        for line in CUT.findall(text[: len(text) - len(carried)]):
             length += len(line)
             if length <= LINE:
                 held.append(line)
-            if line and (line[-1] in ends or line[-1] == "\r"):
+            if line[-1] in "\r\n":
                 number += 1
                 yield from _line(held, length, f"{name}:{number}", broken, number)
                 length, held = 0, []

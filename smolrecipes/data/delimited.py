@@ -14,12 +14,6 @@ from smolrecipes.errors import RecipeError
 Lines = Iterator[tuple[int, str]]
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
-
-def cut(text: str) -> list[str]:
-    """Its lines, with their ends: not splitlines(), since a field may contain U+2028 and its kin."""
-    return _LINE.findall(text)
 
 
 def rows(

@@ -11,8 +11,6 @@ from smolrecipes.data.decode import LINE, split, whole
 
 LONG = 4000
 """About how many characters a passage has."""
-ENDS = "\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
-"""Where `str.splitlines` ends a line, besides at carriage returns."""
 
 _EMPTY_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 
@@ -20,8 +18,7 @@ _EMPTY_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 def cut(pieces: Iterable[str], rows: str, name: str, broken: Broken) -> Iterator[tuple[int, str]]:
     """The rows of a text that comes in pieces, each with the number of its first line; `rows` is passages, lines or files."""
     if rows == "lines":
-        found = split(pieces, name, broken, lambda text: text.splitlines(keepends=True), ENDS)
-        yield from ((n, line.splitlines()[0]) for n, line in found if line.strip())
+        yield from ((n, line.rstrip("\r\n")) for n, line in split(pieces, name, broken) if line.strip())
     elif rows == "files":
         text = whole(_of_words(pieces), name, "read it as passages, or in several files")
         yield from [(1, text)] if text else []

@@ -64,4 +64,4 @@ def _of_text(stream: IO[bytes], name: str, form: str, rows: str, broken: Broken)
 
 def _table_lines(source: Source, encoding: str, broken: Broken) -> delimited.Lines:
     with reading(source, encoding) as stream:
-        yield from split(pieces(stream, source.name, broken), source.name, broken, delimited.cut, "\n")
+        yield from split(pieces(stream, source.name, broken), source.name, broken)

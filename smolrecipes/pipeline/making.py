@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.files import abandoned, write_text
+from smolrecipes.files import clear, write_text
 from smolrecipes.kinds import Transform
 from smolrecipes.pipeline.alike import alike
 from smolrecipes.pipeline.facts import read_facts, write_facts
@@ -30,11 +30,9 @@ def once(folder: Path, there: Callable[[], bool], work: Callable[[], None]) -> f
     with _locked(folder):
         if finished(folder) and there():  # another process has made it meanwhile
             return None
-        for left in filter(abandoned, folder.glob("*.partial")):
-            left.unlink(missing_ok=True)
-        (folder / "stage.json").unlink(
-            missing_ok=True
-        )  # nobody takes a shard that is made again before it is like the others
+        clear(folder)
+        # Nobody takes a shard that is made again before it is like the others.
+        (folder / "stage.json").unlink(missing_ok=True)
         work()
         for passing in folder.glob("*.npz"):
             passing.unlink(missing_ok=True)

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from smolrecipes.data import decode
 from smolrecipes.data.broken import Broken
-from smolrecipes.data.delimited import cut as table_lines
 from smolrecipes.data.files import Files
-from smolrecipes.data.passages import ENDS, passages
+from smolrecipes.data.passages import passages
 from smolrecipes.errors import RecipeError
 
 PAIRS = [{"question": f"q{i}", "answer": f"a{i}"} for i in range(3)]
@@ -225,9 +224,18 @@ def test_passages_of_pieces_are_those_of_the_text(text, long, sizes):
 @settings(max_examples=200)
 @given(SOME, st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_lines_of_pieces_are_those_of_the_text(text, sizes):
-    for cut, ends in ((lambda part: part.splitlines(keepends=True), ENDS), (table_lines, "\n")):
-        found = list(decode.split(in_pieces(text, sizes), "x", Broken("x", False), cut, ends))
-        assert found == list(enumerate(cut(text), 1))
+    found = list(decode.split(in_pieces(text, sizes), "x", Broken("x", False)))
+    assert found == list(enumerate(decode.CUT.findall(text), 1))
+    assert "".join(line for _, line in found) == text
+    assert not any(set(line.rstrip("\r\n")) & set("\r\n") for _, line in found)
+
+
+def test_a_line_is_not_cut_within():
+    write("x.txt", "a page\x0canother\u2028and more\r\nthe last\r")
+    assert [row["text"] for row in Files("x.txt", rows="lines").load()] == [
+        "a page\x0canother\u2028and more",
+        "the last",
+    ]
 
 
 @settings(max_examples=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import sys
@@ -169,12 +170,38 @@ def written(text: str, name: str) -> Any:
     return Keep(f"{name}:longer").identity()
 
 
-def test_it_counts_by_the_code_around_it_but_for_the_recipe_and_comments() -> None:
-    text = "import re\nWORD = re.compile('a')\ndef longer(row): return bool(WORD.search(row['text']))\nrecipe = dict(a=1)\n"
+def test_it_counts_by_the_code_around_it_but_for_components_and_comments() -> None:
+    text = (
+        "import re\nfrom smolrecipes import Sample\nWORD = re.compile('a')\n"
+        "def longer(row): return bool(WORD.search(row['text']))\nstep = Sample(count=1)\n"
+    )
     first = written(text, "rules_1")
-    assert written(text.replace("a=1", "a=2") + "# more\n", "rules_2") == first
+    assert written(text.replace("count=1", "count=2") + "# more\n", "rules_2") == first
     assert written(text.replace("'a'", "'b'"), "rules_3") != first
     assert written(text.replace("bool", "not bool"), "rules_4") != first
+
+
+OWN = """
+import re
+from smolrecipes import FixText, Sample, Transform
+WORD = re.compile("a")
+MANY = frozenset(["x"])
+rows = Sample(count=1)
+class Mine(Transform, name="mine"):
+    limit: int = 1
+recipe: Sample = Sample(count=2)
+"""
+
+
+def test_a_class_counts_by_the_code_of_its_module_but_for_components() -> None:
+    def identity(text: str, name: str) -> Any:
+        Path(f"{name}.py").write_text(text)
+        return importlib.import_module(name).Mine().identity()
+
+    first = identity(OWN, "own_1")
+    assert identity(OWN.replace("count=", "seed=3, count=") + "# more\n", "own_2") == first
+    for number, (old, new) in enumerate([('"a"', '"b"'), ('"x"', '"y"'), ("= 1", "= 2")], 3):
+        assert identity(OWN.replace(old, new), f"own_{number}") != first
 
 
 def test_a_function_without_a_file_counts_by_what_it_was_compiled_to() -> None:
