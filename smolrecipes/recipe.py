@@ -55,7 +55,7 @@ class Training(Component):
     threads: Positive | None = option(default=None, affects_weights=False)
     """CPU threads of each process; its share of the cores when None and OMP_NUM_THREADS is not set."""
     gradient_checkpointing: bool | Literal["selective", "offload"] = option(default=False, affects_weights=False)
-    """Recompute activations in the backward pass: less memory, about a third slower. selective keeps the results of
+    """Recompute activations in the backward pass: less memory, slower by a third to a half. selective keeps the results of
     matrix products and attention and recomputes the rest; offload holds what each block keeps in host memory."""
     compile: bool = option(default=False, affects_weights=False)
     """torch.compile each block: a minute at the start, faster steps on a GPU; needs a C++ compiler on a CPU."""

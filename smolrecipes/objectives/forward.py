@@ -204,13 +204,19 @@ def unwrap(model: nn.Module) -> Any:
 
 @contextmanager
 def reference(model: nn.Module) -> Iterator[nn.Module]:
-    """The model as it was before training, by switching its adapter off; without gradients."""
+    """The model as it was before training, by switching its adapter off; without gradients, and without dropout."""
     from accelerate.utils import extract_model_from_parallel
 
     inner = extract_model_from_parallel(model, keep_fp32_wrapper=True)
     off = inner.disable_adapter() if hasattr(inner, "disable_adapter") else nullcontext()
-    with torch.no_grad(), off:
-        yield inner
+    dropping = [part for part in inner.modules() if part.training]
+    inner.eval()
+    try:
+        with torch.no_grad(), off:
+            yield inner
+    finally:
+        for part in dropping:
+            part.training = True
 
 
 @torch.no_grad()

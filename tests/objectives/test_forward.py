@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from smolrecipes.kinds import Layout
-from smolrecipes.objectives.forward import token_logps
+from smolrecipes.objectives.forward import reference, token_logps
 from smolrecipes.objectives.labels import IGNORE
 from smolrecipes.objectives.layout import Sequence
 
@@ -75,3 +75,20 @@ def test_an_adapter_on_the_head_is_used() -> None:
     data = Layout()(sequences())
     logps, _ = token_logps(model, data)
     torch.testing.assert_close(logps, logits_at_labels(model, data))
+
+
+def test_the_reference_drops_nothing_out() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("llama", **{**SIZES, **MODELS["llama"]}, attention_dropout=0.5)
+    model = get_peft_model(AutoModelForCausalLM.from_config(config), LoraConfig(target_modules=["q_proj"], r=4))
+    data = Layout()(sequences())
+    model.train()
+    model.base_model.model.lm_head.eval()
+    before = [part.training for part in model.modules()]
+    with reference(model) as frozen:
+        first, second = (token_logps(frozen, data)[0] for _ in range(2))
+    assert torch.equal(first, second) and not first.requires_grad
+    assert [part.training for part in model.modules()] == before
+    assert not torch.equal(token_logps(model, data)[0], first)
