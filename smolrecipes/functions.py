@@ -63,10 +63,14 @@ def _named(text: str, who: str) -> Any:
 
 
 def _counts_itself(part: ast.stmt, names: Mapping[str, Any]) -> bool:
-    """Whether it is `recipe = Recipe(...)`, `rows = Files(...)` and the like."""
+    """Whether it is `recipe = Recipe(...)`, `rows = Files(...)` and the like, or has not been run yet."""
     targets = part.targets if isinstance(part, ast.Assign) else [part.target] if isinstance(part, ast.AnnAssign) else []
-    values = (names.get(target.id) for target in targets if isinstance(target, ast.Name))
-    return any(hasattr(value, "identity") and not isinstance(value, type) for value in values)
+    given = [target.id for target in targets if isinstance(target, ast.Name)]
+    return any(name not in names or _is_component(names[name]) for name in given)
+
+
+def _is_component(value: Any) -> bool:
+    return hasattr(value, "identity") and not isinstance(value, type)
 
 
 def _compiled(code: CodeType) -> list[Any]:

@@ -204,6 +204,15 @@ def test_a_class_counts_by_the_code_of_its_module_but_for_components() -> None:
         assert identity(OWN.replace(old, new), f"own_{number}") != first
 
 
+def test_it_counts_alike_while_its_script_runs_and_afterwards() -> None:
+    text = (
+        "from smolrecipes import Keep, Sample\ndef longer(row): return True\nseen = []\n"
+        "seen.append(Keep(longer).identity())\nlater = Sample(count=1)\n"
+    )
+    assert written(text, "script_1") == sys.modules["script_1"].seen[0]
+    assert written(text.replace("count=1", "count=2"), "script_2") == sys.modules["script_2"].seen[0]
+
+
 def test_a_function_without_a_file_counts_by_what_it_was_compiled_to() -> None:
     spaces: list[dict[str, Any]] = [{"__name__": "nowhere"} for _ in range(3)]
     for space, number in zip(spaces, (1, 1, 2)):
