@@ -25,6 +25,7 @@ TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
 _OWN_LOADER = "rows are read, ordered and batched by the recipe's own loader"
+_UNREAD = "nothing here reads it"
 _FITTED = "it follows from training.global_batch_size, the processes and the data"
 REFUSED = {
     **dict.fromkeys(("max_steps", "num_train_epochs"), "set training.steps, epochs or tokens"),
@@ -34,13 +35,16 @@ REFUSED = {
     **dict.fromkeys(("save_steps", "save_strategy"), "set training.save_every"),
     **dict.fromkeys(("dataloader_num_workers", "dataloader_drop_last", "dataloader_prefetch_factor"), _OWN_LOADER),
     **dict.fromkeys(("data_seed", "train_sampling_strategy", "group_by_length", "length_column_name"), _OWN_LOADER),
-    **dict.fromkeys(
-        ("torch_empty_cache_steps", "eval_accumulation_steps", "batch_eval_metrics"), "nothing here reads it"
-    ),
+    **dict.fromkeys(("dataloader_persistent_workers", "dataloader_in_order"), _OWN_LOADER),
+    "dataloader_multiprocessing_context": _OWN_LOADER,
+    **dict.fromkeys(("torch_empty_cache_steps", "eval_accumulation_steps", "batch_eval_metrics"), _UNREAD),
+    **dict.fromkeys(("prediction_loss_only", "include_for_metrics", "eval_do_concat_batches"), _UNREAD),
+    "eval_use_gather_object": _UNREAD,
+    "average_tokens_across_devices": "a loss is always divided by what all processes count",
     **dict.fromkeys(("bf16_full_eval", "fp16_full_eval"), "set training.precision, which evaluations follow"),
     "include_num_input_tokens_seen": "they are counted and logged anyway",
     "label_smoothing_factor": "the loss is the objective's own",
-    "gradient_checkpointing": "set training.gradient_checkpointing",
+    **dict.fromkeys(("gradient_checkpointing", "gradient_checkpointing_kwargs"), "set training.gradient_checkpointing"),
     "resume_from_checkpoint": "an interrupted run resumes by itself",
     "eval_on_start": "held-out numbers always come before the first and after the last step",
     "load_best_model_at_end": "the run keeps the last weights",
@@ -170,7 +174,8 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     per_epoch = count_batches(sizes, training.global_batch_size, training.global_batch_tokens)
     rows = rows_per_batch(training, sizes)
     full = recipe.adapter is None
-    accumulation = _micro_steps(arguments, training, sizes - 1, rows, packed, full)  # the last token is only a label
+    inputs = lengths(train.examples, prompts=1 if packed else 2) - 1  # the last token is only a label
+    accumulation = _micro_steps(arguments, training, inputs, rows, packed, full)
     micro = ceil(ceil(rows / arguments.world_size) / accumulation)
     arguments.per_device_train_batch_size = arguments.per_device_eval_batch_size = micro
     arguments.gradient_accumulation_steps = accumulation

@@ -45,7 +45,6 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
     from smolrecipes.examples import lengths
     from smolrecipes.launch import one_gpu, use_cores, use_tf32
-    from smolrecipes.memory import thrifty
     from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
     from smolrecipes.trainer import RecipeTrainer
@@ -96,8 +95,6 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
             f"data: Mix.order=stages: {type(trainer).__name__} orders the rows by itself; train a recipe for each stage, "
             "or shuffle them"
         )
-    if isinstance(trainer, RecipeTrainer) and arguments.device.type == "cpu":
-        thrifty()
     optimizers.use(training.optimizer, trainer)
     return Assembly(trainer, parts, train, tuple(filter(None, said)))
 
@@ -110,7 +107,7 @@ def _is_mixed(data: Component) -> bool:
 
 
 def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, arguments: Any, cache: Path) -> Dataset:
-    """What the objective computes once before training, in the precision of the run."""
+    """What the objective computes once before training, in bfloat16 where the run is, else in float32."""
     import torch
 
     from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS

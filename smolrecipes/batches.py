@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from math import ceil
 from typing import Any
 
@@ -41,7 +43,8 @@ class Batches(Sampler[list[int]]):
     ) -> None:
         """lengths: tokens of each row. batch: rows of a global batch; or `tokens`, at least the longest row's.
         steps: micro-steps of a global batch. level: every cell gets rows of all lengths, where nothing is padded;
-        else rows of like length. seed: None keeps the rows in order. stages: that of each row.
+        else rows of like length. seed: None keeps the rows in order, padded ones in that of their lengths. stages: that
+        of each row.
         """
         self.lengths, self.batch, self.steps, self.tokens = np.asarray(lengths), batch, steps, tokens
         self.level, self.rank, self.world, self.seed = level, rank, world, seed
@@ -62,14 +65,16 @@ class Batches(Sampler[list[int]]):
         return (self.per_epoch - bool(rest)) * self.steps + self._steps(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
-        for rows in self._global(*(self._in_turn() if self.stages is None else self._staged(self.stages))):
+        for rows in self._global():
             steps = self.steps if self.tokens else self._steps(len(rows))
             yield from self._cells(rows, steps * self.world)[self.rank :: self.world]
 
     def _order(self) -> Any:
         """The rows in the order of this pass."""
         order = np.arange(len(self.lengths))
-        return order if self.seed is None else np.random.default_rng((self.seed, self.epoch)).permutation(order)
+        if self.seed is None:
+            return order if self.level else np.argsort(-self.lengths, kind="stable")
+        return np.random.default_rng((self.seed, self.epoch)).permutation(order)
 
     def _in_turn(self) -> tuple[Any, Any]:
         """The rows of this pass, and at which of its tokens each begins."""
@@ -87,17 +92,25 @@ class Batches(Sampler[list[int]]):
         return rows_of(self.epoch, stages, sizes, run, self.seed or 0)
 
     def longest(self) -> list[int]:
-        """The rows of the micro-batch that takes the most tokens, had the longest rows come together."""
+        """The rows of the micro-batch that takes the most tokens, had the longest rows come together; of padded batches
+        of tokens, where many short rows beside a long one take more, also of the first thousand that come."""
         ranked = np.argsort(-self.lengths, kind="stable")
         rows = min(len(ranked), self.batch)
         steps = self.steps if self.tokens else self._steps(rows)
         if self.tokens:
             rows = 1 + int(np.searchsorted(np.cumsum(self.lengths[ranked]), self.lengths.sum() / self.per_epoch))
-        cells = self._cells(ranked[:rows], steps * self.world)
-        return max(cells, key=lambda cell: (sum(self.lengths[cell]), len(cell)))
+        coming = self._global() if self.tokens and not self.level else []
+        cells = (self._cells(some, steps * self.world) for some in chain([ranked[:rows]], islice(coming, 1000)))
+        return max(chain.from_iterable(cells), key=lambda cell: (self._computed(cell), len(cell)))
 
-    def _global(self, order: Any, begins: Any) -> list[Any]:
+    def _computed(self, cell: list[int]) -> int:
+        """Tokens that a cell takes, with its padding."""
+        sizes = self._lengths(np.asarray(cell, dtype=np.int64))
+        return int(sizes.sum() if self.level else sizes.max(initial=0) * len(cell))
+
+    def _global(self) -> list[Any]:
         """The rows of each global batch; by tokens, row by row into the batch in whose share of them it begins."""
+        order, begins = self._in_turn() if self.stages is None else self._staged(self.stages)
         if not self.tokens:
             return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
         shares = begins * self.per_epoch // self.lengths.sum()
@@ -109,7 +122,8 @@ class Batches(Sampler[list[int]]):
     def _cells(self, rows: Any, cells: int) -> list[list[int]]:
         ranked = rows[np.lexsort((rows, -self._lengths(rows)))]
         if not self.level:
-            return [cell.tolist() for cell in np.array_split(ranked, cells)]
+            cuts = _cuts(self._lengths(ranked), cells) if self.tokens and len(ranked) else cells
+            return [cell.tolist() for cell in np.array_split(ranked, cuts)]
         there_and_back = [*range(cells), *reversed(range(cells))]  # so that every cell gets about as many tokens
         return [
             [row for i, row in enumerate(ranked.tolist()) if there_and_back[i % (2 * cells)] == c] for c in range(cells)
@@ -117,6 +131,20 @@ class Batches(Sampler[list[int]]):
 
     def _steps(self, rows: int) -> int:
         return ceil(rows * self.steps / self.batch)
+
+
+def _cuts(sizes: Any, cells: int) -> list[int]:
+    """Where to cut rows of falling sizes into cells, so that the largest, padded to its first row, is the smallest."""
+
+    def cuts(most: int) -> list[int]:
+        found, at = [], 0
+        while (at := at + max(1, most // int(sizes[at]))) < len(sizes):
+            found.append(at)
+        return found
+
+    least, most = int(sizes[0]), int(sizes[0]) * len(sizes)
+    found = cuts(least + bisect_left(range(least, most), True, key=lambda size: len(cuts(size)) < cells))
+    return found + [len(sizes)] * (cells - 1 - len(found))
 
 
 def count_batches(lengths: Any, batch: int, tokens: int | None) -> int:

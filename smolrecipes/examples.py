@@ -50,12 +50,12 @@ class _Column:
         return values[offsets[at] : offsets[at + 1]].tolist()
 
 
-def lengths(examples: Any) -> Any:
+def lengths(examples: Any, prompts: int = 2) -> Any:
     """Tokens of each example, (examples,) int64: its ids, those of its target, and of a pair both answers, each with the
-    prompt."""
+    prompt; prompts: 1 counts that once, as it is computed where sequences are packed."""
     import pyarrow.compute as pc
 
-    pair, plain = ("prompt", "prompt", "chosen", "rejected"), ("input_ids", "target_ids")
+    pair, plain = (*["prompt"] * prompts, "chosen", "rejected"), ("input_ids", "target_ids")
     names = pair if "chosen" in examples.column_names else [n for n in plain if n in examples.column_names]
     table = _table(examples)
     return sum(pc.list_value_length(table.column(name)).to_numpy().astype(np.int64) for name in names)

@@ -27,25 +27,6 @@ KEPT = frozenset({
 })  # fmt: skip
 """The operations whose results selective checkpointing keeps: they cost far more time than memory."""
 
-MAPPED = 12 << 20
-"""Bytes from which on a tensor is mapped by itself; with 4 MiB a step takes 8 % longer, since fresh pages are zeroed."""
-
-
-def thrifty() -> None:
-    """Makes glibc give large freed tensors back to the system: about an eighth less memory for a hundredth of the time.
-
-    By itself it has an arena for each thread, and each keeps what is freed of tensors up to 32 MiB; here it has one, which
-    keeps those below MAPPED (mallopt(3)). Other C libraries, and what the environment says, stay as they are.
-    """
-    import ctypes
-    import os
-    import platform
-
-    if platform.libc_ver()[0] == "glibc" and not any(name.startswith("MALLOC_") for name in os.environ):
-        library = ctypes.CDLL(None)
-        library.mallopt(-8, 1)  # M_ARENA_MAX
-        library.mallopt(-3, MAPPED)  # M_MMAP_THRESHOLD
-
 
 def selective() -> Any:
     """The contexts for `torch.utils.checkpoint` that recompute everything but matrix products and attention."""
@@ -97,22 +78,29 @@ def _checkpoint(trainer: RecipeTrainer) -> None:
 def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool]) -> None:
     """Asks no other rank: one of them may run out of memory alone. idle: gets whether a weight got no gradient, which
     several processes would wait for in vain (LUKE's pooler's)."""
-    model, batch = trainer.model, trainer.get_train_dataloader().longest()
+    model, loader = trainer.model, trainer.get_train_dataloader()
     peak = partial(_peak, trainer.args.device, peaks)
     model.train()
-    with peak("forward"), trainer.compute_loss_context_manager():
-        loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
-    with peak("backward"):
-        loss.backward()  # type: ignore[no-untyped-call]
+    _forward_backward(trainer, loader.longest(), peak)
     idle.append(any(weight.requires_grad and weight.grad is None for weight in model.parameters()))
     with peak("optimizer step"):
         _idle_step(trainer)
+    if _raises(trainer.args.device):  # from the second step on the optimizer's state is there as well
+        model.zero_grad()
+        _forward_backward(trainer, loader.longest(), peak)
     if trainer.eval_dataset is not None:
         with peak("evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():
             trainer.compute_loss(model.eval(), trainer._prepare_inputs(trainer.get_eval_dataloader().longest()))
     with peak("save"), tempfile.TemporaryDirectory(dir=Path(trainer.args.output_dir).parent) as folder:
         if trainer.args.process_index == 0:
             model.save_pretrained(folder)
+
+
+def _forward_backward(trainer: RecipeTrainer, batch: dict[str, Any], peak: Callable[[str], Any]) -> None:
+    with peak("forward"), trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(batch))
+    with peak("backward"):
+        loss.backward()  # type: ignore[no-untyped-call]
 
 
 def look_for_idle(trainer: Any, looked_for: bool) -> None:
@@ -148,6 +136,11 @@ def _own_randomness(device: torch.device) -> Any:
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
+def _raises(device: torch.device) -> bool:
+    """Whether too much memory is an error there; on a CPU it is the end of the process."""
+    return device.type != "cpu"
+
+
 def _fails(act: Callable[[], None]) -> bool:
     """Whether it needs more memory than the device has."""
     try:
@@ -159,9 +152,9 @@ def _fails(act: Callable[[], None]) -> bool:
 
 def _halve(trainer: RecipeTrainer) -> None:
     """Twice as many micro-steps, of half the rows."""
-    args = trainer.args
-    if args.per_device_train_batch_size == 1:
-        raise RecipeError(f"one row of {_longest_row(trainer):,} tokens does not fit the GPU; {_remedy(trainer)}")
+    args, batches = trainer.args, trainer.get_train_dataloader().batches
+    if len(batches.longest()) == 1:
+        raise RecipeError(f"one row of {batches.lengths.max():,} tokens does not fit the GPU; {_remedy(trainer)}")
     args.per_device_train_batch_size = args.per_device_eval_batch_size = -(-args.per_device_train_batch_size // 2)
     args.gradient_accumulation_steps *= 2
 
@@ -169,7 +162,7 @@ def _halve(trainer: RecipeTrainer) -> None:
 def _no_room(trainer: RecipeTrainer) -> str:
     """On a CPU, where asking for too much ends the process without a word: what one row takes, for all of a micro-batch,
     and what to do where there is not as much."""
-    if trainer.args.device.type != "cpu":
+    if _raises(trainer.args.device):
         return ""
     import psutil  # type: ignore[import-untyped]
 
@@ -182,12 +175,12 @@ def _no_room(trainer: RecipeTrainer) -> str:
             loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(row))
         loss.backward()  # type: ignore[no-untyped-call]
     _forget(trainer)
-    fixed = sum(weight.nbytes for weight in trainer.model.parameters() if weight.requires_grad)  # of the gradients
-    each, free = max(0, peaks["row"] - fixed), psutil.virtual_memory().available
+    gradients = sum(weight.nbytes for weight in trainer.model.parameters() if weight.requires_grad)
+    fixed = gradients * (3 if "adam" in trainer.args.optim else 1)  # and Adam's two averages
+    each, free = max(0, peaks["row"] - gradients), psutil.virtual_memory().available
     if (needed := fixed + each * rows) > free:
-        fewer = (
-            f"set training.micro_batch_size={max(1, int((free - fixed) / max(1, each) / 2))}, or " if rows > 1 else ""
-        )
+        most = int((free - fixed) / max(1, each) / 2)
+        fewer = f"set training.micro_batch_size={max(1, most)}, or " if rows > 1 and free > fixed else ""
         return (
             f"a micro-batch of {rows} rows needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
             f"{fewer}{_remedy(trainer)}"
@@ -205,10 +198,6 @@ def _remedy(trainer: RecipeTrainer) -> str:
     return ", or ".join(ways)
 
 
-def _longest_row(trainer: RecipeTrainer) -> int:
-    return int(trainer.get_train_dataloader().batches.lengths.max())
-
-
 @contextmanager
 def _peak(device: torch.device, peaks: dict[str, int], name: str) -> Iterator[None]:
     """Notes the most memory held inside, above the level at its start."""
@@ -219,8 +208,10 @@ def _peak(device: torch.device, peaks: dict[str, int], name: str) -> Iterator[No
         peaks[name] = torch.cuda.max_memory_allocated(device) - before
         return
     gauge = _Gauge()
-    yield
-    peaks[name] = gauge.stop()
+    try:
+        yield
+    finally:
+        peaks[name] = gauge.stop()
 
 
 class _Gauge:

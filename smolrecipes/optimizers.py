@@ -54,13 +54,17 @@ def use(name: str, trainer: Trainer) -> None:
 
 
 def muon_groups(model: nn.Module, decayed: Iterable[str], weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable weights: hidden matrices for Muon; embeddings, heads, norms and biases for AdamW.
+    """The trainable weights: hidden matrices for Muon; embeddings, heads, norms, biases and bare parameters (XLNet's) for
+    AdamW.
 
     decayed: the names of the weights that decay.
     """
+    from transformers.pytorch_utils import Conv1D
+
     body = getattr(model, "base_model", model)
     tables = {id(weight) for part in body.modules() if isinstance(part, nn.Embedding) for weight in part.parameters()}
-    hidden = {id(weight) for weight in body.parameters() if weight.dim() == 2} - tables
+    products = {id(part.weight) for part in body.modules() if isinstance(part, (nn.Linear, Conv1D))}
+    hidden = products - tables
     found: dict[tuple[bool, bool], list[Tensor]] = defaultdict(list)
     names = set(decayed)
     for name, weight in model.named_parameters():

@@ -56,13 +56,15 @@ class Training(Component):
     """CPU threads of each process; its share of the cores when None and OMP_NUM_THREADS is not set."""
     gradient_checkpointing: bool | Literal["selective", "offload"] = option(default=False, affects_weights=False)
     """Recompute activations in the backward pass: less memory, slower by a third to a half. selective keeps the results of
-    matrix products and attention and recomputes the rest; offload holds what each block keeps in host memory."""
+    matrix products and attention and recomputes the rest, for large models: the bookkeeping costs a small one more than it
+    saves; offload holds what each block keeps in host memory."""
     compile: bool = option(default=False, affects_weights=False)
     """torch.compile each block: a minute at the start, faster steps on a GPU; needs a C++ compiler on a CPU."""
     packing: bool = option(default=True, affects_weights=False)
     """Sequences lie side by side without padding, where the architecture is exact so; False pads them."""
     rehearse: bool = option(default=True, affects_weights=False)
-    """Run the longest batch once before step one, to know the memory it takes; on a GPU it chooses the micro-batch."""
+    """Run the longest batch once before step one, to know the memory it takes; on a GPU it chooses the micro-batch. A
+    trainer by itself (`recipe.trainer()`) is not rehearsed."""
     log_every: Positive = option(default=10, affects_weights=False)
     """Steps between logged numbers."""
     evaluate_every: Positive | None = option(default=None, affects_weights=False)
@@ -90,8 +92,10 @@ class Training(Component):
             raise RecipeError(
                 "Training: a constant schedule does not fall; leave final_rate out, or take another schedule"
             )
-        if self.optimizer != "adamw" and "optim" in self.hf:
-            raise RecipeError(f"Training: give optimizer={self.optimizer} or hf's optim={self.hf['optim']}, not both")
+        if self.optimizer != "adamw" and (theirs := {"optim", "optim_args", "optim_target_modules"} & {*self.hf}):
+            raise RecipeError(
+                f"Training: give optimizer={self.optimizer} or hf's {min(theirs)}={self.hf[min(theirs)]}, not both"
+            )
 
 
 class Recipe(Component):

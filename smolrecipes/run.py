@@ -101,6 +101,7 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     from smolrecipes.build import check_fit
     from smolrecipes.cache import kept_in
     from smolrecipes.checkpoints import secure
+    from smolrecipes.memory import look_for_idle
     from smolrecipes.override import resolve
 
     recipe = resolve(recipe)
@@ -112,6 +113,8 @@ def ready(recipe: Recipe, *, runs: str | Path = "runs") -> Assembly:
     with kept_in(cache):
         assembly = assemble(concrete, place(recipe, Path(runs)).folder, cache)
     secure(assembly.trainer)
+    if WORLD > 1:
+        look_for_idle(assembly.trainer, True)  # only `run` looks for weights that never get a gradient
     return assembly
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import Trainer
+from transformers.training_args import OptimizerNames
 
 
 class SteadyTrainer(Trainer):  # type: ignore[misc]
@@ -36,10 +37,16 @@ class SteadyTrainer(Trainer):  # type: ignore[misc]
         """Forward and backward of one micro-batch; its loss, which `compute_loss` has scaled."""
         if not all(part.training for part in self._parts):
             model.train()
+        if hasattr(self.optimizer, "train"):  # a schedule-free one
+            self.optimizer.train()
         with self.compute_loss_context_manager():
             loss = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
-        scaled = self.accelerator.distributed_type == DistributedType.DEEPSPEED
-        self.accelerator.backward(loss, **({"scale_wrt_gas": False} if scaled else {}))
+        more: dict[str, Any] = {}
+        if self.accelerator.distributed_type == DistributedType.DEEPSPEED:
+            more["scale_wrt_gas"] = False
+        if self.args.optim in (OptimizerNames.LOMO, OptimizerNames.ADALOMO):  # which step within the backward pass
+            more["learning_rate"] = self._get_learning_rate()
+        self.accelerator.backward(loss, **more)
         found: Tensor = loss.detach()
         return found
 

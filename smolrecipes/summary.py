@@ -30,6 +30,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
     from smolrecipes.examples import lengths
     from smolrecipes.kernels import computed_by
+    from smolrecipes.trainer import RecipeTrainer
     from smolrecipes.weights import count_weights
 
     args, parts = assembly.trainer.args, assembly.parts
@@ -48,7 +49,9 @@ def begin(this: Run, assembly: Assembly) -> None:
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
     device = f"{args.device.type} in {precision}{computed_by(assembly.trainer)}"
-    say(f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {device}")
+    padded = isinstance(assembly.trainer, RecipeTrainer) and not parts.layout.packed
+    said = f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {device}"
+    say(said + ", rows padded to the longest of a micro-batch" * padded)
 
 
 def reused(this: Run) -> None:

@@ -135,6 +135,8 @@ class RecipeTrainer(SteadyTrainer):
         """The objective's terms and metrics over all held-out rows, exact whatever the batch size."""
         training, tally, answers = self.model.training, Tally(), Answers()
         self.model.eval()
+        if hasattr(self.optimizer, "eval"):  # a schedule-free one shows its averages
+            self.optimizer.eval()
         with torch.no_grad(), self.compute_loss_context_manager():
             for batch in dataloader:
                 counts, origins = self.objective.counts(batch), batch.pop("origins")

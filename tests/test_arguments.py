@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import TrainingArguments
 
-from smolrecipes import CLM, ByteBPE, Llama, Recipe, Toy, Training
-from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens
+from smolrecipes import CLM, ByteBPE, Llama, Recipe, RecipeError, Toy, Training
+from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens, checked_hf
+from smolrecipes.examples import lengths
 
 
 class Theirs(TrainingArguments):
@@ -61,6 +65,22 @@ def test_on_a_cpu_the_usual_batch_is_split(
     assert _micro_steps(arguments, Training(micro_batch_size=3), inputs, 8, packed=True, full=full) == 3
 
 
+def test_a_shared_prompt_counts_once() -> None:
+    pair = Dataset.from_dict({"prompt": [[1] * 30], "chosen": [[1] * 5], "rejected": [[1] * 7]})
+    assert lengths(pair).tolist() == [72] and lengths(pair, prompts=1).tolist() == [42]
+
+
+@pytest.mark.parametrize("name", ["average_tokens_across_devices", "prediction_loss_only", "dataloader_in_order"])
+def test_a_field_that_nothing_reads_is_refused(name: str) -> None:
+    with pytest.raises(RecipeError, match=f"training.hf: '{name}' would not be used: "):
+        checked_hf({name: True}, {})
+
+
+def test_muon_takes_no_options_of_another_optimizer() -> None:
+    with pytest.raises(RecipeError, match="give optimizer=muon or hf's optim_args=momentum=0.9, not both"):
+        Training(optimizer="muon", hf={"optim_args": "momentum=0.9"})
+
+
 def test_a_trainer_alone_counts_on_no_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Recipe] = []
 
@@ -71,3 +91,16 @@ def test_a_trainer_alone_counts_on_no_rehearsal(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("smolrecipes.assemble.assemble", lambda recipe, *folders: asked.append(recipe) or Made())
     Recipe(model=Llama(), data=Toy("stories"), tokenizer=ByteBPE(), objective=CLM()).trainer(runs=tmp_path)
     assert not asked[0].training.rehearse
+
+
+def test_a_trainer_alone_in_several_processes_waits_for_no_weight_that_may_be_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = SimpleNamespace(args=SimpleNamespace(), accelerator=SimpleNamespace(ddp_handler=None))
+    monkeypatch.setattr("smolrecipes.checkpoints.secure", lambda trainer: None)
+    monkeypatch.setattr("smolrecipes.assemble.assemble", lambda *given: SimpleNamespace(trainer=told))
+    this = import_module("smolrecipes.run")  # whose name is the function's as well
+    monkeypatch.setattr(this, "_join", lambda recipe: None)
+    monkeypatch.setattr(this, "WORLD", 2)
+    Recipe(model=Llama(), data=Toy("stories"), tokenizer=ByteBPE(), objective=CLM()).trainer(runs=tmp_path)
+    assert told.args.ddp_find_unused_parameters

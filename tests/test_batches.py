@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,30 @@ def test_level_cells_hold_about_as_many_tokens(lengths: list[int], world: int) -
     batches = [Batches(lengths, batch=len(lengths), steps=2, level=True, rank=r, world=world) for r in range(world)]
     totals = [sum(lengths[row] for row in cell) for rank in batches for cell in rank]
     assert max(totals) - min(totals) <= max(lengths)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=80), st.integers(50, 400), st.integers(1, 4))
+def test_padded_cells_of_a_batch_of_tokens_take_as_little_as_they_can_and_the_longest_is_the_largest(
+    lengths: list[int], tokens: int, steps: int
+) -> None:
+    batches = Batches(lengths, batch=1, steps=steps, tokens=tokens, seed=1)
+
+    def computed(cell: list[int]) -> int:
+        return len(cell) * max((lengths[row] for row in cell), default=0)
+
+    cells = list(batches)
+    for start in range(0, len(cells), steps):
+        step = cells[start : start + steps]
+        ranked = sorted((row for cell in step for row in cell), key=lambda row: -lengths[row])
+        equal = max(computed(some.tolist()) for some in np.array_split(ranked, steps))
+        assert max(map(computed, step)) <= equal
+    assert computed(batches.longest()) >= max(map(computed, cells))
+
+
+def test_held_out_rows_that_are_padded_come_by_their_lengths() -> None:
+    lengths = [3, 9, 5, 9, 1]
+    assert list(Batches(lengths, batch=2)) == [[1, 3], [2, 0], [4]]
+    assert list(Batches(lengths, batch=2, level=True)) == [[1, 0], [3, 2], [4]]
 
 
 @given(rows=sizes, more=st.integers(0, 60), micro=st.integers(1, 8), world=st.integers(1, 4), level=st.booleans())

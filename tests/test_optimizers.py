@@ -11,6 +11,7 @@ import pytest
 import torch
 from powercut import RECIPE as TINY
 from safetensors.torch import load_file
+from transformers import XLNetConfig, XLNetLMHeadModel
 
 from smolrecipes import GPT2, Callback, Llama, LoRA, RecipeError, Run, Training, run
 from smolrecipes.optimizers import Muon, muon_groups, optimizer_options, orthogonal, use
@@ -94,6 +95,14 @@ def test_hidden_matrices_alone_are_orthogonalised(tied: bool) -> None:
     assert [name.split(".")[-2] for name in gpt2[True, 0.0]] == ["c_attn", "c_proj", "c_fc", "c_proj"]
     assert gpt2[False, 0.1] == ["transformer.wte.weight"]
     assert {"transformer.wpe.weight", "transformer.ln_f.bias"} <= set(gpt2[False, 0.0])
+
+
+def test_what_is_no_matrix_product_by_itself_is_not_orthogonalised() -> None:
+    """XLNet's biases have two dimensions, one for the heads; its projections are three-dimensional parameters."""
+    model = XLNetLMHeadModel(XLNetConfig(vocab_size=50, d_model=32, n_layer=1, n_head=2, d_inner=64))
+    found = names(model)
+    assert [name.split(".")[-2] for name in found[True, 0.1]] == ["layer_1", "layer_2"]
+    assert {"transformer.layer.0.rel_attn.r_w_bias", "transformer.layer.0.rel_attn.q"} <= set(found[False, 0.1])
 
 
 def test_a_scoring_head_is_not_hidden_and_a_model_without_matrices_is_refused() -> None:

@@ -58,6 +58,42 @@ def test_a_callback_that_leaves_the_model_in_evaluation_is_made_good(tmp_path: P
     assert len(seen) >= 6 and all(seen)
 
 
+def test_an_optimizer_with_a_mode_is_told_it(tmp_path: Path) -> None:
+    """As schedule-free ones have: they refuse a step in evaluation, and evaluate with averages."""
+    modes: list[str] = []
+
+    class Free(torch.optim.SGD):
+        def train(self) -> None:
+            modes.append("train")
+
+        def eval(self) -> None:
+            modes.append("eval")
+
+        def step(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+            assert modes[-1] == "train"
+            super().step(*args, **kwargs)
+
+    built = made(CLM(), tmp_path, 4, eval_strategy="steps", eval_steps=2)
+    built.optimizer_cls_and_kwargs = (Free, {"lr": 0.1})
+    built.train()
+    assert modes[-1] == "eval" and modes.count("train") >= 6
+
+
+def test_lomo_gets_the_rate_in_the_backward_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built, rates = made(CLM(), tmp_path, 4), []
+    backward = built.accelerator.backward
+
+    def noted(loss: Any, **more: Any) -> None:
+        rates.append(more.pop("learning_rate"))
+        backward(loss, **more)
+
+    monkeypatch.setattr(built.accelerator, "backward", noted)
+    built.optimizer_cls_and_kwargs = (torch.optim.SGD, {"lr": 0.1})
+    built.args.optim = "lomo"
+    built.train()
+    assert len(rates) >= 6 and rates[0] > rates[-1]
+
+
 def test_after_training_the_model_is_as_it_was_made(tmp_path: Path) -> None:
     """A `zero_grad` that knew only this training's weights would let those of the next one add up."""
     built = made(CLM(), tmp_path, 4)

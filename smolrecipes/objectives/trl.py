@@ -44,7 +44,8 @@ def trl_arguments(config: type[Any], options: dict[str, Any], **own: Any) -> Tra
     """TRL's `config` from the recipe's options and from what the objective decides (`own`).
 
     Where TRL changes a default of transformers' TrainingArguments (bf16, gradient checkpointing, learning rate, ...),
-    transformers' counts: what the recipe does not say must not depend on the engine.
+    transformers' counts: what the recipe does not say must not depend on the engine. And dropout is the recipe's, the
+    adapter's included, which TRL would switch off.
     """
     from transformers import TrainingArguments
 
@@ -56,6 +57,7 @@ def trl_arguments(config: type[Any], options: dict[str, Any], **own: Any) -> Tra
             raise RecipeError(f"training.hf.{name}: the objective decides it ({own[name]!r}); leave it out")
     plain = {f.name: f.default for f in dataclasses.fields(TrainingArguments) if f.default is not dataclasses.MISSING}
     changed = {name: value for name, value in plain.items() if known[name].default != value}
+    changed |= {"disable_dropout": False} if "disable_dropout" in known else {}
     with warnings.catch_warnings():  # its new name is no field of TRL's yet
         warnings.filterwarnings("ignore", message="`gradient_checkpointing` is deprecated")
         try:

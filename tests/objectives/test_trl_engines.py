@@ -217,6 +217,7 @@ def test_the_recipe_decides_not_trls_defaults(tmp_path):
             "accelerator_config",
         }
         assert not arguments.bf16 and not arguments.gradient_checkpointing and arguments.learning_rate == 5e-5
+        assert not getattr(arguments, "disable_dropout", False)  # an adapter's dropout is the recipe's
 
 
 def test_unknown_and_contradicting_options_are_sentences(tmp_path):
