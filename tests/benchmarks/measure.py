@@ -94,7 +94,8 @@ def built(case: Case, folder: Path, competitor: str) -> Any:
     from work import recipe
 
     if competitor == "ours":
-        return recipe(case, folder).trainer(runs=folder / "runs")
+        # so that what is logged last is of the timed steps alone
+        return recipe(case, folder, hf={"logging_first_step": True}).trainer(runs=folder / "runs")
     if competitor.startswith("option:"):
         options = OPTIONS[competitor.removeprefix("option:")]
         return recipe(case, folder, **options).trainer(runs=folder / "runs")

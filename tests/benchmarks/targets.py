@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any, NamedTuple
 
 LOSS, GRADIENTS = 1e-5, 1e-4
@@ -30,6 +31,9 @@ MEMORY = {("orpo_tiny_lora", "trl"): 0.15, ("dpo_tiny_lora", "trl"): 0.15}
 BARE, SLOW = 0.95, 0.2
 """Our share of the bare loop's speed where a step takes longer than so many seconds."""
 
+WAITING = 0.01
+"""The share of the time that training waits for data."""
+
 
 def targets(cases: dict[str, Any]) -> list[Target]:
     """Every target of what was measured, at its real size."""
@@ -45,6 +49,9 @@ def targets(cases: dict[str, Any]) -> list[Target]:
                 found.append(at_least(f"{name}: times {other}'s speed", SPEED[name, other], speed))
             if (name, other) in MEMORY and memory is not None:
                 found.append(at_most(f"{name}: share of {other}'s peak memory", MEMORY[name, other], memory))
+        shares = [run["ours"].get("shares", {}) for run in one["runs"] if "ours" in run]
+        if waiting := [each["time_data"] for each in shares if "time_data" in each]:
+            found.append(at_most(f"{name}: share of the time that waits for data", WAITING, median(waiting)))
     return [*found, *exactness(cases)]
 
 
