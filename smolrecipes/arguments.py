@@ -146,6 +146,11 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
     for name, value in given.items():
         if name not in fields:
             raise RecipeError(f"training.hf: TrainingArguments has no field '{name}'{nearest(name, fields)}")
+        if name == "optim" and str(value) in ("lomo", "adalomo"):
+            raise RecipeError(
+                f"training.hf.optim={value}: it steps in each backward pass, so a batch could not be cut into passes; take "
+                "adafactor, or an adapter"
+            )
         if why := REFUSED.get(name) or ("the recipe decides it" if name in decided and name not in TRACKERS else ""):
             raise RecipeError(f"training.hf: '{name}' would not be used: {why}")
         try:

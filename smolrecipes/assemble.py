@@ -123,13 +123,12 @@ def precompute(recipe: Recipe, examples: Dataset, model: Any, layout: Layout, ar
 
 def load_rows(recipe: Recipe) -> tuple[Dataset, Dataset | None, list[str]]:
     """Training rows and held-out rows as the objective reads them, with the sentences that say what was done."""
-    from smolrecipes.data.files import files_in
-    from smolrecipes.data.paths import told_apart
+    from smolrecipes.data.files import together
     from smolrecipes.data.split import split, split_last, split_near, split_phrases
 
     sentences: list[str] = []
     sources = [data for data in (recipe.data, recipe.validation) if isinstance(data, Data)]
-    with told_apart([file for data in sources if len(sources) > 1 for file in files_in(data)]):
+    with together(sources):
         rows = _read(recipe, recipe.data, "data", sentences)
         if isinstance(recipe.validation, (Data, str)):
             held_out = _read(recipe, recipe.validation, "validation", sentences)

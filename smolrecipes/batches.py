@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from copy import copy
+from itertools import chain, islice, pairwise
 from math import ceil
 from typing import Any
 
@@ -40,13 +41,15 @@ class Batches(Sampler[list[int]]):
         seed: int | None = None,
         stages: Sequence[int] | None = None,
         total: int = 0,
+        costs: Sequence[int] | None = None,
     ) -> None:
-        """lengths: tokens of each row. batch: rows of a global batch; or `tokens`, at least the longest row's.
+        """lengths: tokens of each row; costs: those that are computed, where they are fewer. batch: rows of a global batch; or `tokens`, at least the longest row's.
         steps: micro-steps of a global batch. level: every cell gets rows of all lengths, where nothing is padded;
         else rows of like length. seed: None keeps the rows in order, padded ones in that of their lengths. stages: that
         of each row.
         """
         self.lengths, self.batch, self.steps, self.tokens = np.asarray(lengths), batch, steps, tokens
+        self.costs = self.lengths if costs is None else np.asarray(costs)
         self.level, self.rank, self.world, self.seed = level, rank, world, seed
         self.stages, self.total = None if stages is None else np.asarray(stages), max(total, 0) or self.per_epoch
         self.epoch = 0
@@ -73,7 +76,7 @@ class Batches(Sampler[list[int]]):
         """The rows in the order of this pass."""
         order = np.arange(len(self.lengths))
         if self.seed is None:
-            return order if self.level else np.argsort(-self.lengths, kind="stable")
+            return order if self.level else np.argsort(-self.costs, kind="stable")
         return np.random.default_rng((self.seed, self.epoch)).permutation(order)
 
     def _in_turn(self) -> tuple[Any, Any]:
@@ -93,19 +96,26 @@ class Batches(Sampler[list[int]]):
 
     def longest(self) -> list[int]:
         """The rows of the micro-batch that takes the most tokens, had the longest rows come together; of padded batches
-        of tokens, where many short rows beside a long one take more, also of the first thousand that come."""
-        ranked = np.argsort(-self.lengths, kind="stable")
+        of tokens, where many short rows beside a long one take more, also of a thousand that come."""
+        ranked = np.argsort(-self.costs, kind="stable")
         rows = min(len(ranked), self.batch)
         steps = self.steps if self.tokens else self._steps(rows)
         if self.tokens:
             rows = 1 + int(np.searchsorted(np.cumsum(self.lengths[ranked]), self.lengths.sum() / self.per_epoch))
-        coming = self._global() if self.tokens and not self.level else []
-        cells = (self._cells(some, steps * self.world) for some in chain([ranked[:rows]], islice(coming, 1000)))
+        coming = islice(self._coming(), 1000) if self.tokens and not self.level else ()
+        cells = (self._cells(some, steps * self.world) for some in chain([ranked[:rows]], coming))
         return max(chain.from_iterable(cells), key=lambda cell: (self._computed(cell), len(cell)))
+
+    def _coming(self) -> Iterator[Any]:
+        """The rows of the global batches of the run, from this pass on."""
+        for epoch in range(self.epoch, ceil(self.total / self.per_epoch)):
+            later = copy(self)
+            later.set_epoch(epoch)
+            yield from later._global()
 
     def _computed(self, cell: list[int]) -> int:
         """Tokens that a cell takes, with its padding."""
-        sizes = self._lengths(np.asarray(cell, dtype=np.int64))
+        sizes = self._costs(np.asarray(cell, dtype=np.int64))
         return int(sizes.sum() if self.level else sizes.max(initial=0) * len(cell))
 
     def _global(self) -> list[Any]:
@@ -116,13 +126,13 @@ class Batches(Sampler[list[int]]):
         shares = begins * self.per_epoch // self.lengths.sum()
         return np.split(order, np.searchsorted(shares, np.arange(1, self.per_epoch)))
 
-    def _lengths(self, rows: Any) -> Any:
-        return self.lengths[rows % len(self.lengths)]
+    def _costs(self, rows: Any) -> Any:
+        return self.costs[rows % len(self.costs)]
 
     def _cells(self, rows: Any, cells: int) -> list[list[int]]:
-        ranked = rows[np.lexsort((rows, -self._lengths(rows)))]
+        ranked = rows[np.lexsort((rows, -self._costs(rows)))]
         if not self.level:
-            cuts = _cuts(self._lengths(ranked), cells) if self.tokens and len(ranked) else cells
+            cuts = _cuts(self._costs(ranked), cells) if self.tokens and len(ranked) else cells
             return [cell.tolist() for cell in np.array_split(ranked, cuts)]
         there_and_back = [*range(cells), *reversed(range(cells))]  # so that every cell gets about as many tokens
         return [
@@ -134,17 +144,21 @@ class Batches(Sampler[list[int]]):
 
 
 def _cuts(sizes: Any, cells: int) -> list[int]:
-    """Where to cut rows of falling sizes into cells, so that the largest, padded to its first row, is the smallest."""
+    """Where to cut rows of falling sizes into cells, none of them empty while another has two rows, so that the largest,
+    padded to its first row, is the smallest."""
 
     def cuts(most: int) -> list[int]:
         found, at = [], 0
-        while (at := at + max(1, most // int(sizes[at]))) < len(sizes):
+        while (at := at + max(1, most // max(1, int(sizes[at])))) < len(sizes):
             found.append(at)
         return found
 
     least, most = int(sizes[0]), int(sizes[0]) * len(sizes)
     found = cuts(least + bisect_left(range(least, most), True, key=lambda size: len(cuts(size)) < cells))
-    return found + [len(sizes)] * (cells - 1 - len(found))
+    while len(found) < cells - 1:
+        rows, start = max((end - start, start) for start, end in pairwise([0, *found, len(sizes)]))
+        found = sorted([*found, start + (rows + 1) // 2])
+    return found
 
 
 def count_batches(lengths: Any, batch: int, tokens: int | None) -> int:

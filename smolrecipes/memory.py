@@ -52,19 +52,21 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
     for problem in everyones(_no_room(trainer)):
         if problem:
             raise RecipeError(problem)
-    peaks: dict[str, int] = {}
     while True:
+        peaks: dict[str, int] = {}
         idle: list[bool] = []
+        tried: list[str] = []
         with _own_randomness(trainer.args.device):
-            failed = _fails(partial(_rehearse, trainer, peaks, idle))
+            failed = _fails(partial(_rehearse, trainer, peaks, idle, tried))
         _forget(trainer)
         # one question to all ranks, also where one of them alone has failed
-        found = torch.tensor([failed, any(idle)], dtype=torch.float32, device=trainer.args.device)
-        failed_anywhere, idle_anywhere = trainer.accelerator.reduce(found).tolist()
+        trains = not failed or bool(tried)
+        found = torch.tensor([failed, not trains, any(idle)], dtype=torch.float32, device=trainer.args.device)
+        failed_anywhere, in_training, idle_anywhere = trainer.accelerator.reduce(found).tolist()
         if not failed_anywhere:
             look_for_idle(trainer, bool(idle_anywhere))
             return peaks
-        _halve(trainer)
+        _halve(trainer, bool(in_training))
 
 
 def _checkpoint(trainer: RecipeTrainer) -> None:
@@ -75,9 +77,9 @@ def _checkpoint(trainer: RecipeTrainer) -> None:
         trainer.model.activation_checkpointing_enable(kwargs, offload=offload)
 
 
-def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool]) -> None:
+def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool], tried: list[str]) -> None:
     """Asks no other rank: one of them may run out of memory alone. idle: gets whether a weight got no gradient, which
-    several processes would wait for in vain (LUKE's pooler's)."""
+    several processes would wait for in vain (LUKE's pooler's). tried: gets what had room."""
     model, loader = trainer.model, trainer.get_train_dataloader()
     peak = partial(_peak, trainer.args.device, peaks)
     model.train()
@@ -88,6 +90,7 @@ def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool]) -
     if _raises(trainer.args.device):  # from the second step on the optimizer's state is there as well
         model.zero_grad()
         _forward_backward(trainer, loader.longest(), peak)
+    tried.append("training")
     if trainer.eval_dataset is not None:
         with peak("evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():
             trainer.compute_loss(model.eval(), trainer._prepare_inputs(trainer.get_eval_dataloader().longest()))
@@ -119,6 +122,8 @@ def _idle_step(trainer: RecipeTrainer) -> None:
     optimizer = trainer.create_optimizer()
     for group in optimizer.param_groups:
         group["lr"] = 0.0
+    if hasattr(optimizer, "train"):  # a schedule-free one
+        optimizer.train()
     optimizer.step()
 
 
@@ -150,13 +155,16 @@ def _fails(act: Callable[[], None]) -> bool:
     return False
 
 
-def _halve(trainer: RecipeTrainer) -> None:
-    """Twice as many micro-steps, of half the rows."""
-    args, batches = trainer.args, trainer.get_train_dataloader().batches
+def _halve(trainer: RecipeTrainer, training: bool) -> None:
+    """Twice as many micro-steps, of half the rows; where training has room, half the held-out rows alone."""
+    args = trainer.args
+    batches = (trainer.get_train_dataloader() if training else trainer.get_eval_dataloader()).batches
     if len(batches.longest()) == 1:
         raise RecipeError(f"one row of {batches.lengths.max():,} tokens does not fit the GPU; {_remedy(trainer)}")
-    args.per_device_train_batch_size = args.per_device_eval_batch_size = -(-args.per_device_train_batch_size // 2)
-    args.gradient_accumulation_steps *= 2
+    args.per_device_eval_batch_size = -(-args.per_device_eval_batch_size // 2)
+    if training:
+        args.per_device_train_batch_size = -(-args.per_device_train_batch_size // 2)
+        args.gradient_accumulation_steps *= 2
 
 
 def _no_room(trainer: RecipeTrainer) -> str:
@@ -166,6 +174,8 @@ def _no_room(trainer: RecipeTrainer) -> str:
         return ""
     import psutil  # type: ignore[import-untyped]
 
+    from smolrecipes.optimizers import averages
+
     peaks: dict[str, int] = {}
     loader, rows = trainer.get_train_dataloader(), trainer.args.per_device_train_batch_size
     row = loader.of([int(loader.batches.lengths.argmax())])
@@ -174,9 +184,9 @@ def _no_room(trainer: RecipeTrainer) -> str:
         with trainer.compute_loss_context_manager():
             loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(row))
         loss.backward()  # type: ignore[no-untyped-call]
-    _forget(trainer)
     gradients = sum(weight.nbytes for weight in trainer.model.parameters() if weight.requires_grad)
-    fixed = gradients * (3 if "adam" in trainer.args.optim else 1)  # and Adam's two averages
+    fixed = gradients + averages(trainer.create_optimizer())
+    _forget(trainer)
     each, free = max(0, peaks["row"] - gradients), psutil.virtual_memory().available
     if (needed := fixed + each * rows) > free:
         most = int((free - fixed) / max(1, each) / 2)

@@ -78,6 +78,17 @@ def muon_groups(model: nn.Module, decayed: Iterable[str], weight_decay: float) -
     ]
 
 
+def averages(optimizer: Optimizer) -> int:
+    """Bytes of what an optimizer will keep of the gradients: Adam two averages of each, Muon one of a matrix's."""
+
+    def kept(group: dict[str, Any]) -> int:
+        if "orthogonal" in group:
+            return 1 if group["orthogonal"] else 2
+        return 2 if "adam" in type(optimizer).__name__.lower() else 0
+
+    return sum(kept(group) * weight.nbytes for group in optimizer.param_groups for weight in group["params"])
+
+
 class Muon(Optimizer):
     """Momentum, orthogonalised, for groups with `orthogonal`; AdamW for the others. One rate serves both.
 

@@ -40,6 +40,8 @@ def train(this: Run, assembly: Assembly) -> None:
     _train(this, trainer, last)
     before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
+    if hasattr(trainer.optimizer, "eval"):
+        trainer.optimizer.eval()  # of a schedule-free one, the averages are the model
     seconds = round(time.monotonic() - started, 1)
     _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
 

@@ -8,7 +8,6 @@ from typing import Any
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import Trainer
-from transformers.training_args import OptimizerNames
 
 
 class SteadyTrainer(Trainer):  # type: ignore[misc]
@@ -41,12 +40,8 @@ class SteadyTrainer(Trainer):  # type: ignore[misc]
             self.optimizer.train()
         with self.compute_loss_context_manager():
             loss = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
-        more: dict[str, Any] = {}
-        if self.accelerator.distributed_type == DistributedType.DEEPSPEED:
-            more["scale_wrt_gas"] = False
-        if self.args.optim in (OptimizerNames.LOMO, OptimizerNames.ADALOMO):  # which step within the backward pass
-            more["learning_rate"] = self._get_learning_rate()
-        self.accelerator.backward(loss, **more)
+        scaled = self.accelerator.distributed_type == DistributedType.DEEPSPEED
+        self.accelerator.backward(loss, **({"scale_wrt_gas": False} if scaled else {}))
         found: Tensor = loss.detach()
         return found
 

@@ -51,7 +51,7 @@ class RecipeTrainer(SteadyTrainer):
         return self._loader(train, self.parts.batch, steps, tokens, self.parts.seed, stages(train) if staged else None)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Loader:
-        """The held-out rows, in order."""
+        """The held-out rows: in order, or by their lengths where they are padded."""
         rows = self.parts.validation if eval_dataset is None else eval_dataset
         return self._loader(rows, self.args.per_device_eval_batch_size * self.args.world_size)
 
@@ -63,6 +63,7 @@ class RecipeTrainer(SteadyTrainer):
             lengths(examples), batch=batch, steps=steps, tokens=tokens, level=self.parts.layout.packed,
             rank=self.args.process_index, world=self.args.world_size, seed=seed,
             stages=stages, total=self.args.max_steps,
+            costs=lengths(examples, prompts=1) if self.parts.layout.packed else None,
         )  # fmt: skip
         objective, tokenizer = self.objective, self.parts.tokenizer
         rows = Examples(examples)

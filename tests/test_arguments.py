@@ -76,6 +76,11 @@ def test_a_field_that_nothing_reads_is_refused(name: str) -> None:
         checked_hf({name: True}, {})
 
 
+def test_an_optimizer_that_steps_in_each_backward_pass_is_refused() -> None:
+    with pytest.raises(RecipeError, match="training.hf.optim=lomo: it steps in each backward pass"):
+        checked_hf({"optim": "lomo"}, {})
+
+
 def test_muon_takes_no_options_of_another_optimizer() -> None:
     with pytest.raises(RecipeError, match="give optimizer=muon or hf's optim_args=momentum=0.9, not both"):
         Training(optimizer="muon", hf={"optim_args": "momentum=0.9"})

@@ -90,22 +90,44 @@ def test_level_cells_hold_about_as_many_tokens(lengths: list[int], world: int) -
     assert max(totals) - min(totals) <= max(lengths)
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=80), st.integers(50, 400), st.integers(1, 4))
+@given(
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=80),
+    tokens=st.integers(50, 400),
+    steps=st.integers(1, 4),
+    world=st.integers(1, 2),
+    total=st.integers(1, 60),
+    staged=st.booleans(),
+)
 def test_padded_cells_of_a_batch_of_tokens_take_as_little_as_they_can_and_the_longest_is_the_largest(
-    lengths: list[int], tokens: int, steps: int
+    lengths: list[int], tokens: int, steps: int, world: int, total: int, staged: bool
 ) -> None:
-    batches = Batches(lengths, batch=1, steps=steps, tokens=tokens, seed=1)
+    stages = [row % 3 for row in range(len(lengths))] if staged else None
+    facts: dict[str, Any] = {"batch": 1, "steps": steps, "tokens": tokens, "seed": 1, "total": total, "stages": stages}
+    ranks = [Batches(lengths, rank=rank, world=world, **facts) for rank in range(world)]
+    cells = []
+    for epoch in range(ceil(total / ranks[0].per_epoch)):
+        for rank in ranks:
+            rank.set_epoch(epoch)
+        cells += [cell for one in zip(*ranks) for cell in one]
+    for rank in ranks:
+        rank.set_epoch(0)
 
     def computed(cell: list[int]) -> int:
-        return len(cell) * max((lengths[row] for row in cell), default=0)
+        return len(cell) * max((lengths[row % len(lengths)] for row in cell), default=0)
 
-    cells = list(batches)
-    for start in range(0, len(cells), steps):
-        step = cells[start : start + steps]
-        ranked = sorted((row for cell in step for row in cell), key=lambda row: -lengths[row])
-        equal = max(computed(some.tolist()) for some in np.array_split(ranked, steps))
+    for start in range(0, len(cells), steps * world):
+        step = cells[start : start + steps * world]
+        ranked = sorted((row for cell in step for row in cell), key=lambda row: -lengths[row % len(lengths)])
+        equal = max(computed(some.tolist()) for some in np.array_split(ranked, steps * world))
         assert max(map(computed, step)) <= equal
-    assert computed(batches.longest()) >= max(map(computed, cells))
+        assert all(step) or all(len(cell) < 2 for cell in step)
+    assert computed(ranks[0].longest()) >= max(map(computed, cells))
+
+
+def test_what_is_computed_decides_where_it_is_less_than_what_counts() -> None:
+    """A pair's prompt counts twice and, packed, is computed once."""
+    pairs = Batches([1840, 1740], costs=[940, 1720], batch=2, steps=2, level=True)
+    assert pairs.longest() == [1]
 
 
 def test_held_out_rows_that_are_padded_come_by_their_lengths() -> None:

@@ -15,6 +15,7 @@ import torch
 
 from smolrecipes import ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, RecipeError, Toy, Training
 from smolrecipes.memory import _peak, rehearse
+from smolrecipes.optimizers import averages
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +170,49 @@ def test_only_what_grows_with_the_rows_counts_for_each(folder: Path, monkeypatch
     plain = trainer(folder, hf={"optim": "sgd"})
     measured_as(fixed + 1000, fixed + 8000, monkeypatch)
     rehearse(plain)
+
+
+def test_what_an_optimizer_keeps_is_counted(folder: Path) -> None:
+    """Of a hidden matrix Muon keeps one average, AdamW two, plain descent none."""
+    built = trainer(folder, optimizer="muon")
+    everything = gradients(built)
+    matrices = 4 * sum(w.numel() for n, w in built.model.named_parameters() if n.endswith("_proj.weight"))
+    assert averages(built.create_optimizer()) == 2 * everything - matrices
+    assert averages(trainer(folder).create_optimizer()) == 2 * everything
+    assert averages(torch.optim.SGD(built.model.parameters())) == 0
+
+
+def test_held_out_rows_that_do_not_fit_are_halved_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = trainer(folder)
+    object.__setattr__(small.parts, "validation", small.parts.train)  # of which there are more
+    whole = small.compute_loss
+
+    def short_of_memory(model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
+        if inputs["sequences"] > 1 and not torch.is_grad_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(model, inputs, *rest, **more)
+
+    monkeypatch.setattr(small, "compute_loss", short_of_memory)
+    rehearse(small)
+    args = small.args
+    assert (args.per_device_train_batch_size, args.gradient_accumulation_steps) == (8, 1)
+    assert args.per_device_eval_batch_size == 1
+
+
+def test_a_schedule_free_optimizer_is_rehearsed_in_training(folder: Path) -> None:
+    class Free(torch.optim.SGD):
+        training = False
+
+        def train(self) -> None:
+            self.training = True
+
+        def step(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+            assert self.training
+            super().step(*args, **kwargs)
+
+    built = trainer(folder)
+    built.optimizer_cls_and_kwargs = (Free, {"lr": 0.1})
+    assert rehearse(built)
 
 
 def test_a_gpu_tries_a_step_with_the_optimizer_s_state_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

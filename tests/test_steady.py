@@ -79,21 +79,6 @@ def test_an_optimizer_with_a_mode_is_told_it(tmp_path: Path) -> None:
     assert modes[-1] == "eval" and modes.count("train") >= 6
 
 
-def test_lomo_gets_the_rate_in_the_backward_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built, rates = made(CLM(), tmp_path, 4), []
-    backward = built.accelerator.backward
-
-    def noted(loss: Any, **more: Any) -> None:
-        rates.append(more.pop("learning_rate"))
-        backward(loss, **more)
-
-    monkeypatch.setattr(built.accelerator, "backward", noted)
-    built.optimizer_cls_and_kwargs = (torch.optim.SGD, {"lr": 0.1})
-    built.args.optim = "lomo"
-    built.train()
-    assert len(rates) >= 6 and rates[0] > rates[-1]
-
-
 def test_after_training_the_model_is_as_it_was_made(tmp_path: Path) -> None:
     """A `zero_grad` that knew only this training's weights would let those of the next one add up."""
     built = made(CLM(), tmp_path, 4)

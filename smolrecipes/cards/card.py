@@ -10,11 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.cards.code import code
-from smolrecipes.cards.shown import shown
+from smolrecipes.cards.shown import masked, shown
 from smolrecipes.profile.lengths import Lengths, lengths, spread
 from smolrecipes.secrets import hidden
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from datasets import Dataset
 
     from smolrecipes.component import Component
@@ -106,12 +108,13 @@ def card(sources: Sequence[Data], splits: Mapping[str, Dataset], title: str, sai
     from smolrecipes.data.rows import row_type
 
     found = tuple(one for data in sources for one in pipelines(data))
+    private = bool(masked(found))
     rows = {name: some for name, some in splits.items() if len(some)}
     first = next(iter(rows.values()))
     return Card(
         title=hidden(title),
         code="\n\n".join(map(code, sources, ("data", "validation"))),
-        said=tuple(hidden(line.removeprefix("data: ")) for sentence in said for line in sentence.splitlines()),
+        said=tuple(_public(line, private) for sentence in said for line in sentence.splitlines()),
         kind=row_type(first),
         columns=tuple(first.column_names),
         splits={name: len(some) for name, some in rows.items()},
@@ -122,6 +125,12 @@ def card(sources: Sequence[Data], splits: Mapping[str, Dataset], title: str, sai
     )
 
 
+def _public(sentence: str, private: bool) -> str:
+    """Without credentials and, of rows that are masked, without a broken row's text."""
+    told = sentence.partition("; the first: ")[0] if private else sentence
+    return hidden(told.removeprefix("data: "))
+
+
 def pipelines(data: Data) -> Iterator[Pipeline]:
     """Every pipeline in some data, those inside others first."""
     for line in lines(data):
@@ -130,10 +139,13 @@ def pipelines(data: Data) -> Iterator[Pipeline]:
 
 def lines(data: Data) -> Iterator[list[Stage]]:
     """The stages of every pipeline in some data, those inside others first."""
+    from smolrecipes.data.paths import told_apart
     from smolrecipes.pipeline.stages import prepared
 
-    for piped in dict.fromkeys(_piped(data)):
-        yield prepared(piped).line
+    for piped, beside in dict(_piped(data)).items():
+        with told_apart(beside):  # as they were when the rows were made
+            line = prepared(piped).line
+        yield line
 
 
 def has_steps(data: Data) -> bool:
@@ -141,16 +153,20 @@ def has_steps(data: Data) -> bool:
     return next(_piped(data), None) is not None
 
 
-def _piped(part: Component) -> Iterator[Piped]:
-    """The pipelines inside a component; what a step compares the rows with is not among the rows."""
+def _piped(part: Component, beside: tuple[Path, ...] = ()) -> Iterator[tuple[Piped, tuple[Path, ...]]]:
+    """The pipelines inside a component, each with the files that a mixture reads beside its own; what a step compares
+    the rows with is not among the rows."""
+    from smolrecipes.data.files import files_in
+    from smolrecipes.data.mix import Mix
     from smolrecipes.data.piped import Piped
     from smolrecipes.kinds import Transform
 
+    inside = (*beside, *files_in(part)) if isinstance(part, Mix) else beside
     for _, child in part.children():
         if not isinstance(child, Transform):
-            yield from _piped(child)
+            yield from _piped(child, inside)
     if isinstance(part, Piped):
-        yield part
+        yield part, beside
 
 
 def _line(stage: Stage) -> tuple[str, ...]:

@@ -23,12 +23,14 @@ def leave(folder: Path, recipe: Recipe, splits: dict[str, Dataset], said: tuple[
     from smolrecipes.cards.card import card, has_steps
     from smolrecipes.cards.markdown import markdown
     from smolrecipes.cards.page import html
+    from smolrecipes.data.files import together
 
     sources = _sources(recipe)
     if not any(map(has_steps, sources)):
         return
     about = [sentence for sentence in said if sentence.startswith(("data: ", "validation: "))]
-    about_rows = card(sources, splits, f"Data of {folder.name}", about)
+    with together(sources):
+        about_rows = card(sources, splits, f"Data of {folder.name}", about)
     write_text(folder / "data.md", markdown(about_rows))
     write_text(folder / "data.html", html(about_rows))
 
@@ -36,8 +38,11 @@ def leave(folder: Path, recipe: Recipe, splits: dict[str, Dataset], said: tuple[
 def made(recipe: Recipe) -> list[list[dict[str, Any]]]:
     """As `summary`, of all data of a recipe: which rows were made and by what; empty where there are no steps."""
     from smolrecipes.cards.card import lines
+    from smolrecipes.data.files import together
 
-    return [_steps(line) for data in _sources(recipe) for line in lines(data)]
+    sources = _sources(recipe)
+    with together(sources):
+        return [_steps(line) for data in sources for line in lines(data)]
 
 
 def summary(card: Card) -> list[list[dict[str, Any]]]:

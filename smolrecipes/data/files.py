@@ -13,6 +13,7 @@ from smolrecipes.kinds import Data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from datasets import Dataset
@@ -120,6 +121,13 @@ def files_in(part: Component) -> Iterator[Path]:
         yield from expand((part.paths,) if isinstance(part.paths, str) else part.paths)
     for _, child in part.children():
         yield from files_in(child)
+
+
+def together(sources: Sequence[Component]) -> AbstractContextManager[None]:
+    """Meanwhile files of one name are told apart over all of these."""
+    from smolrecipes.data.paths import told_apart
+
+    return told_apart([file for data in sources if len(sources) > 1 for file in files_in(data)])
 
 
 def _sort(form: str) -> str:

@@ -57,6 +57,9 @@ def _copied(url: str) -> str:
     def copy(url: str) -> None:
         with _stream(url) as source, target.open("wb") as copied:
             shutil.copyfileobj(source, copied, 1 << 20)
+            whole, got = getattr(source, "headers", {}).get("Content-Length"), copied.tell()
+        if whole and got != int(whole):  # which urllib does not mind
+            raise OSError(f"it broke off after {got:,} of {int(whole):,} bytes")
 
     _asked(url, copy)
     return str(target)

@@ -137,8 +137,30 @@ def build(trainer: type[Any], parts: Parts, convert: Callable[[Row], Row], **mor
     if adapted and "ref" in parts.model.peft_config:
         # TRL copies the adapter as the reference; without the copy it switches the adapter off, as we do, and saves one
         parts.model.delete_adapter("ref")
+    if adapted:
+        _steady_reference(parts.model)
     result: Trainer = built
     return result
+
+
+def _steady_reference(model: Any) -> None:
+    """Lets a model draw no dropout while its adapter is off: then it is the reference."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    adapters = [part for part in model.modules() if isinstance(part, BaseTunerLayer)]
+    training: list[bool] = []
+
+    def before(*given: Any) -> None:
+        training.append(model.training)
+        if all(part.disable_adapters for part in adapters):
+            model.eval()
+
+    def after(*given: Any) -> None:
+        if training.pop() and not model.training:
+            model.train()
+
+    model.register_forward_pre_hook(before)
+    model.register_forward_hook(after)
 
 
 def whole_batches(parts: Parts) -> Any:

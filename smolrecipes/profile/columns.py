@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smolrecipes.data.files import Files
     from smolrecipes.kinds import Data
 
 
@@ -21,23 +25,29 @@ class Columns:
 
 
 def columns(data: Data) -> Columns:
-    """Of the first file, where the data is files: the others are read alike, or by themselves."""
-    from smolrecipes.data.broken import Broken
+    """Of the first file with rows, where the data is files: the others are read alike, or by themselves."""
     from smolrecipes.data.files import Files, files_in
+
+    found = map(partial(_of_file, data), files_in(data)) if isinstance(data, Files) else iter(())
+    return next(filter(None, found), Columns())
+
+
+def _of_file(data: Files, path: Path) -> Columns | None:
+    """Nothing of a file without a good row."""
+    from smolrecipes.data.broken import Broken
     from smolrecipes.data.formats import TEXT, format_of
     from smolrecipes.data.read import records
     from smolrecipes.data.recognise import SAMPLE, kinds_of, recognise
     from smolrecipes.data.source import file
 
-    path = next(files_in(data), None) if isinstance(data, Files) else None
-    if path is None or not isinstance(data, Files):
-        return Columns()
     form = data.format or format_of(path.name)
     if form == "archive":
         return Columns()
     read = records(file(path, path.name, form), data.rows, data.encoding, Broken(path.name, leave_out=True), [])
     found = ((f"{path.name}:{number}", row) for number, row in read)
     sample = list(itertools.islice(found, SAMPLE))
+    if not sample:
+        return None
     if form in TEXT and not data.columns:
         return Columns(said=[f"{path.name}: {data.rows} of text"])
     shape = recognise(sample, path.name, data.columns)

@@ -78,7 +78,7 @@ def spans(text: str, kinds: tuple[Kind, ...]) -> list[tuple[Span, Kind]]:
 
 def _e_mails(text: str) -> Iterator[Span]:
     at = text.find("@")
-    while at > 0:
+    while at >= 0:
         local = LOCAL.search(text, max(0, at - 64), at)
         domain = DOMAIN.match(text, at + 1)
         if local and domain and _is_address(local[0], domain):

@@ -72,6 +72,14 @@ def test_a_profile_counts_and_says_where(cli: Any) -> None:
     assert sum(found["histogram"].values()) == 6 and found["sample"] == ""
 
 
+def test_columns_are_those_of_the_first_file_with_rows(cli: Any) -> None:
+    Path("rows").mkdir()
+    Path("rows/a.jsonl").write_text("", encoding="utf-8")
+    Path("rows/b.jsonl").write_text(lines({"text": "a row", "other": 1}), encoding="utf-8")
+    done = cli("data", "rows", "data.broken=skip")
+    assert done.code == 0 and "b.jsonl" in done.out, done.err
+
+
 def test_what_a_template_meets(cli: Any) -> None:
     turns = [("system", "Be kind."), ("user", "Hello?"), ("user", "Hi?"), ("assistant", "Hello.")]
     chats = [{"messages": [{"role": role, "content": text} for role, text in some]} for some in (turns, turns[1:3])]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import fsspec
 import pytest
@@ -48,6 +50,24 @@ def test_the_content_is_the_identity_wherever_it_lies(bucket, tmp_path):
 def test_parts_of_urls_are_their_rows(bucket):
     files = Files(f"{bucket}/*.jsonl")
     assert [row for part in files.parts() for row in part.stream([])] == list(files.stream([]))
+
+
+def test_what_breaks_off_is_not_taken_for_the_whole():
+    class Half(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(2 * len(JSONL)))
+            self.end_headers()
+            self.wfile.write(JSONL)
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Half) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        said = refused(f"http://127.0.0.1:{server.server_port}/x.jsonl")
+        server.shutdown()
+    assert f"it broke off after {len(JSONL)} of {2 * len(JSONL)} bytes" in said
 
 
 def test_what_cannot_be_fetched_is_a_sentence(bucket):

@@ -220,6 +220,20 @@ def test_the_recipe_decides_not_trls_defaults(tmp_path):
         assert not getattr(arguments, "disable_dropout", False)  # an adapter's dropout is the recipe's
 
 
+def test_the_reference_of_an_adapter_draws_no_dropout(tmp_path):
+    trainer, _ = ready(DPO(engine="trl"), tmp_path, adapter=True)
+    model = trainer.model
+    model.get_base_model().model.layers[0].mlp.register_forward_hook(
+        lambda module, args, output: torch.nn.functional.dropout(output, 0.5, training=module.training)
+    )
+    ids = torch.arange(20)[None]
+    model.train()
+    assert not torch.equal(model(input_ids=ids).logits, model(input_ids=ids).logits)
+    with model.disable_adapter():
+        assert torch.equal(model(input_ids=ids).logits, model(input_ids=ids).logits)
+    assert model.training and not torch.equal(model(input_ids=ids).logits, model(input_ids=ids).logits)
+
+
 def test_unknown_and_contradicting_options_are_sentences(tmp_path):
     with pytest.raises(RecipeError, match="no option 'lerning_rate'; did you mean 'learning_rate'"):
         SFT(engine="trl").arguments(options(tmp_path, lerning_rate=1))

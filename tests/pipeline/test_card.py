@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolrecipes import Chats, DropDuplicates, Files, FixText, Mix, Recipe, Toy, run
+from smolrecipes.assemble import load_rows
 from smolrecipes.cache import kept_in
+from smolrecipes.cards import trail
 from smolrecipes.cards.card import Card, card
 from smolrecipes.cards.code import code
 from smolrecipes.cards.difference import by_lines, difference, pieces
@@ -183,6 +185,23 @@ def test_pipelines_inside_others_are_told_and_plain_data_has_none(data: Data, tm
     plain = made(Toy("stories", rows=4), tmp_path)
     assert not plain.pipelines and plain.rows == 4 and "## Steps" not in markdown(plain)
     assert [*plain.measured()] == ["all rows"] and "rows by characters" in html(plain)
+
+
+def test_files_of_one_name_are_told_apart_as_they_were_when_rows_were_made(tmp_path: Path) -> None:
+    """Else every step would be made and kept again, and the lineage would tell of other rows."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.jsonl").write_text(f'{{"text": "a row of {name}"}}\n', encoding="utf-8")
+    one, two = (Files(str(tmp_path / name / "x.jsonl")).pipe(FixText()) for name in "ab")
+    for data, validation in ((Mix((one, two)), 0), (one, two)):
+        recipe: Recipe = load_recipe("pretrain_clm", []).replace(data=data, validation=validation)
+        with kept_in(tmp_path / f"kept{validation!r:.4}"):
+            load_rows(recipe)
+            folders = set((tmp_path / f"kept{validation!r:.4}").rglob("*"))
+            steps = trail.made(recipe)
+            assert set((tmp_path / f"kept{validation!r:.4}").rglob("*")) == folders
+        keys = [step["key"] for line in steps for step in line]
+        assert len(keys) == 4 and all(any(path.name.endswith(key) for path in folders) for key in keys)
 
 
 def test_a_run_keeps_the_card_and_a_summary(data: Data, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

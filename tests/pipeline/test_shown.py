@@ -57,6 +57,14 @@ def test_nothing_that_is_masked_is_published(source: Files, inside: bool, tmp_pa
         assert all("before" not in one for one in prepared(data).report.examples)  # type: ignore[arg-type]
 
 
+def test_a_broken_row_is_told_without_its_text_where_texts_are_masked(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"text": "fine"}\n{"text": "call 555-123-4567', encoding="utf-8")
+    source = Files(str(tmp_path / "rows.jsonl"), broken="skip")
+    assert "1 left out as broken: rows.jsonl:2" in (told := published(source.pipe(MaskPII()), tmp_path / "a"))
+    assert "555-123" not in told
+    assert "555-123" in published(source.pipe(FixText()), tmp_path / "b")
+
+
 def test_texts_are_shown_where_nothing_is_masked(source: Files, tmp_path: Path) -> None:
     told = published(source.pipe(FixText()), tmp_path)
     assert "jane@example.org" in told and "without their texts" not in told

@@ -229,6 +229,7 @@ def test_precision_and_recall_on_generated_texts() -> None:
         ("bob@example.com:hunter2 bob@example.com(work)", "[e-mail]:hunter2 [e-mail](work)"),
         ("bob@example.com- bob@example.com-mail x@y.it:/home", "[e-mail]- bob@example.com-mail [e-mail]:/home"),
         ("git@example.com:org/repo, git@example.com: yes", "git@example.com:org/repo, [e-mail]: yes"),
+        ("@support write to john@example.com", "@support write to [e-mail]"),
         ("mailto:a@b.com, 'c@d.org'", "mailto:[e-mail], '[e-mail]'"),
         ("Pay 4111 1111 1111 1111 12/26, CVC 123", "Pay [card] 12/26, CVC 123"),
         ("3782-822463-10005", "[card]"),
