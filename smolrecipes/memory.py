@@ -55,13 +55,13 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
     while True:
         peaks: dict[str, int] = {}
         idle: list[bool] = []
-        tried: list[str] = []
+        tried: list[bool] = []
         with _own_randomness(trainer.args.device):
             failed = _fails(partial(_rehearse, trainer, peaks, idle, tried))
         _forget(trainer)
         # one question to all ranks, also where one of them alone has failed
-        trains = not failed or bool(tried)
-        found = torch.tensor([failed, not trains, any(idle)], dtype=torch.float32, device=trainer.args.device)
+        asked = [failed, failed and not tried, any(idle)]
+        found = torch.tensor(asked, dtype=torch.float32, device=trainer.args.device)
         failed_anywhere, in_training, idle_anywhere = trainer.accelerator.reduce(found).tolist()
         if not failed_anywhere:
             look_for_idle(trainer, bool(idle_anywhere))
@@ -77,9 +77,9 @@ def _checkpoint(trainer: RecipeTrainer) -> None:
         trainer.model.activation_checkpointing_enable(kwargs, offload=offload)
 
 
-def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool], tried: list[str]) -> None:
+def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool], tried: list[bool]) -> None:
     """Asks no other rank: one of them may run out of memory alone. idle: gets whether a weight got no gradient, which
-    several processes would wait for in vain (LUKE's pooler's). tried: gets what had room."""
+    several processes would wait for in vain (LUKE's pooler's). tried: gets that training had room."""
     model, loader = trainer.model, trainer.get_train_dataloader()
     peak = partial(_peak, trainer.args.device, peaks)
     model.train()
@@ -90,7 +90,7 @@ def _rehearse(trainer: RecipeTrainer, peaks: dict[str, int], idle: list[bool], t
     if _raises(trainer.args.device):  # from the second step on the optimizer's state is there as well
         model.zero_grad()
         _forward_backward(trainer, loader.longest(), peak)
-    tried.append("training")
+    tried.append(True)
     if trainer.eval_dataset is not None:
         with peak("evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():
             trainer.compute_loss(model.eval(), trainer._prepare_inputs(trainer.get_eval_dataloader().longest()))
