@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from transformers import TrainingArguments
 
-    from smolrecipes.kinds import Objective
+    from smolrecipes.kinds import Objective, Parts
     from smolrecipes.prepare import Prepared
     from smolrecipes.recipe import Recipe, Training
 
@@ -25,6 +25,7 @@ TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
 _OWN_LOADER = "rows are read, ordered and batched by the recipe's own loader"
+_PUSHED = "smolrecipes export RUN --to hub does it, once the run is finished"
 _UNREAD = "nothing here reads it"
 _FITTED = "it follows from training.global_batch_size, the processes and the data"
 REFUSED = {
@@ -48,11 +49,32 @@ REFUSED = {
     "resume_from_checkpoint": "an interrupted run resumes by itself",
     "eval_on_start": "held-out numbers always come before the first and after the last step",
     "load_best_model_at_end": "the run keeps the last weights",
+    "torch_compile": "set training.compile",
+    **dict.fromkeys(("push_to_hub", "hub_model_id", "hub_strategy", "hub_private_repo"), _PUSHED),
+    **dict.fromkeys(("hub_always_push", "hub_revision"), _PUSHED),
     "deepspeed": "launch with accelerate launch --use_deepspeed --zero_stage 2",
     "fsdp": "launch DDP or DeepSpeed ZeRO-2",
     **dict.fromkeys(("hub_token", "push_to_hub_token"), "recipes are stored: set HF_TOKEN in the environment"),
 }
 """Fields of TrainingArguments that nothing here would read, or that the recipe decides, and what to do instead."""
+
+INSTEAD = {
+    "learning_rate": "training.learning_rate",
+    "lr_scheduler_type": "training.schedule",
+    "lr_scheduler_kwargs": "training.final_rate",
+    "weight_decay": "training.weight_decay",
+    "max_grad_norm": "training.max_grad_norm",
+    "activation_checkpointing": "training.gradient_checkpointing",
+    "activation_checkpointing_kwargs": "training.gradient_checkpointing",
+    "logging_steps": "training.log_every",
+    **dict.fromkeys(("eval_steps", "eval_strategy"), "training.evaluate_every"),
+    "save_total_limit": "training.keep_checkpoints",
+    "seed": "seed",
+    "use_cpu": "training.device",
+    **dict.fromkeys(("bf16", "fp16", "tf32"), "training.precision"),
+    "optim": "training.optimizer",
+}
+"""What the recipe says where TrainingArguments has a field for it."""
 
 
 def options(recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -151,7 +173,9 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
                 f"training.hf.optim={value}: it steps in each backward pass, so a batch could not be cut into passes; take "
                 "adafactor, or an adapter"
             )
-        if why := REFUSED.get(name) or ("the recipe decides it" if name in decided and name not in TRACKERS else ""):
+        if name in ("optim_args", "optim_target_modules") and "optim" not in given:
+            raise RecipeError(f"training.hf.{name}: AdamW reads none; give it with the hf.optim that does")
+        if why := REFUSED.get(name) or (_decided(name) if name in decided and name not in TRACKERS else ""):
             raise RecipeError(f"training.hf: '{name}' would not be used: {why}")
         try:
             TypeAdapter(types[name]).validate_python(value)
@@ -159,6 +183,21 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
             why = error.errors()[0]["msg"].replace("Input should be", "should be")
             raise RecipeError(f"training.hf.{name}: {why}, not {value!r}") from None
     return given
+
+
+def _decided(name: str) -> str:
+    """Why a field is the recipe's."""
+    return "the recipe decides it" + (f": set {INSTEAD[name]}" if name in INSTEAD else "")
+
+
+def rows_seen(parts: Parts, steps: int) -> int:
+    """Rows that so many steps take; about so many, where a batch is of tokens."""
+    from smolrecipes.batches import count_batches
+    from smolrecipes.examples import lengths
+
+    if not parts.batch_tokens:
+        return steps * parts.batch
+    return round(steps * len(parts.train) / count_batches(lengths(parts.train), parts.batch, parts.batch_tokens))
 
 
 def rows_per_batch(training: Training, sizes: Any) -> int:

@@ -117,6 +117,7 @@ def _plain(entry: dict[str, float]) -> dict[str, float]:
 
 def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
     """Adapter, merged model and tokenizer, then the results; everyone waits until they lie there."""
+    from smolrecipes.arguments import rows_seen
     from smolrecipes.summary import samples
     from smolrecipes.weights import count_weights
 
@@ -125,7 +126,7 @@ def _save(this: Run, assembly: Assembly, numbers: dict[str, Any]) -> None:
     trained, total = count_weights(model)
     facts = {
         "steps": trainer.state.global_step,
-        "rows": min(len(parts.train), trainer.state.global_step * parts.batch),
+        "rows": min(len(parts.train), rows_seen(parts, trainer.state.global_step)),
         "of": len(parts.train),
         "tokens": trainer.state.num_input_tokens_seen,
         "trained_parameters": trained,

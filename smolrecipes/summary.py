@@ -28,13 +28,14 @@ CORRELATIONS = ("pearson", "spearman", "mcc")
 
 def begin(this: Run, assembly: Assembly) -> None:
     """What this stage will see, and on what it runs."""
+    from smolrecipes.arguments import rows_seen
     from smolrecipes.examples import lengths
     from smolrecipes.kernels import computed_by
     from smolrecipes.trainer import RecipeTrainer
     from smolrecipes.weights import count_weights
 
     args, parts = assembly.trainer.args, assembly.parts
-    rows, seen = len(parts.train), args.max_steps * parts.batch
+    rows, seen = len(parts.train), rows_seen(parts, args.max_steps)
     tokens = float(sum(lengths(parts.train))) * seen / rows
     unit = "rows" if rows == assembly.train.rows - assembly.train.dropped else "blocks"
     passes = f"{seen / rows:.3g} times" if seen >= rows + parts.batch else "once" if seen >= rows else ""
@@ -45,7 +46,7 @@ def begin(this: Run, assembly: Assembly) -> None:
         say(*(f"  {line}" for line in sentence.splitlines()))
     say(
         f"  sees {min(seen, rows):,} of {rows:,} {unit} {passes}".rstrip() + f", about {_tokens(tokens)}, "
-        f"in {args.max_steps:,} steps of {parts.batch} ({args.per_device_train_batch_size} × "
+        f"in {args.max_steps:,} steps of {'about ' * bool(parts.batch_tokens)}{parts.batch} ({args.per_device_train_batch_size} × "
         f"{args.gradient_accumulation_steps} × {args.world_size} process{'es' * (args.world_size > 1)})"
     )
     device = f"{args.device.type} in {precision}{computed_by(assembly.trainer)}"

@@ -14,7 +14,7 @@ from datasets import Dataset
 from transformers import TrainingArguments
 
 from smolrecipes import CLM, ByteBPE, Llama, Recipe, RecipeError, Toy, Training
-from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens, checked_hf
+from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens, checked_hf, rows_seen
 from smolrecipes.examples import lengths
 
 
@@ -74,6 +74,27 @@ def test_a_shared_prompt_counts_once() -> None:
 def test_a_field_that_nothing_reads_is_refused(name: str) -> None:
     with pytest.raises(RecipeError, match=f"training.hf: '{name}' would not be used: "):
         checked_hf({name: True}, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"push_to_hub": True}, "smolrecipes export RUN --to hub does it"),
+        ({"torch_compile": True}, "set training.compile"),
+        ({"optim_args": "a=1"}, "AdamW reads none; give it with the hf.optim that does"),
+        ({"lr_scheduler_type": "cosine"}, "the recipe decides it: set training.schedule"),
+    ],
+)
+def test_a_refused_field_is_told_with_its_option(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        checked_hf(given, {"lr_scheduler_type": "linear"})
+
+
+def test_a_batch_of_tokens_counts_the_rows_that_come() -> None:
+    rows = Dataset.from_dict({"input_ids": [[1] * 128] * 1321})
+    parts: Any = SimpleNamespace(train=rows, batch=16, batch_tokens=2000)
+    assert rows_seen(parts, 5) == 79  # 1,321 rows in 84 batches
+    assert rows_seen(SimpleNamespace(train=rows, batch=16, batch_tokens=None), 5) == 80  # type: ignore[arg-type]
 
 
 def test_an_optimizer_that_steps_in_each_backward_pass_is_refused() -> None:
