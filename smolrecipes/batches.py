@@ -43,7 +43,8 @@ class Batches(Sampler[list[int]]):
         total: int = 0,
         costs: Sequence[int] | None = None,
     ) -> None:
-        """lengths: tokens of each row; costs: those that are computed, where they are fewer. batch: rows of a global batch; or `tokens`, at least the longest row's.
+        """lengths: tokens of each row; costs: those that are computed, where they are fewer. batch: rows of a global
+        batch; or `tokens`, at least the longest row's.
         steps: micro-steps of a global batch. level: every cell gets rows of all lengths, where nothing is padded;
         else rows of like length. seed: None keeps the rows in order, padded ones in that of their lengths. stages: that
         of each row.
