@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Architecture, Objective, Tokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from datasets import Dataset
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
@@ -128,7 +131,6 @@ def check_reload(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -
 
 def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
     """How batches are laid out; where the architecture packs, and a teacher's as well, their attention is told to."""
-    from smolrecipes import attention
     from smolrecipes.architectures.sizes import first_position
     from smolrecipes.kinds import Layout
 
@@ -139,10 +141,24 @@ def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> L
         read[taught_by] = recipe.objective.teacher  # type: ignore[attr-defined]
     exact = all(architecture.packs(made) for made, architecture in read.items())
     packed = recipe.training.packing and recipe.objective.packs and exact
-    for made in read if packed else ():
-        made.set_attn_implementation(attention.NAME)
     start = getattr(plain.config, "decoder_start_token_id", None)
-    return Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
+    layout = Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
+    return layout if not packed or _attend(read, recipe.objective, layout) else replace(layout, packed=False)
+
+
+def _attend(models: Iterable[Any], objective: Objective, layout: Layout) -> bool:
+    """Tells the models to compute sequences side by side; takes it back where a head reads more than a token of a text."""
+    from smolrecipes import attention
+    from smolrecipes.objectives.tasks import packs_texts
+
+    before = {model: model.config._attn_implementation for model in models}
+    for model in before:
+        model.set_attn_implementation(attention.NAME)
+    if objective.answers_for == "token" or all(packs_texts(each, layout, objective.answers_for) for each in before):
+        return True
+    for model, name in before.items():
+        model.set_attn_implementation(name)
+    return False
 
 
 def compile_blocks(model: Any) -> None:

@@ -21,7 +21,7 @@ from smolrecipes.architectures.scratch import Scratch
 from smolrecipes.architectures.sizes import first_position
 from smolrecipes.attention import KERNELS, NAME, How, packed_attention
 from smolrecipes.kinds import Layout
-from smolrecipes.objectives.forward import _inputs, token_logps
+from smolrecipes.objectives.forward import read_by, token_logps
 from smolrecipes.objectives.layout import Sequence
 from smolrecipes.spans import Span, Spans
 
@@ -110,7 +110,7 @@ def test_packed_equals_alone_both_ways(kind: str, checkpointing: bool) -> None:
     assert first == (3 if kind == "roberta" else 0)
 
     def hidden(layout: Layout, some: list[Sequence]) -> torch.Tensor:
-        return ours(**_inputs(layout(some), ours)).last_hidden_state[0]
+        return ours(**read_by(layout(some), ours)).last_hidden_state[0]
 
     alone = torch.cat([hidden(Layout(2), [one]) for one in texts])
     weights = torch.randn(alone.shape)

@@ -22,7 +22,7 @@ LONGEST = 1 << 20
 def classify(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The classes and their probabilities."""
     from smolrecipes.objectives.classification import Classification
-    from smolrecipes.objectives.forward import answered
+    from smolrecipes.objectives.tasks import answered
 
     names = classes(model)
     row = {"texts": list(texts), "label": names[0]}
@@ -33,8 +33,8 @@ def classify(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: 
 
 def rate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """A number, on the scale of the labels."""
-    from smolrecipes.objectives.forward import answered
     from smolrecipes.objectives.regression import Regression
+    from smolrecipes.objectives.tasks import answered
 
     row = {"texts": list(texts), "label": 0.0}
     said = float(answered(model, _batch(Regression(), row, model, tokenizer), of="text").logits.float())
@@ -45,8 +45,8 @@ def rate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequ
 
 def choose(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The choices and their probabilities, the likeliest first."""
-    from smolrecipes.objectives.forward import answered
     from smolrecipes.objectives.multiple_choice import MultipleChoice
+    from smolrecipes.objectives.tasks import answered
 
     text, *choices = texts
     row = {"text": text, "choices": choices, "label": 0}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def tag(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The tag of each word, of which tags that mark spans (B-PER, I-PER) make spans."""
     from smolrecipes.objectives.answers import is_bio, spans
-    from smolrecipes.objectives.forward import answered
+    from smolrecipes.objectives.tasks import answered
     from smolrecipes.objectives.token_classification import TokenClassification
 
     names, words = tuple(classes(model)), texts[0].split()
@@ -44,8 +44,8 @@ def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Se
     """The likeliest words of the text, over all of its windows."""
     from datasets import Dataset
 
-    from smolrecipes.objectives.forward import answered
     from smolrecipes.objectives.question_answering import QuestionAnswering
+    from smolrecipes.objectives.tasks import answered
     from smolrecipes.objectives.windows import best
 
     question, context = texts

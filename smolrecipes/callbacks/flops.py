@@ -38,7 +38,9 @@ def read_pass(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pass | None:
     if ids is None:
         return None
     rows, width = ids.shape[:2]
-    return Pass(rows * width, _spans(rows, width, kwargs), torch.is_grad_enabled())
+    packed = kwargs.get("spans")  # of all the tokens, where a model with the head of a task is called with some
+    positions = len(packed.positions) if packed is not None else rows * width
+    return Pass(positions, _spans(rows, width, kwargs), torch.is_grad_enabled())
 
 
 def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Spans]:

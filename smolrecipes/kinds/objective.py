@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError
@@ -37,6 +37,8 @@ class Objective(Component, kind="objective"):
     """Whether every label counts the same, so that `token_nll` computes the loss; a run says which kernel does."""
     packs: ClassVar[bool] = True
     """Whether its sequences may lie side by side in one row."""
+    answers_for: ClassVar[Literal["token", "text", "choice"]] = "token"
+    """What its head answers for. For a whole text or choice it reads one token, which is probed before texts are packed."""
     owns: ClassVar[tuple[str, ...]] = ()
     """Submodules that `complete` gives the model (`generator`): trained with it, and saved beside it, each by itself."""
     metrics: ClassVar[tuple[str, ...]] = ()

@@ -44,7 +44,7 @@ class Classification(WholeText, name="classification"):
         """Negative log-likelihood of the right class, in nats per row."""
         import torch.nn.functional as F
 
-        from smolrecipes.objectives.forward import answered
+        from smolrecipes.objectives.tasks import answered
 
         logits, right = answered(model, batch, of="text").logits.float(), batch["target"]
         said = logits.argmax(-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -61,35 +61,12 @@ def token_smooth(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tenso
     return -logps.sum(), (own - logps - even).sum()
 
 
-def answered(model: nn.Module, batch: dict[str, Any], of: Literal["token", "text", "choice"] = "token") -> Any:
-    """What a model with the head of a task answers: `logits`, or `start_logits` and `end_logits`.
-
-    of: token, it answers at each; text, it answers for the whole, from one of its tokens; choice, the same, and it wants
-    (rows, choices, tokens), which it gets with one choice a row.
-    """
-    inner = unwrap(model)
-    inputs = _inputs(batch, inner)
-    if of != "token" and getattr(inner.config, "summary_type", "") == "last" and "attention_mask" in inputs:
-        inputs = _padded_left(inputs)
-    if of == "choice":
-        inputs = {name: value[:, None] for name, value in inputs.items()}
-    return model(**inputs, **_no_cache(inner.__class__))
-
-
-def _padded_left(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The padding moved before the texts: XLNet reads a text's class at the last position, and counts distances alone."""
-    seen = inputs["attention_mask"]
-    size = seen.shape[1]
-    places = (torch.arange(size, device=seen.device) - (size - seen.sum(1))[:, None]) % size
-    return {name: value.gather(1, places) for name, value in inputs.items()}
-
-
 def _labelled(model: nn.Module, batch: dict[str, Any], project: Callable[..., Tensor]) -> Tensor:
     """The forward pass, then `project` (label_logps or label_nll) on the hidden states of the labelled positions."""
     at, labels, inner = batch["at"], batch["labels"], unwrap(model)
     if not head_is_plain(inner):
         logps = _all_logits(
-            model(**_inputs(batch, inner), **_no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels
+            model(**read_by(batch, inner), **no_cache(inner.__class__)).logits.flatten(0, 1)[at], labels
         )
         return logps if project is label_logps else -logps.sum()
     return _projected(before_head(model, batch), labels, project)
@@ -124,7 +101,7 @@ def before_head(model: nn.Module, batch: dict[str, Any]) -> Reached:
     """A forward pass up to the output head, which computes no more than one position."""
     inner = unwrap(model)
     with _caught(inner, batch["at"]) as reached:
-        output = model(**_inputs(batch, inner), **_no_cache(inner.__class__))
+        output = model(**read_by(batch, inner), **no_cache(inner.__class__))
     return Reached(reached[0][0], reached[1][0], inner.get_output_embeddings(), output)
 
 
@@ -168,7 +145,7 @@ def backbone(inner: Any) -> nn.Module:
 
 
 @cache
-def _no_cache(model: type[nn.Module]) -> dict[str, bool]:
+def no_cache(model: type[nn.Module]) -> dict[str, bool]:
     """Models that write take it; the others need not all."""
     return {"use_cache": False} if "use_cache" in _parameters(model.forward) else {}
 
@@ -179,7 +156,7 @@ def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(forward).parameters)
 
 
-def _inputs(batch: dict[str, Any], inner: Any) -> dict[str, Any]:
+def read_by(batch: dict[str, Any], inner: Any) -> dict[str, Any]:
     """What of a batch the model reads. Packed rows come with a mask that has four dimensions, which models hand on as
     it is instead of building one of the whole row; the attention that reads `spans` needs none."""
     takes = _parameters(inner.__class__.forward)
@@ -237,7 +214,7 @@ def head_is_plain(causal: Any) -> bool:
     hook = head.register_forward_pre_hook(amplify)
     try:
         with torch.random.fork_rng(devices=devices):
-            theirs = causal(input_ids=token, **target, **_no_cache(causal.__class__)).logits
+            theirs = causal(input_ids=token, **target, **no_cache(causal.__class__)).logits
     finally:
         hook.remove()
     ours = head(seen[0]).to(theirs.dtype)

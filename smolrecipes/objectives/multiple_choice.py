@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.kinds import Loss, Mean, Objective
 
@@ -19,7 +19,7 @@ class MultipleChoice(Objective, name="multiple_choice"):
     rows: ClassVar[tuple[str, ...]] = ("choices",)
     families: ClassVar[tuple[str, ...]] = ("encoder",)
     head: ClassVar[str] = "multiple-choice"
-    packs: ClassVar[bool] = False  # the token that answers is found by its place in a row of its own
+    answers_for: ClassVar[Literal["token", "text", "choice"]] = "choice"
     prepare_reads: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
 
@@ -54,10 +54,12 @@ class MultipleChoice(Objective, name="multiple_choice"):
                 groups.append(group)
                 start += size
         batch = layout(sequences, causal=False)
-        seconds = [second for example in examples for second in example["seconds"]]
-        seen = between(batch["input_ids"].shape[1], seconds, [len(ids) - 1 for ids, *_ in sequences])
+        if "spans" not in batch:
+            seconds = [second for example in examples for second in example["seconds"]]
+            ends = [len(ids) - 1 for ids, *_ in sequences]
+            batch["global_attention_mask"] = between(batch["input_ids"].shape[1], seconds, ends)
         target = torch.tensor([example["target"] for example in examples])
-        return {**batch, "global_attention_mask": seen, "groups": torch.tensor(groups), "target": target}
+        return {**batch, "groups": torch.tensor(groups), "target": target}
 
     def counts(self, batch: dict[str, Any]) -> dict[str, int]:
         """`rows`."""
@@ -67,8 +69,8 @@ class MultipleChoice(Objective, name="multiple_choice"):
         """Negative log-likelihood of the right choice among a row's, in nats per row; `chance` is blind choice's accuracy."""
         import torch
 
-        from smolrecipes.objectives.forward import answered
         from smolrecipes.objectives.losses import log_softmax_within, sequence_sums
+        from smolrecipes.objectives.tasks import answered
 
         groups, right = batch["groups"], batch["target"]
         count = len(right)

@@ -113,8 +113,8 @@ class QuestionAnswering(Objective, name="question_answering"):
 
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Negative log-likelihood of the first and of the last token, their mean, in nats per window."""
-        from smolrecipes.objectives.forward import answered
         from smolrecipes.objectives.losses import log_softmax_within
+        from smolrecipes.objectives.tasks import answered
         from smolrecipes.objectives.windows import BEGINS, ENDS, best
 
         found, labels, rows, count = answered(model, batch), batch["labels"], batch["rows"], len(batch["row"])

@@ -49,7 +49,7 @@ class Regression(WholeText, name="regression"):
 
     def loss(self, model: Module, batch: dict[str, Any]) -> Loss:
         """Squared error per row."""
-        from smolrecipes.objectives.forward import answered
+        from smolrecipes.objectives.tasks import answered
 
         said, right = answered(model, batch, of="text").logits.float().squeeze(-1), batch["target"]
         return Loss({"mse": Mean(((said - right) ** 2).sum(), "rows")}, answers={"said": said, "right": right})

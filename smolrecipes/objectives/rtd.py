@@ -79,8 +79,8 @@ class RTD(MLM, name="rtd"):
         """The generator's likelihood, in nats per hidden token, and binary cross-entropy over all tokens."""
         import torch.nn.functional as F
 
-        from smolrecipes.objectives.forward import answered
         from smolrecipes.objectives.generator import fill
+        from smolrecipes.objectives.tasks import answered
 
         nll, chosen = fill(model, batch)
         ids = batch["input_ids"].flatten().scatter(0, batch["at"], chosen).view_as(batch["input_ids"])

@@ -81,7 +81,7 @@ class TokenClassification(Objective, name="token_classification"):
         """Negative log-likelihood of the right tag, in nats per word."""
         import torch.nn.functional as F
 
-        from smolrecipes.objectives.forward import answered
+        from smolrecipes.objectives.tasks import answered
 
         logits, right = answered(model, batch).logits.flatten(0, 1)[batch["at"]].float(), batch["labels"]
         said = logits.argmax(-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Objective
@@ -19,7 +19,7 @@ class WholeText(Objective):
 
     rows: ClassVar[tuple[str, ...]] = ("labelled",)
     families: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "encoder-decoder")
-    packs: ClassVar[bool] = False  # the token that answers is found by its place in a row of its own
+    answers_for: ClassVar[Literal["token", "text", "choice"]] = "text"
     prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from cases import Case
 from padded import loaded
 from torch import Tensor
@@ -21,12 +22,12 @@ from smolrecipes.objectives.vocabulary import label_logps, label_nll
 def trained(case: Case, folder: Path, begin: Callable[[], None], end: Callable[[], None]) -> None:
     """Trains; calls `begin` and `end` around each step."""
     from datasets import load_from_disk
-    from work import recipe
+    from work import drawn, recipe
 
     model, tokenizer = loaded(case, folder)
     (model.get_base_model() if case.lora else model).set_attn_implementation(attention.NAME)
     objective, layout = recipe(case, folder).objective, Layout(tokenizer.pad_token_id, packed=True)
-    examples = load_from_disk(folder / "examples").to_list()
+    examples = drawn(objective, load_from_disk(folder / "examples").to_list(), tokenizer)
     device, micro = torch.device(case.device), case.micro or case.batch
     model.to(device)
     batches = [
@@ -58,7 +59,9 @@ def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
 
 def loss(model: Any, batch: dict[str, Any], objective: str) -> Tensor:
     """The mean over the batch of what the objective minimises."""
-    if objective in ("clm", "sft"):
+    if objective == "classification":
+        return F.cross_entropy(classified(model, batch), batch["target"])
+    if objective not in ("dpo", "orpo"):
         return label_nll(*labelled(model, batch)) / len(batch["labels"])
     answers, logps = sums(model, batch)
     pairs = len(answers) // 2
@@ -81,11 +84,24 @@ def sums(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return sequence_sums(logps * batch["answer"], batch["rows"], batch["sequences"]), logps
 
 
-def labelled(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-    """Hidden states at the labelled positions, the head's weight, and the labels."""
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+def labelled(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Hidden states at the labelled positions, the head's weight, the labels, and the head's bias."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids", "spans") if name in batch}
     if "spans" in batch:
         inputs["attention_mask"] = batch["input_ids"].new_empty((1, 1, 1, 1))  # so that transformers builds none
-    hidden = causal.model(**inputs, use_cache=False)[0].flatten(0, 1)[batch["at"]]
-    return hidden, causal.lm_head.weight, batch["labels"]
+    hidden = inner.base_model(**inputs, use_cache=False)[0].flatten(0, 1)[batch["at"]]
+    head = inner.get_output_embeddings()
+    if hasattr(inner, "cls"):  # a BERT's
+        hidden = inner.cls.predictions.transform(hidden)
+    return hidden, head.weight, batch["labels"], head.bias
+
+
+def classified(model: Any, batch: dict[str, Any]) -> Tensor:
+    """(texts, classes): a BERT's logits, of texts side by side."""
+    body = model.bert
+    hidden = body.embeddings(batch["input_ids"], position_ids=batch["position_ids"])
+    hidden = body.encoder(hidden, attention_mask=hidden.new_empty((1, 1, 1, 1)), spans=batch["spans"])[0]
+    starts = [span.start for span in batch["spans"].spans]
+    logits: Tensor = model.classifier(body.pooler(hidden[0, starts][:, None]))
+    return logits

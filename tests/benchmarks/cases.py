@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Size:
-    """A Llama."""
+    """A Llama, or a BERT of as many layers and as wide."""
 
     hidden: int
     layers: int
@@ -36,9 +36,13 @@ LENGTHS = {
     "sft": {"prompt": (4.16, 0.31), "answer": (4.44, 0.42)},
     "pairs": {"prompt": (4.23, 0.31), "chosen": (4.61, 0.38), "rejected": (4.54, 0.43)},
     "clm": {"text": (5.5, 0.5)},
+    "mlm": {"text": (5.5, 0.5)},
+    "classification": {"text": (4.2, 0.6)},
 }
 """Tokens of GSM8K and of preferences on it: mean and deviation of their logarithm (byte-level BPE of 8,192 tokens
-learned on them, ChatML); of documents to pretrain on, any."""
+learned on them, ChatML); of documents to pretrain on and of texts to classify, any."""
+ENCODERS, BLOCKS = ("mlm", "classification"), ("clm", "mlm")
+"""Objectives of a BERT; those on blocks of text."""
 CORRELATION = 0.5
 """Of the logarithms of the lengths within a row: long questions have long answers."""
 
@@ -85,8 +89,8 @@ class Case:
 
     @property
     def competitors(self) -> tuple[str, ...]:
-        """Who takes part: TRL has no trainer for blocks of text."""
-        able = COMPETITORS if self.objective != "clm" else ("ours", "padded", "bare")
+        """Who takes part: TRL has trainers for conversations and pairs alone."""
+        able = COMPETITORS if self.objective in ("sft", "dpo", "orpo") else ("ours", "padded", "bare")
         return tuple(name for name in able if name != "trl_best" or self in GPU_CASES.values())
 
     def facts(self) -> dict[str, Any]:
@@ -105,6 +109,8 @@ CASES = {
         Case("dpo", lora=True),
         Case("orpo"),
         Case("orpo", lora=True),
+        Case("mlm"),
+        Case("classification", batch=32),
         Case("clm", **_LARGE),
         Case("sft", **_LARGE),
         Case("sft", lora=True, **_LARGE),

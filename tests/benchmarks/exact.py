@@ -9,7 +9,7 @@ import padded
 import torch
 from bare import loss as bare_loss
 from cases import Case
-from work import recipe
+from work import drawn, recipe
 
 
 def compare(case: Case, folder: Path) -> dict[str, dict[str, float]]:
@@ -19,13 +19,14 @@ def compare(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     trainer = recipe(case, folder).trainer(runs=folder / "runs")
     model, rows = trainer.model, load_from_disk(folder / "examples").to_list()[: case.batch]
     stir(model)
+    rows = drawn(trainer.objective, rows, trainer.processing_class)
     batch = trainer.objective.collate(rows, trainer.parts.layout)
     found = {
         "ours": gradients(model, trainer.compute_loss(model, {**batch, "origins": ["one"]})),
         "bare": gradients(model, bare_loss(model, batch, case.objective)),
     }
     (model.get_base_model() if case.lora else model).set_attn_implementation("sdpa")
-    plain = padded.collator(case, trainer.parts.layout.pad_id)(rows)
+    plain = padded.collator(case, trainer.processing_class)(rows)
     loss, exact = gradients(model, padded.loss(model, plain, case.objective))
     return {
         name: {

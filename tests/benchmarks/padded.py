@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from cases import Case
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
+from work import drawn
 
 IGNORE = -100
 
@@ -22,7 +23,7 @@ def trainer(case: Case, folder: Path) -> Trainer:
     model, tokenizer = loaded(case, folder)
     arguments = TrainingArguments(**options(case, folder), remove_unused_columns=False)
     kind = Preferences if case.objective in ("dpo", "orpo") else Trainer
-    made = kind(model, arguments, collator(case, tokenizer.pad_token_id), load_from_disk(folder / "examples"))
+    made = kind(model, arguments, collator(case, tokenizer), load_from_disk(folder / "examples"))
     made.objective = case.objective
     return made
 
@@ -50,20 +51,34 @@ def options(case: Case, folder: Path) -> dict[str, Any]:
 
 def loaded(case: Case, folder: Path) -> tuple[Any, Any]:
     """The model, with a LoRA where the case has one, and its tokenizer."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    import transformers
 
     from smolrecipes import LoRA
 
     torch.manual_seed(0)
-    model, tokenizer = (kind.from_pretrained(folder / "base") for kind in (AutoModelForCausalLM, AutoTokenizer))
+    head = {"mlm": "MaskedLM", "classification": "SequenceClassification"}.get(case.objective, "CausalLM")
+    kinds = getattr(transformers, f"AutoModelFor{head}"), transformers.AutoTokenizer
+    model, tokenizer = (kind.from_pretrained(folder / "base") for kind in kinds)
     model.config.use_cache = False
     return (LoRA(r=8).apply(model, tokenizer) if case.lora else model), tokenizer
 
 
-def collator(case: Case, pad: int) -> Callable[[list[dict[str, Any]]], dict[str, Tensor]]:
-    """Examples to `input_ids`, `attention_mask`, `labels`; of pairs all chosen rows, then all rejected ones."""
+def collator(case: Case, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Tensor]]:
+    """Examples to `input_ids`, `attention_mask`, `labels`; of pairs all chosen rows, then all rejected ones.
+
+    Masks are drawn here, unless they are there already.
+    """
+    from smolrecipes import MLM
+
+    pad, masks = tokenizer.pad_token_id, MLM()
 
     def together(examples: list[dict[str, Any]]) -> dict[str, Tensor]:
+        if case.objective == "mlm":
+            examples = examples if "labels" in examples[0] else drawn(masks, examples, tokenizer)
+            return pad_rows([(e["input_ids"], e["labels"]) for e in examples], pad)
+        if case.objective == "classification":
+            rows = pad_rows([(e["input_ids"], []) for e in examples], pad)
+            return rows | {"labels": torch.tensor([e["target"] for e in examples])}
         if case.objective in ("clm", "sft"):
             return pad_rows([(e["input_ids"], e.get("labels", e["input_ids"])) for e in examples], pad)
         rows = [
@@ -84,7 +99,7 @@ def pad_rows(rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, Ten
     filled = {name: torch.full((len(rows), longest), value) for name, value in fill.items()}
     for row, (ids, labels) in enumerate(rows):
         for name, values in (("input_ids", ids), ("attention_mask", [1] * len(ids)), ("labels", labels)):
-            filled[name][row, : len(ids)] = torch.tensor(values)
+            filled[name][row, : len(values)] = torch.tensor(values)
     return filled
 
 
@@ -102,7 +117,7 @@ class Preferences(Trainer):  # type: ignore[misc]
 
 def loss(model: Any, batch: dict[str, Tensor], objective: str) -> Tensor:
     """What the objective minimises, from all the logits of a padded batch."""
-    if objective in ("clm", "sft"):
+    if objective not in ("dpo", "orpo"):
         found: Tensor = model(**batch).loss
         return found
     answers, rows = sums(model, batch)

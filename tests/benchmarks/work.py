@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cases import CORRELATION, LENGTHS, Case
+from cases import BLOCKS, CORRELATION, ENCODERS, LENGTHS, Case
 
 CHATML = "{% for m in messages %}{{ '<s> ' + m.role + ' ' + m.content + ' </s>' }}{% endfor %}"
 PROMPT = "{% if add_generation_prompt %}{{ '<s> assistant ' }}{% endif %}"
@@ -33,8 +33,8 @@ def prepare(case: Case, folder: Path) -> dict[str, Any]:
     if len(order) < needed - case.batch:
         raise ValueError(f"{case.name} takes {needed - case.batch} rows, and {len(order)} can be learned from")
     examples.select(order).save_to_disk(folder / "examples")
-    sequences = 1 if "input_ids" in examples.column_names else 2
-    sizes = [int(lengths(examples)[row]) - sequences for row in order]  # the last token of a sequence is only a label
+    sequences = 2 if "chosen" in examples.column_names else 0 if case.objective in ENCODERS else 1
+    sizes = [int(lengths(examples)[row]) - sequences for row in order]  # the last token a decoder reads is only a label
     tokens = [sum(sizes[start : start + case.batch]) for start in range(0, len(sizes), case.batch)]
     accumulation = trainer.args.gradient_accumulation_steps
     facts = {"order": order, "tokens": tokens, "accumulation": accumulation, "prepare_seconds": round(seconds, 3)}
@@ -45,10 +45,12 @@ def prepare(case: Case, folder: Path) -> dict[str, Any]:
 def recipe(case: Case, folder: Path, engine: str = "smolrecipes", **options: Any) -> Any:
     """The recipe of a case, as short as a user would write it, with further options of Training. ORPO's supervised term
     covers what TRL's does."""
-    from smolrecipes import CLM, DPO, ORPO, SFT, Files, LoRA, Pretrained, Recipe, Training
+    from smolrecipes import CLM, DPO, MLM, ORPO, SFT, Classification, Files, LoRA, Pretrained, Recipe, Training
 
     objective = {
         "clm": lambda: CLM(),
+        "mlm": lambda: MLM(),
+        "classification": lambda: Classification(labels=("0", "1")),
         "sft": lambda: SFT(engine=engine),
         "dpo": lambda: DPO(engine=engine),
         "orpo": lambda: ORPO(engine=engine, learn="prompt+answer"),
@@ -89,7 +91,7 @@ def generated(case: Case, count: int) -> Iterator[dict[str, Any]]:
     words = case.shape.vocabulary - len(special())
     kind = case.objective if case.objective in LENGTHS else "pairs"
     made = 0
-    enough = count * (case.max_length if kind == "clm" else 1)
+    enough = count * (case.max_length if kind in BLOCKS else 1)
     while made <= enough:
         shared = draw.gauss(0, math.sqrt(CORRELATION))
         row = {}
@@ -98,46 +100,63 @@ def generated(case: Case, count: int) -> Iterator[dict[str, Any]]:
             size = max(4, round(case.stretch * math.exp(mean + deviation * wide)) - (3 if part != "text" else 1))
             size = min(size, case.max_length // 2 - 8) if part != "text" else size
             row[part] = " ".join(f"w{draw.randrange(words)}" for _ in range(size))
-            made += size if kind == "clm" else 0
-        yield {"user": row["prompt"], "assistant": row["answer"]} if kind == "sft" else row
-        made += kind != "clm"
+            made += size if kind in BLOCKS else 0
+        if kind == "sft":
+            row = {"user": row["prompt"], "assistant": row["answer"]}
+        yield row | {"label": made % 2} if kind == "classification" else row
+        made += kind not in BLOCKS
 
 
 def special() -> list[str]:
     """The tokens beside the words."""
-    return ["<pad>", "<s>", "</s>", "<unk>", "user", "assistant"]
+    return ["<pad>", "<s>", "</s>", "<unk>", "<mask>", "user", "assistant"]
 
 
 def weights(case: Case, folder: Path) -> None:
     """A model folder: random weights, and a tokenizer of whole words, or one learned from the rows of one's own."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
     from smolrecipes import ByteBPE, Files
 
     torch.manual_seed(0)
     size = case.shape
     learned = ByteBPE(Files(str(folder / "rows.jsonl")), vocab_size=min(8192, size.vocabulary))
-    tokenizer = learned.build(None) if case.data else whole_words(size.vocabulary)
-    config = LlamaConfig(
-        vocab_size=size.vocabulary, hidden_size=size.hidden, num_hidden_layers=size.layers,
-        num_attention_heads=size.heads, num_key_value_heads=size.kv_heads, intermediate_size=size.ffn,
-        max_position_embeddings=8192, tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder / "base")
+    tokenizer = learned.build(None) if case.data else whole_words(size.vocabulary, case.objective in ENCODERS)
+    sizes: dict[str, Any] = {
+        "vocab_size": size.vocabulary, "hidden_size": size.hidden, "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads, "intermediate_size": size.ffn, "tie_word_embeddings": True,
+        "pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
+    }  # fmt: skip
+    if case.objective in ENCODERS:
+        still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        made: Any = BertForMaskedLM(BertConfig(**sizes, **still, max_position_embeddings=case.max_length))
+    else:
+        config = LlamaConfig(**sizes, num_key_value_heads=size.kv_heads, max_position_embeddings=8192)
+        made = LlamaForCausalLM(config)
+    made.save_pretrained(folder / "base")
     tokenizer.save_pretrained(folder / "base")
 
 
-def whole_words(vocabulary: int) -> Any:
+def whole_words(vocabulary: int, encoder: bool) -> Any:
     """A tokenizer for which w0, w1, ... are one token each."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     words = [*special(), *(f"w{n}" for n in range(vocabulary - len(special())))]
     made = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
-        chat_template=CHATML + PROMPT,
-    )  # fmt: skip
+    named = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    if encoder:
+        made.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+        )
+        named |= {"cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
+    return PreTrainedTokenizerFast(tokenizer_object=made, **named, chat_template=CHATML + PROMPT)
+
+
+def drawn(objective: Any, examples: list[dict[str, Any]], tokenizer: Any) -> list[dict[str, Any]]:
+    """The examples with what the objective draws for them: an MLM's masks."""
+    import numpy as np
+
+    return [objective.draw(each, np.random.default_rng((0, at)), tokenizer) for at, each in enumerate(examples)]

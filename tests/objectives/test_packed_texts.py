@@ -1,0 +1,152 @@
+"""Texts side by side are answered as alone, with the same gradients, by every type that packs; by others they are padded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import AutoConfig, PreTrainedModel
+
+from smolrecipes import (
+    BERT,
+    Classification,
+    Layout,
+    LoRA,
+    ModernBERT,
+    MultipleChoice,
+    Recipe,
+    Regression,
+    Toy,
+    Training,
+)
+from smolrecipes.architectures.heads import class_name, reads_both_ways
+from smolrecipes.architectures.pretrained import PACKS, PACKS_BOTH_WAYS
+from smolrecipes.architectures.sizes import first_position
+from smolrecipes.attention import NAME
+from smolrecipes.build import build_model, lay_out
+from smolrecipes.callbacks.flops import read_pass
+from smolrecipes.objectives.tasks import Of, answered, packs_texts
+from smolrecipes.tokenizers.byte_bpe import ByteBPE
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "max_position_embeddings": 64, "pad_token_id": 2, "bos_token_id": 1, "eos_token_id": 2, "num_labels": 3,
+    **dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "resid_pdrop",
+                     "embd_pdrop", "attn_pdrop", "classifier_dropout", "seq_classif_dropout", "summary_last_dropout"), 0.0),
+}  # fmt: skip
+BOTH_WAYS = {"hidden_dim": 48, "cls_token_id": 1, "sep_token_id": 2}
+ONE_WAY = {"num_key_value_heads": 2, "head_dim": 8, "sliding_window": 4}
+OWN = {
+    "modernbert": {"local_attention": 4, "layer_types": ["full_attention", "sliding_attention"]},
+    "gemma3_text": {"layer_types": ["sliding_attention", "full_attention"]},
+}
+HEADS: dict[Of, str] = {"text": "sequence-classification", "choice": "multiple-choice"}
+CASES = [
+    (kind, of)
+    for kind in sorted(PACKS | PACKS_BOTH_WAYS)
+    for of, head in HEADS.items()
+    if class_name(kind, head) and (of == "text" or kind in PACKS_BOTH_WAYS)
+]
+
+
+def model(kind: str, of: Of, **own: Any) -> PreTrainedModel:
+    torch.manual_seed(0)
+    sizes = {**SIZES, **(BOTH_WAYS if kind in PACKS_BOTH_WAYS else ONE_WAY), **OWN.get(kind, {}), **own}
+    head = getattr(transformers, class_name(kind, HEADS[of]) or "")
+    made: PreTrainedModel = head(AutoConfig.for_model(kind, **sizes)).eval()
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.3) if parameter.dim() > 1 else None
+    return made
+
+
+def texts(kind: str) -> list[list[int]]:
+    """Longer than the windows. The last token is the padding's, as where a decoder pads with the token that ends a text."""
+    draw = torch.Generator().manual_seed(1)
+    sizes = (11, 1, 7, 19, 3)
+    return [[*torch.randint(3, 97, (size,), generator=draw).tolist(), *[2] * (kind in PACKS)] for size in sizes]
+
+
+def said(ours: PreTrainedModel, layout: Layout, some: list[list[int]], of: Of) -> torch.Tensor:
+    answers: torch.Tensor = answered(ours, layout([(ids, ids) for ids in some], causal=False), of).logits
+    return answers.flatten(1)
+
+
+def slopes(ours: PreTrainedModel, answers: torch.Tensor) -> dict[str, torch.Tensor]:
+    ours.zero_grad()
+    (answers * torch.arange(1, answers.numel() + 1).view(answers.shape)).sum().backward()
+    return {name: p.grad.clone() for name, p in ours.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize(("kind", "of"), CASES)
+def test_side_by_side_equals_alone(kind: str, of: Of) -> None:
+    ours, some = model(kind, of), texts(kind)
+    alone = torch.cat([said(ours, Layout(2), [one], of) for one in some])
+    expected = slopes(ours, alone)
+    ours.set_attn_implementation(NAME)
+    layout = Layout(2, True, first_position(ours.config))
+    assert packs_texts(ours, layout, of)
+    packed = said(ours, layout, some, of)
+    torch.testing.assert_close(packed, alone, rtol=1e-4, atol=1e-5)
+    found, scale = slopes(ours, packed), 1e-5 * max(float(slope.norm()) for slope in expected.values())
+    assert found.keys() >= expected.keys()
+    for name, slope in expected.items():
+        torch.testing.assert_close(found[name], slope, rtol=1e-4, atol=scale, msg=name)
+
+
+def test_a_head_that_reads_all_tokens_is_found_out() -> None:
+    ours = model("modernbert", "text", classifier_pooling="mean")
+    ours.set_attn_implementation(NAME)
+    assert not packs_texts(ours, Layout(2, True), "text")
+
+
+def test_heads_that_always_say_the_same_prove_nothing() -> None:
+    ours = model("bert", "text")
+    torch.nn.init.zeros_(ours.classifier.weight)
+    ours.set_attn_implementation(NAME)
+    assert not packs_texts(ours, Layout(2, True), "text")
+
+
+@pytest.mark.parametrize(
+    ("objective", "task"),
+    [(Classification(), "paraphrases"), (Regression(scale=(0, 4)), "similarity"), (MultipleChoice(), "endings")],
+)
+@pytest.mark.parametrize("lora", [False, True])
+def test_a_recipe_computes_no_padding(objective: Any, task: str, lora: bool) -> None:
+    """And tells so to what counts its tokens: every one of them, though the head is called with few."""
+    rows = list(Toy(task, rows=12).load())
+    recipe = Recipe(
+        model=BERT(layers=2, hidden=32, heads=2, max_length=128), data=Toy(task), objective=objective.fitted(Toy(task, rows=12).load()),
+        training=Training(max_length=96), adapter=LoRA(r=2) if lora else None,
+    )  # fmt: skip
+    words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
+    ours = build_model(recipe, words)
+    made = ours.get_base_model() if lora else ours
+    layout = lay_out(recipe, ours, words)
+    assert layout.packed and made.config._attn_implementation == NAME
+    seen: list[Any] = []
+    ours.register_forward_pre_hook(lambda module, args, kwargs: seen.append(read_pass(args, kwargs)), with_kwargs=True)
+    batch = recipe.objective.collate(recipe.objective.prepare_many(rows, words, 96), layout)
+    recipe.objective.loss(ours, batch).terms.popitem()[1].sum.backward()
+    (one,) = seen
+    tokens = batch["input_tokens"]
+    assert batch["input_ids"].shape == (1, tokens) and one.positions == tokens
+    assert sum(queries for queries, _ in one.spans()) == tokens
+    assert not any(part._forward_hooks for part in made.base_model.children()), "hooks are taken off again"
+
+
+def test_where_it_cannot_pack_its_attention_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
+    recipe = Recipe(
+        model=ModernBERT(layers=2, hidden=32, heads=2, max_length=128), data=Toy("reviews"),
+        objective=Classification(labels=("bad", "good")), training=Training(max_length=96),
+    )  # fmt: skip
+    made = build_model(recipe, words)
+    made.config.classifier_pooling = "mean"
+    assert not lay_out(recipe, made, words).packed
+    assert made.config._attn_implementation == "sdpa" and made.training == build_model(recipe, words).training
+
+
+def test_which_end_answers() -> None:
+    assert reads_both_ways(model("roberta", "text").config) and not reads_both_ways(model("gpt2", "text").config)
