@@ -41,7 +41,7 @@ def changes(recipe: Recipe, folder: Path) -> str:
 
 def _flat(given: Any, path: str = "") -> dict[str, Any]:
     """Every option by its dotted name; what says nothing about the recipe is left out."""
-    if not isinstance(given, dict) or not given:
+    if not isinstance(given, dict):
         return {path: given}
     found: dict[str, Any] = {}
     for name, value in given.items():

@@ -48,7 +48,7 @@ CODES = {
     ),
     "rows-empty": Code("warning", "There is nothing in them to learn.", "Remove or mend them."),
     "rows-twice": Code(
-        "warning", "They count so often, and held-out copies make the numbers too good.", "Remove the repetitions."
+        "warning", "They count so often, and are learned by heart.", "Remove the repetitions."
     ),
     "rows-overlap": Code(
         "error", "The held-out numbers then say how well it remembers.", "Take them out of one of the two."

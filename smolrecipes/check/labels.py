@@ -48,6 +48,7 @@ def _ends(subject: Subject, kept: list[tuple[Any, Any]], of: str) -> Iterator[Fi
     tokenizer = subject.tokenizer
     bos, ends = tokenizer.bos_token_id, {tokenizer.eos_token_id, turn_end(tokenizer)} - {None}
     open_ended: list[str] = []
+    cut = 0
     twice: list[str] = []
     answers = 0
     for row, example in kept:
@@ -58,11 +59,13 @@ def _ends(subject: Subject, kept: list[tuple[Any, Any]], of: str) -> Iterator[Fi
                 answers += 1
                 if not any(token in ends for token, learns in zip(ids, learned) if learns):
                     open_ended.append(str(row["origin"]))
+                    cut += bool(example.get("cut"))
     if twice:
         yield Finding("labels-two-starts", f"{len(twice):,} {of} begin with {tokenizer.bos_token} twice", places(twice))
     if len(open_ended) > NO_END * answers:
         named = " or ".join(tokenizer.convert_ids_to_tokens(sorted(ends))) or "any: the tokenizer has none"
         what = f"{len(open_ended):,} of {answers:,} answers looked at are learned without their end ({named})"
+        what += f"; {cut:,} of them are cut at training.max_length={_length(subject)}" if cut else ""
         yield Finding("labels-no-end", what, places(open_ended), serious=2 * len(open_ended) > answers)
 
 

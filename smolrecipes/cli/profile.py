@@ -33,7 +33,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     told = (
         UNKNOWN
         if spoken is None
-        else f"{listing(grouped(spoken)) or 'too short to tell'} (of {facts['languages_of']} rows)"
+        else f"{listing(grouped(spoken, facts['languages_of']))} (of {facts['languages_of']} rows)"
     )
     found = [("languages", told)]
     if facts["labels"]:

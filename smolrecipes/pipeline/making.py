@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smolrecipes.console import say
 from smolrecipes.errors import RecipeError
 from smolrecipes.files import clear, write_text
 from smolrecipes.kinds import Transform
@@ -50,6 +51,7 @@ def read(task: Read, spread: Spread) -> float | None:
     """Has a source read."""
 
     def work() -> None:
+        _goes_on("reading", [task.done(index) for index in range(len(task.parts))])
         spread(task, len(task.parts), "reading")
         if not task.made():
             said = "; ".join(sentence for index in range(len(task.parts)) for sentence in task.found(index)["said"])
@@ -68,10 +70,17 @@ def apply(task: Apply, made: Sequence[Path], spread: Spread) -> float | None:
     def work() -> None:
         if task.knows and not there():
             _decide(task, spread)
+        _goes_on(task.step.name, [*map(done, made)])
         spread(task, len(made), task.step.name)
         alike(task.folder, made, spelt=False)
 
     return once(task.folder, there, work)
+
+
+def _goes_on(what: str, there: list[bool]) -> None:
+    """Says how much of a stage was made before it was interrupted."""
+    if 0 < sum(there) < len(there):
+        say(f"{what}: {sum(there):,} of {len(there):,} shards are there from before; the others are made")
 
 
 def _decide(task: Apply, spread: Spread) -> None:

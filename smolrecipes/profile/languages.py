@@ -40,8 +40,8 @@ def named(counts: dict[str, int]) -> dict[str, int]:
     return {code: count for code, count in counts.items() if count >= SHARE * sum(counts.values())}
 
 
-def grouped(counts: dict[str, int]) -> dict[str, int]:
-    """The same, and all others together."""
-    kept = named(counts)
-    rest = sum(counts.values()) - sum(kept.values())
-    return {**kept, "others": rest} if rest else kept
+def grouped(counts: dict[str, int], of: int = 0) -> dict[str, int]:
+    """The same, all others together, and how many `of` the texts were too short to tell."""
+    kept, told = named(counts), sum(counts.values())
+    rest = {"others": told - sum(kept.values()), "too short to tell": of - told}
+    return {**kept, **{name: count for name, count in rest.items() if count > 0}}

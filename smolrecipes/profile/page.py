@@ -24,7 +24,7 @@ def html(facts: dict[str, Any]) -> str:
     told = (
         f"<p>{escape(UNKNOWN)}</p>"
         if spoken is None
-        else bars(_one(grouped(spoken)), f"of {facts['languages_of']} rows")
+        else bars(_one(grouped(spoken, facts["languages_of"])), f"of {facts['languages_of']} rows")
     )
     parts.append(section("Languages", told))
     if facts["labels"]:

@@ -94,10 +94,11 @@ def profile(data: Data, bytes_: int = BYTES, line: int = LINE) -> dict[str, Any]
     sample, found = Sample(data, bytes_), Profile(line)
     for row in sample:
         found.add(row)
-    if not found.kind:
-        raise RecipeError(f"{data!r}: it holds no rows; name other data")
-    seen = columns(data)
     said = [*dict.fromkeys(sentence for text in sample.said for sentence in text.splitlines())]
+    if not found.kind:
+        why = f" ({said[0]})" if said else ""
+        raise RecipeError(f"{data!r}: it holds no rows{why}; name other data")
+    seen = columns(data)
     return {
         "source": hidden(repr(data)),
         "read": [*map(hidden, said or seen.said)],

@@ -1,8 +1,9 @@
 """Competitors in a process: `python measure.py '{"do": [...], "case": ..., "folder": ..., "started": ...}'`.
 
 Prints a line of JSON, a list with one entry for each: seconds of each timed step, seconds from the process's start to its
-first step, and the peak of memory above the level before training. On a CPU a process takes one competitor, on a GPU
-several, one after the other, since its allocator counts what each takes. `prepare` and `exact` measure no time, `correct`
+first step, and the peak of memory above the level before training. On a CPU a process takes one competitor, which waits
+at a gate between its steps where "gated" says so (`turn.py`), on a GPU several, one after the other, since its allocator
+counts what each takes. `prepare` and `exact` measure no time, `correct`
 neither; `option:muon` is ours with that entry of `OPTIONS`.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import OPTIONS, Case
+from turn import GATE
 
 
 def main() -> None:
@@ -26,12 +28,12 @@ def main() -> None:
     case, folder, started = Case(**job["case"]), Path(job["folder"]), job["started"]
     found = []
     for name in job["do"]:
-        found.append(done(case, folder, name, started))
+        found.append(done(case, folder, name, started, job.get("gated", False)))
         started = time.time()
     print(json.dumps(found))
 
 
-def done(case: Case, folder: Path, what: str, started: float) -> Any:
+def done(case: Case, folder: Path, what: str, started: float, gated: bool) -> Any:
     """What `what` found."""
     if what == "prepare":
         from work import prepare
@@ -46,7 +48,7 @@ def done(case: Case, folder: Path, what: str, started: float) -> Any:
 
         return compare_kernels(case.device)
     if case.device == "cpu" and ":" not in what:
-        return measure(case, folder, what, started)
+        return measure(case, folder, what, started, gated)
     try:
         return measure(case, folder, what, started)
     except Exception as error:  # time on a GPU is short: what fails is shown, and the others go on
@@ -54,9 +56,9 @@ def done(case: Case, folder: Path, what: str, started: float) -> Any:
         return {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"}
 
 
-def measure(case: Case, folder: Path, competitor: str, started: float) -> dict[str, Any]:
+def measure(case: Case, folder: Path, competitor: str, started: float, gated: bool = False) -> dict[str, Any]:
     """Trains as the competitor does."""
-    clock = (CudaClock if case.device == "cuda" else Clock)(case.warm, case.steps)
+    clock = (CudaClock if case.device == "cuda" else Clock)(case.warm, case.steps, gated)
     history: list[dict[str, Any]] = []
     if competitor == "bare":
         from bare import trained
@@ -66,6 +68,7 @@ def measure(case: Case, folder: Path, competitor: str, started: float) -> dict[s
     else:
         trainer = built(case, folder, competitor)
         trainer.add_callback(clock)
+        clock.throughput = getattr(trainer, "throughput", None)
         clock.level = clock.settled()
         trainer.train()
         history = trainer.state.log_history
@@ -111,12 +114,14 @@ def built(case: Case, folder: Path, competitor: str) -> Any:
 class Clock:
     """A callback that times the steps after the first ones, and reads the memory when the last has ended."""
 
-    def __init__(self, warm: int, steps: int) -> None:
-        self.warm, self.last = warm, warm + steps
+    def __init__(self, warm: int, steps: int, gated: bool) -> None:
+        self.warm, self.last, self.gated = warm, warm + steps, gated
         self.first = 0.0
         self.level: float | None = None
         self.peak: float | None = None
         self.marks: list[Any] = []
+        self.starts: list[Any] = []
+        self.throughput: Any = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("on_"):  # the events of transformers that do not matter here
@@ -134,6 +139,21 @@ class Clock:
         self.marks.append(self.mark())
         if len(self.marks) == self.last and self.level is not None:
             self.peak = self.most() - self.level
+        if len(self.marks) >= self.warm:
+            if self.gated:
+                self.wait()
+            self.starts.append(self.mark())
+
+    def wait(self) -> None:
+        """Until the others have taken their steps; which is no time of training's, as Throughput sees it."""
+        meter = self.throughput._meter() if self.throughput else None
+        phase = meter.clock.phase if meter else ""
+        if meter:
+            meter.clock.switch("")
+        print(f"\n{GATE}", flush=True)
+        sys.stdin.readline()
+        if meter:
+            meter.clock.switch(phase)
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         """transformers' name for `begin`."""
@@ -146,8 +166,8 @@ class Clock:
     @property
     def steps(self) -> list[float]:
         """Seconds of each timed step, what lies between two steps included."""
-        timed = self.marks[self.warm - 1 :]
-        return [round(self.between(before, after), 5) for before, after in zip(timed, timed[1:])]
+        timed = zip(self.starts, self.marks[self.warm :])
+        return [round(self.between(before, after), 5) for before, after in timed]
 
     def mark(self) -> Any:
         """Now."""

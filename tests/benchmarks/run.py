@@ -1,7 +1,8 @@
 """The benchmarks, one command: `python tests/benchmarks/run.py [CASE ...] [--repeats 5] [--out results.json]`.
 
-Every measurement is a process of its own; the competitors of a case take turns, another one first each time. Cases are
-those of `cases.py`, `scaling` (what one number costs) and the scripts beside this one; without a name, all of them.
+Every measurement is a process of its own; the competitors of a case take their steps in turns (`turn.py`), another one
+first each time. Cases are those of `cases.py`, `scaling` (what one number costs) and the scripts beside this one;
+without a name, all of them.
 With `--device cuda` they are `correct` (packed against padded attention), `gpu` (SmolLM2-135M's shape against the others)
 and `options` (what one option of training costs and gains), or a case of `gpu` by its name; without a name, these three.
 Results are added to --out as they come; `--report results.json` writes tables and plots into docs/benchmarks.md.
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from typing import Any
 import report
 from cases import CASES, COMPETITORS, GPU_CASES, OPTIONS, SCRIPTS, SWEEPS, SWEPT, Case, quick
 from machine import machine
+from turn import turn
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -123,7 +126,7 @@ def measured(case: Case, options: argparse.Namespace, names: list[str], exact: b
     own = data and not (case.vocabulary or case.rows or case.stretch != 1)
     case = replace(case, data=str(Path(data).absolute()) if own else "")
     with tempfile.TemporaryDirectory() as folder:
-        facts, runs = turns(case, folder, names, options, repeats or options.repeats)
+        facts, runs = turns(case, folder, names, options, repeats or options.repeats, stepwise=exact)
         timed = facts["tokens"][case.warm :]
         found: dict[str, Any] = {
             "case": case.facts() | {"data": Path(case.data).name},
@@ -140,12 +143,15 @@ def measured(case: Case, options: argparse.Namespace, names: list[str], exact: b
 
 
 def turns(
-    case: Case, folder: str, names: list[str], options: argparse.Namespace, repeats: int
+    case: Case, folder: str, names: list[str], options: argparse.Namespace, repeats: int, stepwise: bool
 ) -> tuple[Any, list[Any]]:
-    """What is known of the work, and what each competitor found in each turn, another one first each time."""
+    """What is known of the work, and what each competitor found in each turn, another one first each time. stepwise: all
+    are in memory at once."""
     orders = [names[turn % len(names) :] + names[: turn % len(names)] for turn in range(repeats)]
     if case.device == "cpu" and not options.together:
         (facts,) = child(case, folder, ["prepare"], options)
+        if stepwise:
+            return facts, [step_by_step(case, folder, order, options) for order in orders]
         return facts, [{name: child(case, folder, [name], options)[0] for name in order} for order in orders]
     # Starting a process takes longer than a turn; Liger's kernels change the models of the process that uses them.
     apart = [name for name in names if name == "trl_best"]
@@ -156,12 +162,31 @@ def turns(
     return facts, [run | dict(zip(apart, best[turn : turn + 1])) for turn, run in enumerate(runs)]
 
 
+def step_by_step(case: Case, folder: str, names: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    """A turn of these."""
+    found = {}
+    command = partial(told_to, case, folder, gated=True)
+    for name, one in turn(names, command, surroundings(options), case.steps).items():
+        tell(case, name, one)
+        found[name] = one
+    return found
+
+
+def told_to(case: Case, folder: str, names: list[str], gated: bool = False) -> list[str]:
+    """The command of a process that does these."""
+    job = {"do": names, "case": case.facts(), "folder": folder, "started": time.time(), "gated": gated}
+    return [sys.executable, str(HERE / "measure.py"), json.dumps(job)]
+
+
+def surroundings(options: argparse.Namespace) -> dict[str, str]:
+    """The environment of a process."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "OMP_NUM_THREADS": str(options.threads), "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
+
+
 def child(case: Case, folder: str, names: list[str], options: argparse.Namespace) -> list[Any]:
     """These, in a new process; one competitor that the system killed, for want of memory say, is kept as such."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
-    job = {"do": names, "case": case.facts(), "folder": folder, "started": time.time()}
-    command = [sys.executable, str(HERE / "measure.py"), json.dumps(job)]
+    command, environment = told_to(case, folder, names), surroundings(options)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode < 0 and names[0] in COMPETITORS:
         print(f"{case.name} {names[0]}: killed by signal {-done.returncode}", flush=True)
