@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 MICRO_TOKENS = 16_384
 """Tokens that one forward pass takes at most, unless the recipe says how many rows."""
 CPU_TOKENS = 2_048
-"""Of a usual forward pass on a CPU, where more at once is no faster and takes as much more memory."""
+"""Of a usual forward pass on a CPU, where more at once is no faster and takes as much more memory; twice as many where
+all weights are trained, whose gradients each further pass has to make and add."""
 TRACKERS = ("report_to", "run_name")
 """Fields that change nothing about the weights and may be set freely."""
 
@@ -241,14 +242,14 @@ def _micro_steps(
     """Passes that a global batch takes on each process. inputs: the tokens that are computed of each row.
 
     The longest batch must fit; on a CPU the usual one is also split down to where more at once is no faster, or, where
-    each pass adds the gradients of all weights (full) to those of the pass before, to about there.
+    all weights are trained (full), to about there.
     """
     world: int = arguments.world_size
     share = ceil(rows / world)
     if training.micro_batch_size:
         return ceil(share / training.micro_batch_size)
     longest = float(sum(sorted(inputs)[-rows:]) / world if packed else share * max(inputs))
-    usual = share * float(sum(inputs)) / len(inputs) / CPU_TOKENS if _splits(arguments) else 0.0
+    usual = share * float(sum(inputs)) / len(inputs) / CPU_TOKENS / (1 + full) if _splits(arguments) else 0.0
     return max(1, round(usual) if full else ceil(usual), ceil(longest / _most_tokens(arguments, training)))
 
 

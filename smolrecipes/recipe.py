@@ -30,7 +30,7 @@ class Training(Component):
     global_batch_tokens: Positive | None = None
     """Tokens per optimizer step instead of rows: about so many, in whole rows; at least so many on average."""
     micro_batch_size: Positive | None = option(default=None, affects_weights=False)
-    """Rows per forward pass on one process; by default about as many as have 2,048 tokens on a CPU, the memory on a GPU."""
+    """Rows per forward pass on one process; by default about as many as have 2,048 tokens on a CPU (4,096 without an adapter), the memory on a GPU."""
     max_length: Positive = 512
     """Tokens per row or block; what is longer is cut, and counted."""
     optimizer: Literal["adamw", "muon", "adamw_8bit"] = "adamw"

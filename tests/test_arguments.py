@@ -49,7 +49,8 @@ def test_more_than_usual_is_tried_where_a_rehearsal_tries_it(
         ([CPU_TOKENS // 8] * 8, TrainingArguments, False, 1),
         ([CPU_TOKENS // 6] * 8, TrainingArguments, False, 2),
         ([CPU_TOKENS // 6] * 8, TrainingArguments, True, 1),  # a second pass would add all gradients to the first's
-        ([CPU_TOKENS // 4] * 8, TrainingArguments, True, 2),
+        ([CPU_TOKENS // 4] * 8, TrainingArguments, True, 1),
+        ([CPU_TOKENS // 2] * 8, TrainingArguments, True, 2),
         ([CPU_TOKENS // 4] * 8, Theirs, False, 1),
         ([10] * 792 + [1_000] * 8, TrainingArguments, False, 1),  # the usual batch decides, not the longest
         ([10] * 792 + [MICRO_TOKENS // 4] * 8, TrainingArguments, True, 2),  # unless it would not fit

@@ -25,7 +25,7 @@ SIZES = {
 }
 
 COMPETITORS = {
-    "ours": "`recipe.trainer()`, the recipe's defaults: micro-batches of about 2,048 tokens on a CPU, a whole batch on a GPU",
+    "ours": "`recipe.trainer()`, the recipe's defaults: micro-batches of about 2,048 tokens on a CPU, 4,096 without an adapter, a whole batch on a GPU",
     "trl": "TRL's trainer with TRL's defaults, given the same ids, in the same precision; no gradient checkpointing, none of our callbacks",
     "trl_best": "TRL at its best settings (`best.py`), on a GPU: no padding, Liger's kernels, the reference computed before",
     "padded": "a plain `transformers.Trainer`: rows padded to the longest, every logit, `model(**batch).loss`",
