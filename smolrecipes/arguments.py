@@ -241,8 +241,8 @@ def _micro_steps(
 ) -> int:
     """Passes that a global batch takes on each process. inputs: the tokens that are computed of each row.
 
-    The longest batch must fit; on a CPU the usual one is also split down to where more at once is no faster, or, where
-    all weights are trained (full), to about there.
+    The longest batch must fit; on a CPU the usual one is also split, to at most CPU_TOKENS, or, where all weights are
+    trained (full), to about twice as many.
     """
     world: int = arguments.world_size
     share = ceil(rows / world)

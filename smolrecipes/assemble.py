@@ -65,8 +65,8 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         return prepare(some, objective, tokenizer, training.max_length, cache, training.threads)
 
     train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
+    layout = lay_out(recipe, model, tokenizer, arguments)
     model.to(arguments.device)
-    layout = lay_out(recipe, model, tokenizer)
     fit(arguments, recipe, train, layout.packed)
 
     def complete(some: Prepared) -> Dataset:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from datasets import Dataset
-    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainingArguments
 
     from smolrecipes.kinds import Layout
     from smolrecipes.recipe import Recipe
@@ -129,9 +129,16 @@ def check_reload(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -
         )
 
 
-def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
-    """How batches are laid out; where the architecture packs, and a teacher's as well, their attention is told to."""
+def lay_out(
+    recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase, arguments: TrainingArguments | None = None
+) -> Layout:
+    """How batches are laid out; where the architecture packs, and a teacher's as well, their attention is told to.
+
+    arguments: what it will be trained with, where that is known. Of whole texts a GPU without a kernel for sequences of
+    any length computes padded ones sooner than each by itself.
+    """
     from smolrecipes.architectures.sizes import first_position
+    from smolrecipes.kernels import kernel
     from smolrecipes.kinds import Layout
 
     assert isinstance(recipe.model, Architecture)
@@ -139,8 +146,10 @@ def lay_out(recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase) -> L
     read: dict[Any, Architecture] = {plain: recipe.model}
     if taught_by := plain.__dict__.get("teacher"):
         read[taught_by] = recipe.objective.teacher  # type: ignore[attr-defined]
-    exact = all(architecture.packs(made) for made, architecture in read.items())
-    packed = recipe.training.packing and recipe.objective.packs and exact
+    packed = recipe.training.packing and recipe.objective.packs
+    packed &= all(architecture.packs(made) for made, architecture in read.items())
+    if packed and recipe.objective.answers_for != "token" and arguments and arguments.device.type == "cuda":
+        packed = kernel(plain, arguments) != "sdpa"
     start = getattr(plain.config, "decoder_start_token_id", None)
     layout = Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
     return layout if not packed or _attend(read, recipe.objective, layout) else replace(layout, packed=False)

@@ -12,9 +12,11 @@ from smolrecipes.objectives.liger import liger_fits
 from smolrecipes.trainer import RecipeTrainer
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, Trainer
+    from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 NAMES = {"flash": "flash-attn", "varlen": "torch's varlen kernel", "flex": "FlexAttention", "sdpa": "SDPA"}
+DROPOUTS = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob")
+"""What configs call the dropout of attention."""
 
 
 def computed_by(trainer: Trainer) -> str:
@@ -34,15 +36,16 @@ def _attention(trainer: RecipeTrainer) -> str:
         return NAMES.get(chosen, chosen)
     if "spans" not in next(iter(trainer.get_train_dataloader())):  # sequences of one length need no packing
         return NAMES["sdpa"]
-    return packed_by(model, args.device, torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else model.dtype)
+    return NAMES[kernel(model, args)]
 
 
-def packed_by(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> str:
-    """What computes a model's attention without padding, in words."""
+def kernel(model: PreTrainedModel, args: TrainingArguments) -> str:
+    """What computes a model's attention without padding where it is trained so: a name of `attention.KERNELS`."""
     config = model.config.get_text_config()
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    dropout = getattr(config, "attention_dropout", 0.0) or getattr(config, "attn_pdrop", 0.0)
-    return NAMES[backend(device, dtype, size, dropout)]
+    dropout = max(getattr(config, name, 0.0) or 0.0 for name in DROPOUTS)
+    dtype = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else model.dtype
+    return backend(args.device, dtype, size, dropout)
 
 
 def _vocabulary(trainer: RecipeTrainer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field
 from typing import Any
 
-from smolrecipes.annotations import component_classes, element, optional
+from smolrecipes.annotations import component_classes, element, optional, spoken
 from smolrecipes.component import Component
 from smolrecipes.errors import RecipeError, nearest
 from smolrecipes.kinds import KINDS, Architecture
@@ -219,7 +219,8 @@ def _nothing(hint: Any, inner: list[_Item], path: str) -> Any:
         return ()
     if optional(hint):
         return None
-    raise RecipeError(f"{path}: cannot be none, a recipe needs it")
+    why = "; write 0" if "a share or a count" in spoken(hint) else ", a recipe needs it"
+    raise RecipeError(f"{path}: cannot be none{why}")
 
 
 def _keys(current: dict[str, Any], hint: Any, items: list[_Item], path: str) -> dict[str, Any]:

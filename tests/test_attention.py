@@ -6,7 +6,7 @@ import importlib
 import sys
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,7 +173,7 @@ def test_the_kernel_is_known_before_the_first_step(kind: str, monkeypatch: pytes
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(kernels, "backend", lambda *given: asked.append(given) or "flex")
     cuda = torch.device("cuda")
-    assert kernels.packed_by(model(kind), cuda, torch.float32) == "FlexAttention"
+    assert kernels.kernel(model(kind), SimpleNamespace(device=cuda, bf16=False, fp16=False)) == "flex"
     assert asked[0][:3] == (cuda, torch.float32, 8)
 
 

@@ -220,6 +220,7 @@ def test_a_model_that_brings_its_tokenizer_replaces_the_recipe_s() -> None:
         ("objective", "'objective' is not an override; write option=value, as in training.steps=100"),
         ("=5", "'=5' is not an override; write option=value, as in training.steps=100"),
         ("objective=none", "objective: cannot be none, a recipe needs it"),
+        ("validation=none", "validation: cannot be none; write 0"),
         ("objective=opro", "no objective named 'opro'; did you mean 'orpo'? (installed:"),
         ("adapter=none.r", "no adapter named 'none.r'"),
         ("callbacks.7.every=5", "callbacks.7.every: callbacks has no element '7'; it has 0 to 1"),

@@ -63,6 +63,8 @@ def classes(model: Any) -> list[str]:
 
 def _batch(objective: Objective, row: dict[str, Any], model: Any, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """The row as its objective's batch of one, on the model's device."""
+    from smolrecipes.objectives.tasks import placed
+
     example = objective.prepare({**row, "origin": "the text"}, tokenizer, longest(model))
     if example is None or example.get("cut"):
         raise RecipeError(f"the text is longer than the {longest(model):,} tokens that the model reads, or empty")
@@ -81,8 +83,3 @@ def plain_layout(model: Any, tokenizer: PreTrainedTokenizerBase) -> Layout:
     from smolrecipes.architectures.sizes import first_position
 
     return Layout(tokenizer.pad_token_id or 0, first=first_position(model.config))
-
-
-def placed(batch: dict[str, Any], model: Any) -> dict[str, Any]:
-    """Its tensors where the model is."""
-    return {name: value.to(model.device) if hasattr(value, "to") else value for name, value in batch.items()}

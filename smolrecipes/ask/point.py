@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.ask.answer import Answer, Wish
-from smolrecipes.ask.judge import classes, longest, placed, plain_layout
+from smolrecipes.ask.judge import classes, longest, plain_layout
 from smolrecipes.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def tag(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], wish: Wish) -> Answer:
     """The tag of each word, of which tags that mark spans (B-PER, I-PER) make spans."""
     from smolrecipes.objectives.answers import is_bio, spans
-    from smolrecipes.objectives.tasks import answered
+    from smolrecipes.objectives.tasks import answered, placed
     from smolrecipes.objectives.token_classification import TokenClassification
 
     names, words = tuple(classes(model)), texts[0].split()
@@ -45,7 +45,7 @@ def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Se
     from datasets import Dataset
 
     from smolrecipes.objectives.question_answering import QuestionAnswering
-    from smolrecipes.objectives.tasks import answered
+    from smolrecipes.objectives.tasks import answered, placed
     from smolrecipes.objectives.windows import best
 
     question, context = texts

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+INTEGERS = (torch.int64, torch.int32)
 Spans = list[tuple[int, int]]
 """Of each sequence, how many of its tokens are computed, and how many keys they see."""
 
@@ -37,10 +38,10 @@ def read_pass(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pass | None:
     ids = next((each for each in given if isinstance(each, Tensor) and each.dim() in (2, 3)), None)
     if ids is None:
         return None
-    rows, width = ids.shape[:2]
+    *rows, width = ids.shape if ids.dtype in INTEGERS else ids.shape[:-1]
     packed = kwargs.get("spans")  # of all the tokens, where a model with the head of a task is called with some
-    positions = len(packed.positions) if packed is not None else rows * width
-    return Pass(positions, _spans(rows, width, kwargs), torch.is_grad_enabled())
+    positions = len(packed.positions) if packed is not None else prod(rows) * width
+    return Pass(positions, _spans(prod(rows), width, kwargs), torch.is_grad_enabled())
 
 
 def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Spans]:
@@ -48,8 +49,8 @@ def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Spans]
     if packed is not None:
         listed = packed.spans
         return lambda: [(s.end - s.start, s.end - s.start + s.prefix_end - s.prefix) for s in listed]
-    if isinstance(mask, Tensor) and mask.dim() == 2:
-        sizes = mask.sum(1)
+    if isinstance(mask, Tensor) and mask.dim() in (2, 3):  # three of multiple choice
+        sizes = mask.flatten(0, -2).sum(1)
         return lambda: [(n, n) for n in sizes.tolist()]
     if isinstance(positions, Tensor) and rows == 1:  # sequences side by side, each counted from 0
         starts = positions.flatten() == 0

@@ -38,9 +38,10 @@ def _steps(pipeline: Pipeline) -> None:
     from smolrecipes.profile.page import listing
 
     head, lines = pipeline.steps()
-    table = Table(box=box.SIMPLE, pad_edge=False)
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     for name in head:
-        table.add_column(name, justify="left" if name == "step" else "right", overflow="fold")
+        first = name == "step"
+        table.add_column(name, justify="left" if first else "right", overflow="fold", no_wrap=not first)
     for line in lines:
         table.add_row(*map(Text, line))
     say(table)

@@ -17,6 +17,7 @@ from smolrecipes.kinds.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from smolrecipes.component import Component
     from smolrecipes.kinds.data import Facts as Facts
+    from smolrecipes.kinds.objective import AnswersFor as AnswersFor
 
 __all__ = [
     "Adapter",

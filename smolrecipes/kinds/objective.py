@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from smolrecipes.kinds.batch import Layout, Loss, Parts
     from smolrecipes.kinds.tokenizer import Tokenizer
 
+AnswersFor = Literal["token", "text", "choice"]
+
 
 class Objective(Component, kind="objective"):
     """What is minimised: how a row becomes tokens and labels, and the loss."""
@@ -37,7 +39,7 @@ class Objective(Component, kind="objective"):
     """Whether every label counts the same, so that `token_nll` computes the loss; a run says which kernel does."""
     packs: ClassVar[bool] = True
     """Whether its sequences may lie side by side in one row."""
-    answers_for: ClassVar[Literal["token", "text", "choice"]] = "token"
+    answers_for: ClassVar[AnswersFor] = "token"
     """What its head answers for. For a whole text or choice it reads one token, which is probed before texts are packed."""
     owns: ClassVar[tuple[str, ...]] = ()
     """Submodules that `complete` gives the model (`generator`): trained with it, and saved beside it, each by itself."""

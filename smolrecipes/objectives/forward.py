@@ -117,10 +117,7 @@ def _caught(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
     def select(module: nn.Module, args: Any, output: Any) -> Any:
         kept = output[0].flatten(0, 1)[at][None]
         reached.append(kept)
-        if isinstance(output, tuple):
-            return (kept, *output[1:])
-        output["last_hidden_state"] = kept
-        return output
+        return with_states(output, kept)
 
     def catch(module: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
         reached.append(args[0])
@@ -135,6 +132,14 @@ def _caught(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def with_states(output: Any, states: Tensor) -> Any:
+    """What blocks answer, with other hidden states."""
+    if isinstance(output, tuple):
+        return (states, *output[1:])
+    output["last_hidden_state"] = states
+    return output
 
 
 def backbone(inner: Any) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from smolrecipes.kinds import Loss, Mean, Objective
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Layout
+    from smolrecipes.kinds import AnswersFor, Layout
 
 
 class MultipleChoice(Objective, name="multiple_choice"):
@@ -19,7 +19,7 @@ class MultipleChoice(Objective, name="multiple_choice"):
     rows: ClassVar[tuple[str, ...]] = ("choices",)
     families: ClassVar[tuple[str, ...]] = ("encoder",)
     head: ClassVar[str] = "multiple-choice"
-    answers_for: ClassVar[Literal["token", "text", "choice"]] = "choice"
+    answers_for: ClassVar[AnswersFor] = "choice"
     prepare_reads: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Objective
@@ -11,7 +11,7 @@ from smolrecipes.kinds import Objective
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import Architecture, Layout
+    from smolrecipes.kinds import AnswersFor, Architecture, Layout
 
 
 class WholeText(Objective):
@@ -19,7 +19,7 @@ class WholeText(Objective):
 
     rows: ClassVar[tuple[str, ...]] = ("labelled",)
     families: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "encoder-decoder")
-    answers_for: ClassVar[Literal["token", "text", "choice"]] = "text"
+    answers_for: ClassVar[AnswersFor] = "text"
     prepare_reads: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -27,7 +27,7 @@ from typing import Any
 import report
 from cases import CASES, COMPETITORS, GPU_CASES, OPTIONS, SCRIPTS, SWEEPS, SWEPT, Case, quick
 from machine import machine
-from turn import turn
+from turn import step_by_step
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -145,13 +145,13 @@ def measured(case: Case, options: argparse.Namespace, names: list[str], exact: b
 def turns(
     case: Case, folder: str, names: list[str], options: argparse.Namespace, repeats: int, stepwise: bool
 ) -> tuple[Any, list[Any]]:
-    """What is known of the work, and what each competitor found in each turn, another one first each time. stepwise: all
-    are in memory at once."""
+    """What is known of the work, and what each competitor found in each turn, another one first each time. stepwise: they
+    take their steps in turns, so that all of them are in memory at once."""
     orders = [names[turn % len(names) :] + names[: turn % len(names)] for turn in range(repeats)]
     if case.device == "cpu" and not options.together:
         (facts,) = child(case, folder, ["prepare"], options)
         if stepwise:
-            return facts, [step_by_step(case, folder, order, options) for order in orders]
+            return facts, [stepwise_turn(case, folder, order, options) for order in orders]
         return facts, [{name: child(case, folder, [name], options)[0] for name in order} for order in orders]
     # Starting a process takes longer than a turn; Liger's kernels change the models of the process that uses them.
     apart = [name for name in names if name == "trl_best"]
@@ -162,11 +162,11 @@ def turns(
     return facts, [run | dict(zip(apart, best[turn : turn + 1])) for turn, run in enumerate(runs)]
 
 
-def step_by_step(case: Case, folder: str, names: list[str], options: argparse.Namespace) -> dict[str, Any]:
+def stepwise_turn(case: Case, folder: str, names: list[str], options: argparse.Namespace) -> dict[str, Any]:
     """A turn of these."""
     found = {}
     command = partial(told_to, case, folder, gated=True)
-    for name, one in turn(names, command, surroundings(options), case.steps).items():
+    for name, one in step_by_step(names, command, surroundings(options), case.steps).items():
         tell(case, name, one)
         found[name] = one
     return found

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import IO, Any
 
 GATE = "-- at the gate --"
@@ -37,10 +38,11 @@ class Competitor:
 
     def step(self) -> None:
         """Has it do what comes next; one that has ended does nothing."""
-        if self.process.poll() is None and self.process.stdin:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-            self.reach()
+        with suppress(BrokenPipeError):
+            if self.process.stdin:
+                self.process.stdin.write("\n")
+                self.process.stdin.flush()
+                self.reach()
 
     def found(self) -> Any:
         """What it measured, once it has ended; the signal that killed it, for want of memory say."""
@@ -52,12 +54,18 @@ class Competitor:
         return {"killed": -code} if code else json.loads(self.last)[0]
 
 
-def turn(
+def step_by_step(
     names: Iterable[str], command: Callable[[list[str]], list[str]], environment: dict[str, str], steps: int
 ) -> dict[str, Any]:
     """What each found. One starts and takes its first steps after the other, and then each step in turns."""
-    competing = {name: Competitor(command([name]), environment) for name in names}
-    for _ in range(steps):
+    competing: dict[str, Competitor] = {}
+    try:
+        for name in names:
+            competing[name] = Competitor(command([name]), environment)
+        for _ in range(steps):
+            for one in competing.values():
+                one.step()
+        return {name: one.found() for name, one in competing.items()}
+    finally:  # nobody trains on beside what is measured next
         for one in competing.values():
-            one.step()
-    return {name: one.found() for name, one in competing.items()}
+            one.process.kill()

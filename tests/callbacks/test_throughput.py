@@ -324,3 +324,13 @@ def test_it_is_still_a_value(make_trainer):
     assert shown == Throughput() and repr(shown) == "Throughput()" and hash(shown) == hash(Throughput())
     assert shown.fingerprint() == Throughput(mfu=False).fingerprint()
     make_trainer([shown]).train()  # and works again
+
+
+def test_choices_are_sequences_of_their_own() -> None:
+    """Multiple choice gives (rows, choices, tokens)."""
+    ids, mask = torch.zeros(4, 1, 7, dtype=torch.long), torch.ones(4, 1, 7)
+    mask[1, 0, 5:] = 0
+    for given in ({"attention_mask": mask}, {}):
+        one = read_pass((), {"input_ids": ids, **given})
+        assert one is not None and one.positions == 28
+        assert one.spans() == [(7, 7), (5 if given else 7, 5 if given else 7), (7, 7), (7, 7)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -20,6 +21,8 @@ from smolrecipes import (
     Regression,
     Toy,
     Training,
+    attention,
+    kernels,
 )
 from smolrecipes.architectures.heads import class_name, reads_both_ways
 from smolrecipes.architectures.pretrained import PACKS, PACKS_BOTH_WAYS
@@ -27,8 +30,11 @@ from smolrecipes.architectures.sizes import first_position
 from smolrecipes.attention import NAME
 from smolrecipes.build import build_model, lay_out
 from smolrecipes.callbacks.flops import read_pass
-from smolrecipes.objectives.tasks import Of, answered, packs_texts
+from smolrecipes.objectives.tasks import answered, packs_texts
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
+
+if TYPE_CHECKING:
+    from smolrecipes.kinds import AnswersFor
 
 SIZES: dict[str, Any] = {
     "vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -42,7 +48,7 @@ OWN = {
     "modernbert": {"local_attention": 4, "layer_types": ["full_attention", "sliding_attention"]},
     "gemma3_text": {"layer_types": ["sliding_attention", "full_attention"]},
 }
-HEADS: dict[Of, str] = {"text": "sequence-classification", "choice": "multiple-choice"}
+HEADS: dict[AnswersFor, str] = {"text": "sequence-classification", "choice": "multiple-choice"}
 CASES = [
     (kind, of)
     for kind in sorted(PACKS | PACKS_BOTH_WAYS)
@@ -51,7 +57,7 @@ CASES = [
 ]
 
 
-def model(kind: str, of: Of, **own: Any) -> PreTrainedModel:
+def model(kind: str, of: AnswersFor, **own: Any) -> PreTrainedModel:
     torch.manual_seed(0)
     sizes = {**SIZES, **(BOTH_WAYS if kind in PACKS_BOTH_WAYS else ONE_WAY), **OWN.get(kind, {}), **own}
     head = getattr(transformers, class_name(kind, HEADS[of]) or "")
@@ -68,7 +74,7 @@ def texts(kind: str) -> list[list[int]]:
     return [[*torch.randint(3, 97, (size,), generator=draw).tolist(), *[2] * (kind in PACKS)] for size in sizes]
 
 
-def said(ours: PreTrainedModel, layout: Layout, some: list[list[int]], of: Of) -> torch.Tensor:
+def said(ours: PreTrainedModel, layout: Layout, some: list[list[int]], of: AnswersFor) -> torch.Tensor:
     answers: torch.Tensor = answered(ours, layout([(ids, ids) for ids in some], causal=False), of).logits
     return answers.flatten(1)
 
@@ -80,7 +86,7 @@ def slopes(ours: PreTrainedModel, answers: torch.Tensor) -> dict[str, torch.Tens
 
 
 @pytest.mark.parametrize(("kind", "of"), CASES)
-def test_side_by_side_equals_alone(kind: str, of: Of) -> None:
+def test_side_by_side_equals_alone(kind: str, of: AnswersFor) -> None:
     ours, some = model(kind, of), texts(kind)
     alone = torch.cat([said(ours, Layout(2), [one], of) for one in some])
     expected = slopes(ours, alone)
@@ -95,10 +101,39 @@ def test_side_by_side_equals_alone(kind: str, of: Of) -> None:
         torch.testing.assert_close(found[name], slope, rtol=1e-4, atol=scale, msg=name)
 
 
-def test_a_head_that_reads_all_tokens_is_found_out() -> None:
-    ours = model("modernbert", "text", classifier_pooling="mean")
+@pytest.mark.parametrize("of", HEADS)
+def test_a_head_that_reads_all_tokens_is_found_out(of: AnswersFor) -> None:
+    ours = model("modernbert", of, classifier_pooling="mean")
     ours.set_attn_implementation(NAME)
+    assert not packs_texts(ours, Layout(2, True), of)
+    assert said(ours, Layout(2), texts("modernbert"), of).isfinite().all()
+
+
+def test_a_model_that_does_not_expect_it_is_padded(capsys: pytest.CaptureFixture[str]) -> None:
+    ours = model("bert", "text")
+    ours.bert.encoder = None
     assert not packs_texts(ours, Layout(2, True), "text")
+    assert "cannot answer for texts side by side" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("dropout", "packed"), [(0.1, False), (0.0, True)])
+def test_on_a_gpu_without_a_kernel_texts_are_padded(
+    monkeypatch: pytest.MonkeyPatch, dropout: float, packed: bool
+) -> None:
+    """Dropout leaves SDPA, sequence by sequence, where flash-attn is not installed."""
+    words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
+    recipe = Recipe(
+        model=BERT(layers=1, hidden=32, heads=2, max_length=128), data=Toy("reviews"),
+        objective=Classification(labels=("bad", "good")), training=Training(max_length=96),
+    )  # fmt: skip
+    made = build_model(recipe, words)
+    made.config.attention_probs_dropout_prob = dropout
+    arguments: Any = SimpleNamespace(device=torch.device("cuda"), bf16=True, fp16=False)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(attention, "_flash_is_installed", lambda: False)
+    monkeypatch.setattr(attention, "_varlen_is_there", lambda: True)
+    assert kernels.kernel(made, arguments) == ("varlen" if packed else "sdpa")
+    assert lay_out(recipe, made, words, arguments).packed == packed
 
 
 def test_heads_that_always_say_the_same_prove_nothing() -> None:
@@ -133,10 +168,11 @@ def test_a_recipe_computes_no_padding(objective: Any, task: str, lora: bool) -> 
     tokens = batch["input_tokens"]
     assert batch["input_ids"].shape == (1, tokens) and one.positions == tokens
     assert sum(queries for queries, _ in one.spans()) == tokens
-    assert not any(part._forward_hooks for part in made.base_model.children()), "hooks are taken off again"
+    for part in made.base_model.modules():
+        assert not part._forward_hooks and not part._forward_pre_hooks, "they are taken off again"
 
 
-def test_where_it_cannot_pack_its_attention_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_cannot_pack_its_attention_stays(capsys: pytest.CaptureFixture[str]) -> None:
     words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
     recipe = Recipe(
         model=ModernBERT(layers=2, hidden=32, heads=2, max_length=128), data=Toy("reviews"),
@@ -145,6 +181,7 @@ def test_where_it_cannot_pack_its_attention_stays(monkeypatch: pytest.MonkeyPatc
     made = build_model(recipe, words)
     made.config.classifier_pooling = "mean"
     assert not lay_out(recipe, made, words).packed
+    assert "answers otherwise for texts side by side" in " ".join(capsys.readouterr().out.split())
     assert made.config._attn_implementation == "sdpa" and made.training == build_model(recipe, words).training
 
 

@@ -99,8 +99,16 @@ def test_a_row_is_answered_in_a_batch_as_alone(kind, objective, task):
     assert together == pytest.approx(alone, rel=1e-4)
 
 
-@pytest.mark.parametrize(("objective", "task"), [(TokenClassification(), "names"), (QuestionAnswering(), "reading")])
-@pytest.mark.parametrize("kind", [BERT, ModernBERT, Llama])
+PACKED = [
+    *((kind, TokenClassification(), "names") for kind in (BERT, ModernBERT, Llama)),
+    *((kind, QuestionAnswering(), "reading") for kind in (BERT, ModernBERT, Llama)),
+    *((kind, Classification(), "paraphrases") for kind in (BERT, RoBERTa, ModernBERT, Llama, GPT2)),
+    *((kind, Regression(scale=(0, 4)), "similarity") for kind in (BERT, Llama)),
+    *((kind, MultipleChoice(), "endings") for kind in (BERT, ModernBERT)),
+]
+
+
+@pytest.mark.parametrize(("kind", "objective", "task"), PACKED)
 def test_packing_changes_nothing(kind, objective, task):
     packed, padded = (total(kind, objective, task, packing=packing) for packing in (True, False))
     assert parts(kind, objective, task)[2].packed and not parts(kind, objective, task, False)[2].packed
