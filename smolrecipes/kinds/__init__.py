@@ -11,16 +11,16 @@ from smolrecipes.kinds.callback import Callback
 from smolrecipes.kinds.data import Data, Outcome, Transform
 from smolrecipes.kinds.evaluator import Evaluator, Scores, Subject, Weights
 from smolrecipes.kinds.exporter import Exporter
-from smolrecipes.kinds.objective import Objective
+from smolrecipes.kinds.objective import AnswersFor, Objective
 from smolrecipes.kinds.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from smolrecipes.component import Component
     from smolrecipes.kinds.data import Facts as Facts
-    from smolrecipes.kinds.objective import AnswersFor as AnswersFor
 
 __all__ = [
     "Adapter",
+    "AnswersFor",
     "Architecture",
     "Callback",
     "Data",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from smolrecipes.kinds import Loss, Mean, Objective
+from smolrecipes.kinds import AnswersFor, Loss, Mean, Objective
 
 if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import AnswersFor, Layout
+    from smolrecipes.kinds import Layout
 
 
 class MultipleChoice(Objective, name="multiple_choice"):

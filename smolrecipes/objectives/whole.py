@@ -6,12 +6,12 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from smolrecipes.errors import RecipeError
-from smolrecipes.kinds import Objective
+from smolrecipes.kinds import AnswersFor, Objective
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from smolrecipes.kinds import AnswersFor, Architecture, Layout
+    from smolrecipes.kinds import Architecture, Layout
 
 
 class WholeText(Objective):
