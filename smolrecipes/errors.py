@@ -23,12 +23,12 @@ class Stopped(RecipeError):
     code = 0
 
 
-def needs(package: str, who: str) -> None:
-    """RecipeError where a package of the extra `data` is not installed."""
+def needs(package: str, who: str, install: str = "'smolrecipes[data]'") -> None:
+    """RecipeError where a package of the extra `data`, or another, is not installed."""
     from importlib.util import find_spec
 
     if find_spec(package) is None:
-        raise RecipeError(f"{who} needs {package}, which is not installed: pip install 'smolrecipes[data]'")
+        raise RecipeError(f"{who} needs {package}, which is not installed: pip install {install}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

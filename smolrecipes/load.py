@@ -113,7 +113,12 @@ def data_in(source: str | Path) -> Data | None:
     path = Path(source).expanduser()
     module = _module_in(path)
     found = None if hasattr(module, "recipe") else getattr(module, "data", None)
-    return found if isinstance(found, Data) else None
+    if isinstance(found, Data):
+        return found
+    rows = [name for name, value in vars(module).items() if isinstance(value, Data)]
+    if rows and not any(isinstance(value, Recipe) for value in vars(module).values()):
+        raise RecipeError(f"{source}: it defines rows as {', '.join(rows)}; call them `data`")
+    return None
 
 
 def _from_file(path: Path) -> Loaded:

@@ -139,7 +139,7 @@ class Mix(Data, name="mix"):
             found.append(f"{where}: {count:,} rows{again} from {source!r}")
             if parts:
                 much = f"{parts[number]:,.0f} tokens" if self.tokenizer else f"{parts[number] / 1e6:.2f} MB"
-                found[-1] += f", {much} ({parts[number] / max(1, sum(parts)):.1%})"
+                found[-1] += f", {much} ({parts[number] / max(1, sum(parts)):.1%} of the text)"
         if self.rows and sum(counts) < self.rows:
             repeats = f"no source gives its rows more than {self.most_repeats:g} times"
             found.append(f"mixed: {sum(counts):,} rows in all, not {self.rows:,}: {repeats}")

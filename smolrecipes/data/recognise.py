@@ -66,13 +66,20 @@ def recognise(sample: Sequence[tuple[str, Row]], name: str, columns: dict[str, s
     columns = columns or {}
     found = dict.fromkeys(column for _, row in sample for column in row)
     mapped = mapper(columns, found, name)
-    kinds = kinds_of([mapped(row, origin) for origin, row in sample[:SAMPLE]])
-    for shape in _shapes(kinds):
-        if set(columns) <= set(shape.used):
-            read = {*shape.used, *mentioned(columns)}
-            ignored = tuple(column for column in found if column not in read and column in kinds)
-            return replace(shape, convert=_after(mapped, shape.convert), ignored=ignored)
-    raise RecipeError(_unrecognised(kinds, list(found), name, columns))
+    rows = [mapped(row, origin) for origin, row in sample[:SAMPLE]]
+    kinds = kinds_of(rows)
+    shapes = [shape for shape in _shapes(kinds) if set(columns) <= set(shape.used)]
+    if not shapes:
+        raise RecipeError(_unrecognised(kinds, list(found), name, columns))
+    shape = next((shape for shape in shapes if 2 * _holds(shape, rows) >= len(rows)), shapes[0])
+    read = {*shape.used, *mentioned(columns)}
+    ignored = tuple(column for column in found if column not in read and column in kinds)
+    return replace(shape, convert=_after(mapped, shape.convert), ignored=ignored)
+
+
+def _holds(shape: Shape, rows: Sequence[Row]) -> int:
+    """How many of the rows have anything that the shape reads: a few odd ones do not make a file another type."""
+    return sum(any(row.get(column) is not None for column in shape.used) for row in rows)
 
 
 def _after(mapped: Callable[[Row, str], Row], convert: Callable[[Row, str], Row]) -> Callable[[Row, str], Row]:

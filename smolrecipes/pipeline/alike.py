@@ -41,7 +41,7 @@ def _label(noted: Path, loaded: Sequence[Dataset], spelt: bool) -> str:
         found = _found(loaded, spelt)
         with writing(noted.parent):
             write_text(noted, json.dumps(found))
-    label: str = json.loads(noted.read_text(encoding="utf-8"))
+    label: str = shards.facts(noted)
     return label
 
 

@@ -76,7 +76,7 @@ def _checked(executor: str, options: dict[str, Any]) -> Any:
     if executor not in EXECUTORS:
         raise RecipeError(f"there is no executor {executor!r}{nearest(executor, EXECUTORS) or _among(EXECUTORS)}")
     if executor == "ray":
-        needs("ray", "the executor ray")
+        needs("ray", "the executor ray", "ray")
     made = _executor(executor)
     known = [name for name in inspect.signature(made).parameters if name not in OURS]
     for name in options:

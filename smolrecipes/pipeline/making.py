@@ -101,12 +101,16 @@ def _decide(task: Apply, spread: Spread) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            say(f"{folder.name}: another process is making it; this one waits")
+            lock.acquire()
     try:
         yield
     finally:

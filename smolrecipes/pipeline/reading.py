@@ -63,7 +63,7 @@ class Read:
 
     def found(self, index: int) -> dict[str, list[str]]:
         """The names of the `shards` of a part, and what was `said` of it."""
-        told: dict[str, list[str]] = json.loads(self.told(index).read_text(encoding="utf-8"))
+        told: dict[str, list[str]] = shards.facts(self.told(index))
         return told
 
     def made(self) -> tuple[Path, ...]:

@@ -43,9 +43,13 @@ def kept(shards: Iterable[Path]) -> list[Path]:
 
 def read(shard: Path) -> Dataset:
     """A shard as a dataset, memory mapped."""
+    import pyarrow as pa
     from datasets import Dataset
 
-    return Dataset.from_file(str(shard))
+    try:
+        return Dataset.from_file(str(shard))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise damaged(shard, error) from error
 
 
 def write(shard: Path, some: Iterable[Row], report: Report) -> None:
@@ -74,7 +78,22 @@ def told(shard: Path) -> Path:
 
 def report(shard: Path) -> Report:
     """What became of the rows that a shard was made from."""
-    return Report(**json.loads(told(shard).read_text(encoding="utf-8")))
+    return Report(**facts(told(shard)))
+
+
+def facts(file: Path) -> Any:
+    """What stands in a JSON file of a stage."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise damaged(file, error) from error
+
+
+def damaged(file: Path, error: Exception) -> RecipeError:
+    """A file of a stage that is not as it was written, in a sentence."""
+    return RecipeError(
+        f"{file} is damaged ({' '.join(str(error).split())}); remove {file.parent}, and the same command makes it again"
+    )
 
 
 def bounded(some: Iterable[Row]) -> Iterator[Iterator[Row]]:

@@ -18,6 +18,7 @@ PLACES = 5
 """Places of an oddity that are kept."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 """Control characters but for tabs, line ends and page breaks."""
+SURROGATE = re.compile("[\ud800-\udfff]")
 TURNS = {
     "same": "the same answer is chosen and rejected",
     "silent": "no answer of the assistant at the end",
@@ -34,6 +35,7 @@ class Oddities:
         self.looks: dict[str, Callable[[str], bool]] = {
             "replacement characters (U+FFFD)": lambda text: "\N{REPLACEMENT CHARACTER}" in text,
             "control characters": lambda text: CONTROL.search(text) is not None,
+            "lone surrogates, which cannot be stored": lambda text: SURROGATE.search(text) is not None,
             f"a line over {line:,} characters": self._long,
         }
         if find_spec("ftfy") is not None:

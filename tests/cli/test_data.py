@@ -273,3 +273,24 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, python: Any) -> None:
     done = python("-c", limited)
     assert done.returncode == 2 and "out: cannot be written" in done.stderr and "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_lone_surrogate_is_odd(cli: Any) -> None:
+    Path("a.jsonl").write_text(lines({"text": "fine"}, {"text": "half a \ud83d pair"}), encoding="utf-8")
+    done = cli("data", "a.jsonl")
+    assert (
+        done.code == 0 and "odd       lone surrogates, which cannot be stored" in done.out and "a.jsonl:2" in done.out
+    )
+
+
+def test_rows_by_another_name_are_a_sentence(cli: Any) -> None:
+    Path("a.txt").write_text("one\n", encoding="utf-8")
+    Path("rows.py").write_text("from smolrecipes import Files\ndat = Files('a.txt')\n", encoding="utf-8")
+    done = cli("data", "rows.py")
+    assert (done.code, done.err.strip()) == (2, "error: rows.py: it defines rows as dat; call them `data`")
+
+
+def test_a_broken_only_file_tells_why(cli: Any) -> None:
+    Path("a.txt.gz").write_bytes(b"no gzip at all")
+    done = cli("data", "a.txt.gz", "data.broken=skip")
+    assert done.code == 2 and "it holds no rows (a.txt.gz: 1 left out as broken" in done.err

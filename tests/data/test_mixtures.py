@@ -65,7 +65,7 @@ def test_shares_by_bytes_and_tokens_are_shares_of_text(tmp_path: Path) -> None:
     assert shares(by_rows) == {"a": (40, 400), "b": (40, 4000)}
     assert shares(by_bytes) == {"a": (100, 1000), "b": (10, 1000)}
     assert "mixed: 10 rows of 40 from Files(" in by_bytes.info.description
-    assert by_bytes.info.description.endswith("0.00 MB (50.0%)")
+    assert by_bytes.info.description.endswith("0.00 MB (50.0% of the text)")
     assert shares(Mix(sources, weights=(1, 1), by="tokens", tokenizer=Bytes()).load()) == shares(by_bytes)
     many = Mix(sources, weights=(3, 1), by="bytes", rows=310).load()
     assert shares(many) == {"a": (300, 3000), "b": (10, 1000)}

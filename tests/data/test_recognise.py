@@ -340,3 +340,10 @@ def test_numbers_come_back_exactly(arguments):
     except RecipeError:  # a decimal that no spelling brings back is refused, not rounded
         return
     assert made[0]["messages"][1]["tool_calls"][0]["function"]["arguments"] == arguments
+
+
+def test_a_few_odd_rows_do_not_make_a_file_another_type():
+    many = [{"text": f"line {number}"} for number in range(100)]
+    chat = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
+    assert refused(*many, chat).startswith("x.jsonl:101: text is missing; ")
+    assert "messages is missing" in refused(*[chat] * 3, {"text": "a"})

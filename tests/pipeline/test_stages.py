@@ -229,3 +229,22 @@ def test_killed_and_started_again_nothing_is_there_twice_or_lost():
         p.relative_to("uninterrupted") for p in Path("uninterrupted").rglob("*.arrow")
     }
     assert not list(Path("runs").rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"), [("read-*/*.arrow", 30), ("fix_text-*/*.arrow", 200), ("fix_text-*/0*.json", 5)]
+)
+def test_a_damaged_shard_is_a_sentence(here, file: str, kept: int) -> None:
+    """And what it says to do mends it."""
+    import shutil
+
+    data = corpus(60, 1).pipe(FixText())
+    first = prepared(data).load()[:]
+    (broken, *_) = here.rglob(file)
+    broken.write_bytes(broken.read_bytes()[:kept])
+    for folder in here.rglob("fix_text-*") if file.startswith("read") else ():
+        shutil.rmtree(folder)
+    with pytest.raises(RecipeError, match=f"{broken.name} is damaged .*; remove {broken.parent}, and the same command"):
+        prepared(data).load()
+    shutil.rmtree(broken.parent)
+    assert prepared(data).load()[:] == first
