@@ -79,6 +79,16 @@ def said(ours: PreTrainedModel, layout: Layout, some: list[list[int]], of: Answe
     return answers.flatten(1)
 
 
+def tokenizer() -> Any:
+    return ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
+
+
+def reviews(kind: Any) -> tuple[Recipe, Any]:
+    """A recipe for two classes, and a tokenizer for it."""
+    told = Classification(labels=("bad", "good"))
+    return Recipe(model=kind, data=Toy("reviews"), objective=told, training=Training(max_length=96)), tokenizer()
+
+
 def slopes(ours: PreTrainedModel, answers: torch.Tensor) -> dict[str, torch.Tensor]:
     ours.zero_grad()
     (answers * torch.arange(1, answers.numel() + 1).view(answers.shape)).sum().backward()
@@ -121,11 +131,7 @@ def test_on_a_gpu_without_a_kernel_texts_are_padded(
     monkeypatch: pytest.MonkeyPatch, dropout: float, packed: bool
 ) -> None:
     """Dropout leaves SDPA, sequence by sequence, where flash-attn is not installed."""
-    words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
-    recipe = Recipe(
-        model=BERT(layers=1, hidden=32, heads=2, max_length=128), data=Toy("reviews"),
-        objective=Classification(labels=("bad", "good")), training=Training(max_length=96),
-    )  # fmt: skip
+    recipe, words = reviews(BERT(layers=1, hidden=32, heads=2, max_length=128))
     made = build_model(recipe, words)
     made.config.attention_probs_dropout_prob = dropout
     arguments: Any = SimpleNamespace(device=torch.device("cuda"), bf16=True, fp16=False)
@@ -155,7 +161,7 @@ def test_a_recipe_computes_no_padding(objective: Any, task: str, lora: bool) -> 
         model=BERT(layers=2, hidden=32, heads=2, max_length=128), data=Toy(task), objective=objective.fitted(Toy(task, rows=12).load()),
         training=Training(max_length=96), adapter=LoRA(r=2) if lora else None,
     )  # fmt: skip
-    words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
+    words = tokenizer()
     ours = build_model(recipe, words)
     made = ours.get_base_model() if lora else ours
     layout = lay_out(recipe, ours, words)
@@ -173,11 +179,7 @@ def test_a_recipe_computes_no_padding(objective: Any, task: str, lora: bool) -> 
 
 
 def test_where_it_cannot_pack_its_attention_stays(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ByteBPE(vocab_size=500, specials="bert").build(Toy("stories", rows=60).load())
-    recipe = Recipe(
-        model=ModernBERT(layers=2, hidden=32, heads=2, max_length=128), data=Toy("reviews"),
-        objective=Classification(labels=("bad", "good")), training=Training(max_length=96),
-    )  # fmt: skip
+    recipe, words = reviews(ModernBERT(layers=2, hidden=32, heads=2, max_length=128))
     made = build_model(recipe, words)
     made.config.classifier_pooling = "mean"
     assert not lay_out(recipe, made, words).packed
