@@ -29,17 +29,25 @@ class _Gradients:
     hooks: list[Any] = field(default_factory=list)
     reached: list[str] | None = None
     overflows: int = 0
+    told: dict[str, Tensor] = field(default_factory=dict)
+    """The norms of all passes' gradients together, where the trainer tells them."""
 
     def note_each(self) -> None:
         """Each gradient by itself, as it is made: before clipping, and before other processes' gradients are added."""
         for name, weight in self.trained.items():
             self.hooks.append(weight.register_hook(_noting(self, name)))  # type: ignore[no-untyped-call]
 
-    def note_together(self) -> None:
-        """All of them at the end of each pass: a GPU waits for the launches of a norm by each weight of a small model."""
+    def take(self) -> list[tuple[str, Tensor]]:
+        """The norms of this step. Those told are of the sum, so no hook is needed once the order is known."""
+        norms, self.norms = self.norms, []
+        if self.reached is None:
+            self.reached = list(dict.fromkeys(name for name, _ in norms))
+            _check_reached(self)
+        told, self.told = self.told, {}
+        if not told:
+            return norms
         self.release()
-        first: Any = self.trained[(self.reached or [])[0]]
-        self.hooks.append(first.register_post_accumulate_grad_hook(_at_the_end(self)))
+        return [(name, told[name]) for name in dict.fromkeys([*self.reached, *told]) if name in told]
 
     def release(self) -> None:
         """Takes the hooks off the weights."""
@@ -64,16 +72,16 @@ class Guard(Callback):
         self.__dict__["_watch"] = watch  # not an option: outside the fields, unseen by equality, printing and storing
         watch.note_each()
 
+    def tell(self, norms: dict[str, Tensor]) -> None:
+        """For a trainer that has the norm of each gradient, of all passes and before clipping: else each is computed here."""
+        if watch := self.__dict__.get("_watch"):
+            watch.told = {name: norm for name, norm in norms.items() if name in watch.trained}
+
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         watch: _Gradients = self.__dict__["_watch"]
-        norms, watch.norms = watch.norms, []
-        if watch.reached is None:
-            watch.reached = list(dict.fromkeys(name for name, _ in norms))
-            _check_reached(watch)
-            if _launches_count(watch):
-                watch.note_together()
+        norms = watch.take()
         if not _anywhere(_not_finite(watch, norms)):
             watch.overflows = 0
             return
@@ -116,30 +124,6 @@ def _noting(watch: _Gradients, name: str) -> Any:
         watch.norms.append((name, torch.linalg.vector_norm(gradient, dtype=wide).detach()))
 
     return note
-
-
-def _launches_count(watch: _Gradients) -> bool:
-    """Whether all gradients lie on one GPU when a pass ends, those of this process alone."""
-    import torch.distributed as dist
-
-    alone = not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1)
-    return alone and bool(held := watch.held()) and {gradient.device.type for gradient in held} == {"cuda"}
-
-
-def _at_the_end(watch: _Gradients) -> Any:
-    """A hook on the weight whose gradient comes first, which notes the norms of all, in their order, when the pass ends."""
-    import torch
-
-    def note() -> None:
-        held = [(name, grad) for name in watch.reached or () if (grad := watch.trained[name].grad) is not None]
-        wide = torch.float32 if any(gradient.dtype == torch.float16 for _, gradient in held) else None
-        norms = torch._foreach_norm([gradient for _, gradient in held], dtype=wide)
-        watch.norms = list(zip([name for name, _ in held], norms))
-
-    def begin(weight: Any) -> None:
-        torch.autograd.Variable._execution_engine.queue_callback(note)
-
-    return begin
 
 
 def _not_finite(watch: _Gradients, norms: list[tuple[str, Tensor]]) -> Tensor:

@@ -202,7 +202,8 @@ class _Slopes:
         precise = torch.promote_types(weight.dtype, torch.float32)
         self.given = hidden, weight
         self.hidden = torch.empty_like(hidden) if needed[0] else None
-        self.weight = torch.zeros_like(weight, dtype=precise) if needed[1] else None
+        self.weight = torch.empty_like(weight, dtype=precise) if needed[1] else None
+        self.begun = False
         self.bias = torch.zeros_like(bias, dtype=precise) if needed[2] and bias is not None else None
 
     def add(self, part: slice, slopes: Tensor) -> None:
@@ -214,11 +215,15 @@ class _Slopes:
         if self.hidden is not None:
             self.hidden[part] = slopes @ weight
         if self.weight is not None and self.weight.dtype == slopes.dtype:
-            self.weight.addmm_(slopes.T, hidden[part])
+            self.weight.addmm_(slopes.T, hidden[part], beta=int(self.begun))  # 0: what is there is not read
         elif self.weight is not None:
-            self.weight += slopes.T @ hidden[part]
+            product = slopes.T @ hidden[part]
+            self.weight = self.weight.add_(product) if self.begun else self.weight.copy_(product)
+        self.begun = True
 
     def found(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """The gradients, in the type of what they belong to."""
+        if self.weight is not None and not self.begun:  # no label
+            self.weight.zero_()
         weight, bias = (None if g is None else g.to(self.given[1].dtype) for g in (self.weight, self.bias))
         return self.hidden, weight, bias

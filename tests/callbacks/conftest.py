@@ -25,7 +25,7 @@ def rows(count=64):
 def make_trainer(tmp_path):
     """make_trainer(callbacks, folder=..., **training arguments): a new model with the same weights each time."""
 
-    def make(callbacks, model=None, folder="out", **options):
+    def make(callbacks, model=None, folder="out", kind=Trainer, **options):
         torch.manual_seed(0)
         config = LlamaConfig(
             vocab_size=40, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
@@ -36,7 +36,7 @@ def make_trainer(tmp_path):
             "use_cpu": True, "report_to": [],
             "disable_tqdm": True, "save_strategy": "no", "learning_rate": 1e-2, "seed": 1,
         }  # fmt: skip
-        return Trainer(
+        return kind(
             model=model or LlamaForCausalLM(config),
             args=TrainingArguments(**{**given, **options}),
             train_dataset=rows(),
