@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smolrecipes.errors import RecipeError
@@ -9,8 +10,11 @@ from smolrecipes.kinds import Loss, Mean
 from smolrecipes.objectives.mlm import MLM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from datasets import Dataset
     from numpy.random import Generator
+    from torch import Tensor
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
 
@@ -22,7 +26,6 @@ class TwoParts(MLM):
 
     head: ClassVar[str] = "pretraining"
     likelihood: ClassVar[bool] = False
-    packs: ClassVar[bool] = False  # the yes or no is read at the first token of a row
     prepare_reads: ClassVar[tuple[str, ...] | None] = MLM.prepare_reads
     task: ClassVar[str]
     """What the second term is called."""
@@ -79,9 +82,10 @@ class TwoParts(MLM):
         """Negative log-likelihoods, in nats per hidden token and per pair."""
         import torch.nn.functional as F
 
-        from smolrecipes.objectives.forward import before_head, reached_nll
+        from smolrecipes.objectives.forward import before_head, reached_nll, unwrap
 
-        reached = before_head(model, batch)
+        with _pooled_each(unwrap(model), batch):
+            reached = before_head(model, batch)
         output = reached.output
         nll = reached_nll(reached, batch["labels"])
         scores = (output.seq_relationship_logits if self.task == "nsp" else output.sop_logits).float()
@@ -116,6 +120,32 @@ class MLMSOP(TwoParts, name="mlm_sop"):
         (first, second), _ = halves
         swapped = int(rng.random() < 0.5)
         return (second, first) if swapped else (first, second), swapped
+
+
+@contextmanager
+def _pooled_each(inner: Any, batch: dict[str, Any]) -> Iterator[None]:
+    """Within, the pooler reads the first token of each text where they lie side by side; else of each row, as always."""
+    body = inner.base_model
+    states: list[Tensor] = []
+    starts = [span.start for span in batch["spans"].spans] if "spans" in batch else []
+
+    def keep(module: Module, args: Any, output: Any) -> None:
+        states[:] = [output[0]]
+
+    def first(module: Module, args: tuple[Tensor]) -> tuple[Tensor]:
+        found = states[0][0, starts]
+        return (
+            found[:, None] if args[0].dim() == 3 else found,
+        )  # BERT's takes whole rows, ALBERT's their first tokens
+
+    hooks: list[Any] = []
+    if starts:
+        hooks = [body.encoder.register_forward_hook(keep), body.pooler.register_forward_pre_hook(first)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _halves(columns: list[Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> tuple[list[Any], list[Any]]:

@@ -22,7 +22,6 @@ class TLM(MLM, name="tlm"):
     """
 
     rows: ClassVar[tuple[str, ...]] = ("pair",)
-    packs: ClassVar[bool] = False
     prepare_reads: ClassVar[tuple[str, ...] | None] = ("languages",)
 
     documents: Literal["separate"] = "separate"
@@ -93,11 +92,14 @@ class TLM(MLM, name="tlm"):
         }
 
     def collate(self, examples: list[dict[str, Any]], layout: Layout) -> dict[str, Any]:
-        """The pairs with their hidden tokens, `position_ids` and `langs`, (pairs, longest)."""
+        """The pairs with their hidden tokens, `position_ids` and `langs`, shaped as the ids."""
+        import numpy as np
         import torch
 
         from smolrecipes.objectives.layout import padded
 
         batch = layout([(e["input_ids"], e["labels"], (0, 0), e["types"]) for e in examples], causal=False)
-        positions, langs = (torch.from_numpy(padded([e[name] for e in examples], 0)) for name in ("positions", "langs"))
+        columns = [[e[name] for e in examples] for name in ("positions", "langs")]
+        made = [np.concatenate(each)[None] if "spans" in batch else padded(each, 0) for each in columns]
+        positions, langs = map(torch.from_numpy, made)
         return {**batch, "position_ids": positions + layout.first, "langs": langs}

@@ -175,8 +175,14 @@ class _LabelNLL(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
-        hidden, weight, bias = (None if s is None else s * grad.to(s.dtype) for s in ctx.saved_tensors)
+        hidden, weight, bias = (None if s is None else _scaled(s, grad.to(s.dtype)) for s in ctx.saved_tensors)
         return hidden, weight, bias, None, None
+
+
+def _scaled(slopes: Tensor, grad: Tensor) -> Tensor:
+    """In place, where no second backward pass will want them: a head of its own takes as much memory as its gradient."""
+    again = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()  # some torch has it not
+    return slopes * grad if again else slopes.mul_(grad)
 
 
 def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:

@@ -141,8 +141,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "offload": {"gradient_checkpointing": "offload"},
     "tf32": {"precision": "tf32"},
     "float32": {"precision": "float32"},
+    "lora": {"adapter": "lora"},
+    "qlora": {"adapter": "qlora"},
 }
-"""`options`: pretraining with one option of `Training` changed."""
+"""`options`: pretraining with one option of `Training` changed, or with an adapter."""
 
 _SFT = Case("sft", lora=True, steps=4)
 SWEEPS: dict[str, dict[int, Case]] = {

@@ -43,9 +43,11 @@ def prepare(case: Case, folder: Path) -> dict[str, Any]:
 
 
 def recipe(case: Case, folder: Path, engine: str = "smolrecipes", **options: Any) -> Any:
-    """The recipe of a case, as short as a user would write it, with further options of Training. ORPO's supervised term
-    covers what TRL's does."""
-    from smolrecipes import CLM, DPO, MLM, ORPO, SFT, Classification, Files, LoRA, Pretrained, Recipe, Training
+    """The recipe of a case, as short as a user would write it, with further options of Training, or another adapter.
+    ORPO's supervised term covers what TRL's does."""
+    from smolrecipes import CLM, DPO, MLM, ORPO, SFT, Classification, Files, LoRA, Pretrained, QLoRA, Recipe, Training
+
+    adapter = {"": None, "lora": LoRA, "qlora": QLoRA}[options.pop("adapter", "lora" if case.lora else "")]
 
     objective = {
         "clm": lambda: CLM(),
@@ -60,7 +62,7 @@ def recipe(case: Case, folder: Path, engine: str = "smolrecipes", **options: Any
         data=Files(str(folder / "rows.jsonl")),
         validation=0,
         objective=objective(),
-        adapter=LoRA(r=8) if case.lora else None,
+        adapter=adapter(r=8) if adapter else None,
         training=Training(
             steps=case.steps + case.warm,
             global_batch_size=case.batch,

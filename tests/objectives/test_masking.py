@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset
 
 from smolrecipes import (
@@ -21,17 +22,21 @@ from smolrecipes import (
     ByteBPE,
     Characters,
     Files,
+    Layout,
     Llama,
     ModernBERT,
     Recipe,
     RecipeError,
+    RoBERTa,
     Toy,
     Training,
     Unigram,
     WordPiece,
     run,
 )
+from smolrecipes.architectures.sizes import first_position
 from smolrecipes.batches import Batches, Drawn
+from smolrecipes.build import build_model, lay_out
 from smolrecipes.objectives.labels import IGNORE
 from smolrecipes.objectives.masking import hide, ordinary, some_tokens, some_words
 from smolrecipes.run import ready
@@ -209,6 +214,52 @@ def test_the_second_task_is_learned(objective: Any, model: Any, task: str, tmp_p
     )  # fmt: skip
     after = run(recipe, runs=tmp_path).results["after"]
     assert after["accuracy"] > 0.85 and after[task] < 0.6 * np.log(2)
+
+
+@pytest.mark.parametrize(
+    ("objective", "model", "task", "checkpointing"),
+    [
+        (MLMNSP(), BERT, "stories", False),
+        (MLMNSP(), BERT, "stories", True),
+        (MLMSOP(), ALBERT, "stories", False),
+        (TLM(), BERT, "translations", False),
+        (TLM(), RoBERTa, "translations", False),
+    ],
+)
+def test_two_texts_are_as_padded_side_by_side(objective: Any, model: Any, task: str, checkpointing: bool) -> None:
+    """Losses, right answers and every gradient; no padding is computed."""
+    rows = Toy(task, rows=12).load()
+    tokenizer = WordPiece(vocab_size=300, specials="roberta" if model is RoBERTa else "bert").build(rows)
+    recipe = Recipe(
+        model=model(layers=2, hidden=32, heads=2, max_length=64), data=Toy(task), objective=objective,
+        training=Training(max_length=48, gradient_checkpointing=checkpointing),
+    )  # fmt: skip
+    made = build_model(recipe, tokenizer)
+    for part in made.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    if checkpointing:
+        made.activation_checkpointing_enable()
+    plain = [
+        {**one, "origin": str(i)} for i, one in enumerate(objective.prepare_many(list(rows), tokenizer, 48)) if one
+    ]
+    examples = objective.arrange(Dataset.from_list(plain), 48, tokenizer)
+    drawn = [objective.draw(one, np.random.default_rng(i), tokenizer) for i, one in enumerate(examples)]
+    found = []
+    padding = Layout(tokenizer.pad_token_id, False, first_position(made.config))
+    for layout in (padding, lay_out(recipe, made, tokenizer)):
+        batch = objective.collate(drawn, layout)
+        made.zero_grad()
+        loss = objective.loss(made, batch)
+        sum(mean.sum for mean in loss.terms.values()).backward()
+        grads = {name: p.grad.clone() for name, p in made.named_parameters() if p.grad is not None}
+        found.append((batch, {name: float(mean.sum) for name, mean in (loss.terms | loss.metrics).items()}, grads))
+    (padded, losses, grads), (packed, same, alike) = found
+    assert "attention_mask" in padded and packed["input_ids"].shape == (1, packed["input_tokens"])
+    assert same == pytest.approx(losses, rel=1e-5) and grads.keys() == alike.keys()
+    scale = 1e-5 * max(float(grad.norm()) for grad in grads.values())
+    for name, grad in grads.items():
+        torch.testing.assert_close(alike[name], grad, rtol=1e-4, atol=scale, msg=name)
 
 
 def test_a_model_of_another_type_is_refused(tmp_path: Path) -> None:

@@ -192,3 +192,25 @@ def test_extreme_logits_stay_finite():
     out = label_logps(hidden, torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 0]))
     out.sum().backward()
     assert out.tolist() == [0.0, -2e4] and hidden.grad.tolist() == [[0.0], [2.0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_second_backward_pass_finds_what_the_first_did(dtype):
+    """The gradients made in the forward pass are scaled in place, but for one who asks for them again."""
+    hidden, weight, labels, _ = inputs(dtype=dtype)
+    leaves = [hidden.requires_grad_(), weight.requires_grad_()]
+    loss = label_nll(*leaves, labels, chunk=1) * 3
+    first = torch.autograd.grad(loss, leaves, retain_graph=True)
+    second = torch.autograd.grad(loss, leaves, retain_graph=True)
+    kept = [slope.clone() for slope in second]
+    last = torch.autograd.grad(loss, leaves)
+    for slopes in zip(first, second, kept, last):
+        assert all(torch.equal(slopes[0], slope) for slope in slopes[1:])
+
+
+def test_no_label_is_no_gradient():
+    hidden, weight, labels, bias = inputs(dtype=torch.float32)
+    leaves = [tensor.requires_grad_() for tensor in (hidden, weight, bias)]
+    loss = label_nll(hidden[:0], weight, labels[:0], bias)
+    assert loss.item() == 0.0
+    assert all(float(slope.abs().max()) == 0.0 for slope in torch.autograd.grad(loss, leaves))
