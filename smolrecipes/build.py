@@ -134,9 +134,10 @@ def lay_out(
 ) -> Layout:
     """How batches are laid out; where the architecture packs, and a teacher's as well, their attention is told to.
 
-    arguments: what it will be trained with, where that is known. Of whole texts a GPU without a kernel for sequences of
-    any length computes padded ones sooner than each by itself.
+    arguments: what it will be trained with, where that is known. Of whole texts, and for encoders, a GPU without a kernel
+    for sequences of any length computes padded ones sooner than each by itself.
     """
+    from smolrecipes.architectures.heads import reads_both_ways
     from smolrecipes.architectures.sizes import first_position
     from smolrecipes.kernels import kernel
     from smolrecipes.kinds import Layout
@@ -148,8 +149,9 @@ def lay_out(
         read[taught_by] = recipe.objective.teacher  # type: ignore[attr-defined]
     packed = recipe.training.packing and recipe.objective.packs
     packed &= all(architecture.packs(made) for made, architecture in read.items())
-    if packed and recipe.objective.answers_for != "token" and arguments and arguments.device.type == "cuda":
-        packed = kernel(plain, arguments) != "sdpa"
+    if packed and arguments and arguments.device.type == "cuda":
+        whole = recipe.objective.answers_for != "token" or reads_both_ways(plain.config)
+        packed = not whole or kernel(plain, arguments) != "sdpa"
     start = getattr(plain.config, "decoder_start_token_id", None)
     layout = Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
     return layout if not packed or _attend(read, recipe.objective, layout) else replace(layout, packed=False)

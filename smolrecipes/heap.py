@@ -6,31 +6,46 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 """Of mallopt(3)."""
+DECIDED = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TOP_PAD_")
+"""Variables by which a user decides it; GLIBC_TUNABLES has others."""
+_within: list[torch.device] = []
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Until it ends, glibc gives no freed memory back to the system.
+def keep_freed(device: torch.device) -> Iterator[None]:
+    """Until it ends, glibc gives no freed memory of the main thread back to the system; of a CPU alone.
 
     By itself it does so with every large tensor, and the next step waits for the system to hand out and zero the same
     pages again: a twentieth of the time of a small model's step. Afterwards what is free goes back, and thresholds are
-    those at which glibc's own stop growing. Other C libraries, and what MALLOC_ variables say, stay as they are.
+    those at which glibc's own stop growing. Other C libraries, and what the environment decides, stay as they are.
     """
-    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
+    if device.type != "cpu" or _within or not _is_ours():
         yield
         return
     import ctypes
 
     library = ctypes.CDLL(None)
+    _within.append(device)
     library.mallopt(MMAP_MAX, 0)
     library.mallopt(TRIM_THRESHOLD, -1)
     try:
         yield
     finally:
+        _within.clear()
         library.mallopt(MMAP_MAX, 65_536)
         library.mallopt(MMAP_THRESHOLD, 32 << 20)
         library.mallopt(TRIM_THRESHOLD, 64 << 20)
         library.malloc_trim(0)
+
+
+def _is_ours() -> bool:
+    """Whether there is glibc's heap, and nobody has decided about it."""
+    tuned = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(name in os.environ for name in DECIDED)
+    return platform.libc_ver()[0] == "glibc" and not tuned

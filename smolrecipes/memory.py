@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from smolrecipes.errors import RecipeError
+from smolrecipes.heap import keep_freed
 from smolrecipes.launch import everyones
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def rehearse(trainer: RecipeTrainer) -> dict[str, int]:
         peaks: dict[str, int] = {}
         idle: list[bool] = []
         tried: list[bool] = []
-        with _own_randomness(trainer.args.device):
+        with _own_randomness(trainer.args.device), keep_freed(trainer.args.device):
             failed = _fails(partial(_rehearse, trainer, peaks, idle, tried))
         _forget(trainer)
         # one question to all ranks, also where one of them alone has failed

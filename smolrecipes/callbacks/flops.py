@@ -52,9 +52,9 @@ def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Spans]
     if isinstance(mask, Tensor) and mask.dim() in (2, 3):  # three of multiple choice
         sizes = mask.flatten(0, -2).sum(1)
         return lambda: [(n, n) for n in sizes.tolist()]
-    if isinstance(positions, Tensor) and rows == 1:  # sequences side by side, each counted from 0
-        starts = positions.flatten() == 0
-        return lambda: _between(starts)
+    if isinstance(positions, Tensor) and rows == 1:  # sequences side by side, each counted from its beginning
+        counted = positions.flatten()
+        return lambda: _between(counted.diff(prepend=counted[:1]) <= 0)
     return lambda: [(width, width)] * rows
 
 

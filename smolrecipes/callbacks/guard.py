@@ -29,7 +29,7 @@ class _Gradients:
     hooks: list[Any] = field(default_factory=list)
     reached: list[str] | None = None
     overflows: int = 0
-    told: dict[str, Tensor] = field(default_factory=dict)
+    summed: dict[str, Tensor] = field(default_factory=dict)
     """The norms of all passes' gradients together, where the trainer tells them."""
 
     def note_each(self) -> None:
@@ -37,17 +37,25 @@ class _Gradients:
         for name, weight in self.trained.items():
             self.hooks.append(weight.register_hook(_noting(self, name)))  # type: ignore[no-untyped-call]
 
+    def note_together(self) -> None:
+        """All of them at the end of each pass: a GPU waits for the launches of a norm by each weight of a small model."""
+        self.release()
+        first: Any = self.trained[(self.reached or [])[0]]
+        self.hooks.append(first.register_post_accumulate_grad_hook(_at_the_end(self)))
+
     def take(self) -> list[tuple[str, Tensor]]:
-        """The norms of this step. Those told are of the sum, so no hook is needed once the order is known."""
+        """The norms of this step, those of the sum where they were told: no hook is needed then, once the order is known."""
         norms, self.norms = self.norms, []
+        summed, self.summed = self.summed, {}
         if self.reached is None:
             self.reached = list(dict.fromkeys(name for name, _ in norms))
             _check_reached(self)
-        told, self.told = self.told, {}
-        if not told:
+            if not summed and _launches_count(self):
+                self.note_together()
+        if not summed:
             return norms
         self.release()
-        return [(name, told[name]) for name in dict.fromkeys([*self.reached, *told]) if name in told]
+        return [(name, summed[name]) for name in dict.fromkeys([*self.reached, *summed]) if name in summed]
 
     def release(self) -> None:
         """Takes the hooks off the weights."""
@@ -75,7 +83,7 @@ class Guard(Callback):
     def tell(self, norms: dict[str, Tensor]) -> None:
         """For a trainer that has the norm of each gradient, of all passes and before clipping: else each is computed here."""
         if watch := self.__dict__.get("_watch"):
-            watch.told = {name: norm for name, norm in norms.items() if name in watch.trained}
+            watch.summed = norms
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -126,15 +134,42 @@ def _noting(watch: _Gradients, name: str) -> Any:
     return note
 
 
+def _launches_count(watch: _Gradients) -> bool:
+    """Whether all gradients lie on one GPU when a pass ends, those of this process alone."""
+    import torch.distributed as dist
+
+    alone = not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1)
+    return alone and bool(held := watch.held()) and {gradient.device.type for gradient in held} == {"cuda"}
+
+
+def _at_the_end(watch: _Gradients) -> Any:
+    """A hook on the weight whose gradient comes first, which notes the norms of all, in their order, when the pass ends."""
+    import torch
+
+    def note() -> None:
+        held = [(name, grad) for name in watch.reached or () if (grad := watch.trained[name].grad) is not None]
+        wide = torch.float32 if any(gradient.dtype == torch.float16 for _, gradient in held) else None
+        norms = torch._foreach_norm([gradient for _, gradient in held], dtype=wide)
+        watch.norms = list(zip([name for name, _ in held], norms))
+
+    def begin(weight: Any) -> None:
+        torch.autograd.Variable._execution_engine.queue_callback(note)
+
+    return begin
+
+
 def _not_finite(watch: _Gradients, norms: list[tuple[str, Tensor]]) -> Tensor:
-    """Whether a gradient is not finite, still on the device: as the hooks saw it where that is all of it (one backward
-    pass a step) or the weights hold none (DeepSpeed), else the sum that the optimizer will use."""
+    """Whether a gradient is not finite, still on the device: by its norm where each was noted once, of one backward pass
+    or of their sum, or where the weights hold none (DeepSpeed); else by the sums that the optimizer will use."""
     import torch
 
     held, seen = watch.held(), [norm for _, norm in norms]
-    if held and len(held) != len(seen):
+    if held and (len(held) > len(seen) or len(seen) > len(dict(norms))):
         return ~torch.isfinite(torch.nn.utils.get_total_norm(held))
-    return ~torch.stack([norm.to(seen[0].device) for norm in seen]).isfinite().all() if seen else torch.tensor(False)
+    if not seen:
+        return torch.tensor(False)
+    total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(seen[0]) for norm in seen]))
+    return ~total.isfinite()
 
 
 def _anywhere(bad: Tensor) -> bool:

@@ -66,6 +66,12 @@ def with_others(examples: Dataset, who: str) -> Dataset:
     return _dataset(examples, {**columns, **others}, None)
 
 
+def with_targets(examples: Dataset) -> Dataset:
+    """Each text once more, as `target_ids`."""
+    columns = {name: examples.data.column(name) for name in examples.column_names}
+    return _dataset(examples, {**columns, "target_ids": columns["input_ids"]}, None)
+
+
 def packed(examples: Dataset, size: int) -> Dataset:
     """Pieces of documents, which overlap by a token, packed into blocks by best fit, with the `sizes` of the pieces."""
     import pyarrow as pa

@@ -10,6 +10,7 @@ from smolrecipes.limits import Ge, Gt, Lt
 from smolrecipes.objectives.documents import Documents
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.random import Generator
     from torch.nn import Module
     from transformers import PreTrainedTokenizerBase
@@ -31,6 +32,12 @@ class Infilling(Documents, name="infilling"):
     """Tokens of a hole on average (Poisson); each becomes one mask token, one of no tokens too."""
     permute: bool = True
     """Whether sentences are read in another order."""
+
+    def arrange(self, examples: Dataset, max_length: int, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+        """As all texts, and once more as `target_ids`: what the encoder reads the decoder writes, and both are counted."""
+        from smolrecipes.objectives.blocks import with_targets
+
+        return with_targets(super().arrange(examples, max_length, tokenizer))
 
     def draw(self, example: dict[str, Any], rng: Generator, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """The damaged text, and the text as `target_ids`."""

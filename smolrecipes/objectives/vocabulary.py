@@ -181,7 +181,7 @@ class _LabelNLL(torch.autograd.Function):
 
 def _scaled(slopes: Tensor, grad: Tensor) -> Tensor:
     """In place, where no second backward pass will want them: a head of its own takes as much memory as its gradient."""
-    again = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()  # some torch has it not
+    again = torch._C._autograd._get_current_graph_task_keep_graph()
     return slopes * grad if again else slopes.mul_(grad)
 
 

@@ -170,13 +170,13 @@ def reached(cases: dict[str, Any]) -> str:
 def scaling(axis: str, points: dict[str, Any]) -> str:
     """One swept number: tokens/s of each, and the peak."""
     rows = []
+    names = [name for name in shown(points) if name in SWEPT]
     for value, one in points.items():
-        known = [one["summary"].get(name) for name in SWEPT]
+        known = [one["summary"].get(name) for name in names]
         cells = [f"{k['tokens'][1]:,.0f}, {k['peak'][1]:,.0f}, {k['first'][1]:.1f}" if k else "killed" for k in known]
         rows.append([f"{int(value):,}", *cells])
-    names = [NAMES[name] for name in SWEPT]
     text = "Useful tokens/s, peak MiB, seconds to the first step (medians)."
-    return f"### Cost against {axis}\n\n{text}\n\n{table([axis, *names], rows)}"
+    return f"### Cost against {axis}\n\n{text}\n\n{table([axis, *(NAMES[name] for name in names)], rows)}"
 
 
 def told(found: Spread, digits: int = 2) -> str:

@@ -64,6 +64,41 @@ def test_a_healthy_run_is_left_alone_and_unchanged(make_either):
     )
 
 
+class Hooks(Keep):
+    """How many gradients have hooks after each step."""
+
+    def step(self, args, state, control, model, **kwargs):
+        self.weights.append(sum(bool(weight._backward_hooks) for weight in model.parameters()))
+
+
+@pytest.mark.parametrize("kind", [Trainer, SteadyTrainer])
+def test_hooks_go_where_the_trainer_tells_the_norms(kind, make_trainer):
+    hooks = Hooks()
+    make_trainer([Guard(), hooks], kind=kind).train()
+    assert len(hooks.weights) == 8 and [bool(count) for count in hooks.weights] == [kind is Trainer] * 8
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_weight_that_learns_since_later_is_guarded_too(make_trainer, accumulate):
+    class Thaw(Keep):
+        def step(self, args, state, control, model, **kwargs):
+            model.lm_head.weight.requires_grad_(True)
+
+    trainer = make_trainer([Guard(), Thaw()], kind=SteadyTrainer, gradient_accumulation_steps=accumulate)
+    trainer.model.lm_head.weight.requires_grad_(False)
+    inner = trainer.compute_loss
+
+    def spoiled(model, inputs, **kwargs):
+        loss = inner(model, inputs, **kwargs)
+        if trainer.state.global_step == 3:
+            loss = loss + (model.lm_head.weight * float("inf")).sum() * 0
+        return loss
+
+    trainer.compute_loss = spoiled
+    with pytest.raises(TrainingStopped, match=r"step 4: gradients are not finite.*lm_head"):
+        trainer.train()
+
+
 @pytest.mark.parametrize("clip", [1.0, 0.0])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("accumulate", [1, 2])

@@ -27,6 +27,7 @@ def test_what_is_for_a_gpu_runs_on_a_cpu(tmp_path: Path, python: Any) -> None:
     (run,) = found["options"]["runs"]
     assert len(run["option:muon"]["steps"]) == found["options"]["case"]["steps"]
     assert 0 < run["option:default"]["shares"]["mfu"] < 1 and run["option:default"]["shares"]["time_forward"] > 0
+    assert len(run["option:qlora"]["steps"]) == found["options"]["case"]["steps"]
     assert "tf32 needs a cuda device" in run["option:tf32"]["failed"]
     assert len(found["correct"]) == 4 and all(line["right"] for line in found["correct"])
     assert "| muon |" in done.stdout and "| qlora |" in done.stdout and "| mistral | bfloat16 | sdpa |" in done.stdout

@@ -11,7 +11,8 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolrecipes import FIM, Infilling, RecipeError, SpanCorruption, WordPiece, Words
+from smolrecipes import FIM, Infilling, Layout, RecipeError, SpanCorruption, WordPiece, Words
+from smolrecipes.examples import lengths
 from smolrecipes.objectives.fim import MARKS
 from smolrecipes.objectives.spans import corrupt, holes, infill, permute, sentinels
 
@@ -103,6 +104,17 @@ def test_too_few_sentinels_are_a_sentence() -> None:
     examples = Dataset.from_dict({"input_ids": [[1, 2]], "origin": ["a:1"]})
     with pytest.raises(RecipeError, match=r"has 6 holes, and the tokenizer has 3 sentinels; .*tokenizer.sentinels=6"):
         SpanCorruption().arrange(examples, 128, tokenizer)
+
+
+def test_what_the_decoder_writes_counts_as_what_the_encoder_reads() -> None:
+    """In the tokens of a run and of a pass: all of a text is written."""
+    tokenizer = built(WordPiece(vocab_size=120, specials="bart"))
+    examples = Dataset.from_dict({"input_ids": [[20] * 40, [21] * 30], "origin": ["a:1", "a:2"]})
+    arranged = Infilling(documents="separate").arrange(examples, 128, tokenizer)
+    assert lengths(arranged).tolist() == [80, 60]
+    drawn = [Infilling(permute=False).draw(one, np.random.default_rng(0), tokenizer) for one in arranged]
+    seen = Infilling().collate(drawn, Layout())["input_tokens"]
+    assert 0.75 * 140 < seen < 1.1 * 140
 
 
 @settings(max_examples=60)
