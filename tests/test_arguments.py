@@ -14,8 +14,9 @@ from datasets import Dataset
 from transformers import TrainingArguments
 
 from smolrecipes import CLM, ByteBPE, Llama, Recipe, RecipeError, Toy, Training
-from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens, checked_hf, rows_seen
+from smolrecipes.arguments import CPU_TOKENS, MICRO_TOKENS, _micro_steps, _most_tokens, rows_seen
 from smolrecipes.examples import lengths
+from smolrecipes.fields import checked_hf
 
 
 class Theirs(TrainingArguments):

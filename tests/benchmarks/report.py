@@ -22,18 +22,25 @@ Spread = list[float]
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """Each competitor's spread over the turns, and ours against each of the others, turn by turn."""
     made: dict[str, Any] = {"against": {}}
-    turns = [{name: figures(run, found) for name, run in turn.items() if "steps" in run} for turn in found["runs"]]
+    turns = [{name: run for name, run in turn.items() if "steps" in run} for turn in found["runs"]]
     for name in found["runs"][0]:
-        mine = [turn[name] for turn in turns if name in turn]
+        mine = [figures(turn[name], found) for turn in turns if name in turn]
         if mine:
             made[name] = {what: spread([one[what] for one in mine]) for what in mine[0]}
         pairs = [(turn["ours"], turn[name]) for turn in turns if "ours" in turn and name in turn and name != "ours"]
         if pairs:
+            peaks = [(ours["peak_mib"], theirs["peak_mib"]) for ours, theirs in pairs]
             made["against"][name] = {
-                "speed": spread([theirs["seconds"] / ours["seconds"] for ours, theirs in pairs]),
-                "memory": spread([o["peak"] / t["peak"] if o["peak"] and t["peak"] else None for o, t in pairs]),
+                "speed": spread([faster(ours, theirs) for ours, theirs in pairs]),
+                "memory": spread([ours / theirs if ours and theirs else None for ours, theirs in peaks]),
             }
     return made
+
+
+def faster(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
+    """How many times as fast in a turn: the median over its steps, each on the same rows, so that a hiccup of the machine
+    in one of them is none of the result."""
+    return statistics.median(their / our for our, their in zip(ours["steps"], theirs["steps"], strict=True))
 
 
 def figures(run: dict[str, Any], found: dict[str, Any]) -> dict[str, float | None]:
@@ -75,7 +82,8 @@ def speed(cases: dict[str, Any]) -> str:
             facts = [len(one["runs"]), f"{one['tokens_per_step']:,.0f}", f"{mine['tokens'][1]:,.0f}"]
             rows.append([name, *facts, f"{1000 * mine['seconds'][1]:,.0f}", *ratios])
     heads = ["case", "turns", "tokens a step", "tokens/s", "ms a step", *(RATIOS[name] for name in shown(cases)[1:])]
-    return f"### Speed\n\nMedian (least to most) of the ratios, turn by turn.\n\n{table(heads, rows)}"
+    text = "Median (least to most) of the turns' ratios; that of a turn is the median over its steps."
+    return f"### Speed\n\n{text}\n\n{table(heads, rows)}"
 
 
 def memory(cases: dict[str, Any]) -> str:
