@@ -72,7 +72,6 @@ def test_where_nobody_takes_part_nothing_is_measured(
     assert "nobody of --only=muon takes part" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("default", [None, {"failed": "out of memory"}, {"killed": 9}])
 def test_a_hiccup_in_one_step_is_none_of_the_result(module: Callable[[str], Any]) -> None:
     ours = {"steps": [1.0, 9.0, 2.0], "peak_mib": 10.0, "first_step": 1.0}
     theirs = {"steps": [2.0, 2.0, 4.0], "peak_mib": 40.0, "first_step": 1.0}
@@ -81,6 +80,7 @@ def test_a_hiccup_in_one_step_is_none_of_the_result(module: Callable[[str], Any]
     assert told["ours"]["seconds"] == [4.0, 4.0, 4.0] and told["bare"]["tokens"] == [37.5, 37.5, 37.5]
 
 
+@pytest.mark.parametrize("default", [None, {"failed": "out of memory"}, {"killed": 9}])
 def test_options_without_a_default_to_compare_with(module: Callable[[str], Any], default: Any) -> None:
     muon = {"steps": [0.5], "peak_mib": 10, "first_step": 1}
     run = {"option:muon": muon} | ({"option:default": default} if default else {})
