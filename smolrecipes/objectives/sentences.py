@@ -133,10 +133,8 @@ def _pooled_each(inner: Any, batch: dict[str, Any]) -> Iterator[None]:
         states[:] = [output[0]]
 
     def first(module: Module, args: tuple[Tensor]) -> tuple[Tensor]:
-        found = states[0][0, starts]
-        return (
-            found[:, None] if args[0].dim() == 3 else found,
-        )  # BERT's takes whole rows, ALBERT's their first tokens
+        found = states[0][0, starts]  # BERT's takes rows, ALBERT's their first tokens
+        return (found[:, None] if args[0].dim() == 3 else found,)
 
     hooks: list[Any] = []
     if starts:

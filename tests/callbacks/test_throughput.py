@@ -237,6 +237,10 @@ def test_what_attention_sees_is_read_from_every_kind_of_batch():
         ({"inputs_embeds": torch.ones(2, 6, 4)}, [(6, 6), (6, 6)]),
         ({"input_ids": ids, "attention_mask": torch.tensor([[1] * 6, [0, 0, 1, 1, 1, 1]])}, [(6, 6), (4, 4)]),
         ({"input_ids": row, "position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])}, [(3, 3), (3, 3)]),
+        (
+            {"input_ids": row, "position_ids": torch.tensor([[2, 3, 4, 2, 3, 4]])},
+            [(3, 3), (3, 3)],
+        ),  # RoBERTa counts from 2
         ({"input_ids": row, "spans": spans, "attention_mask": torch.ones(1, 1, 1, 1)}, [(4, 4), (2, 5)]),
     ]:
         one = read_pass((), given)
