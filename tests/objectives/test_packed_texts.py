@@ -12,6 +12,7 @@ from transformers import AutoConfig, PreTrainedModel
 
 from smolrecipes import (
     BERT,
+    MLMNSP,
     Classification,
     Layout,
     LoRA,
@@ -127,11 +128,13 @@ def test_a_model_that_does_not_expect_it_is_padded(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(("dropout", "packed"), [(0.1, False), (0.0, True)])
+@pytest.mark.parametrize("objective", [Classification(labels=("bad", "good")), MLMNSP()])
 def test_on_a_gpu_without_a_kernel_texts_are_padded(
-    monkeypatch: pytest.MonkeyPatch, dropout: float, packed: bool
+    monkeypatch: pytest.MonkeyPatch, objective: Any, dropout: float, packed: bool
 ) -> None:
     """Dropout leaves SDPA, sequence by sequence, where flash-attn is not installed."""
     recipe, words = reviews(BERT(layers=1, hidden=32, heads=2, max_length=128))
+    recipe = recipe.replace(objective=objective)
     made = build_model(recipe, words)
     made.config.attention_probs_dropout_prob = dropout
     arguments: Any = SimpleNamespace(device=torch.device("cuda"), bf16=True, fp16=False)
