@@ -81,7 +81,7 @@ def checkpointing(asked: bool | str, cuda: bool) -> dict[str, Any]:
     if asked == "offload" and not cuda:
         raise RecipeError("training.gradient_checkpointing=offload moves a GPU's memory to the host; here take true")
     if asked == "selective":
-        from smolrecipes.memory import selective
+        from smolrecipes.selective import selective
 
         more: dict[str, Any] = {"context_fn": selective}
     else:
@@ -136,7 +136,7 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
     arguments.gradient_accumulation_steps = accumulation
     steps = training.steps or ceil((training.epochs or 1) * per_epoch)
     if training.tokens:
-        steps = ceil(training.tokens * per_epoch / sum(sizes))
+        steps = ceil(training.tokens * per_epoch / sizes.sum())
     arguments.max_steps = steps
     arguments.logging_steps = min(training.log_every, steps)
     arguments.warmup_steps = round(training.warmup * steps)
@@ -149,17 +149,19 @@ def fit(arguments: TrainingArguments, recipe: Recipe, train: Prepared, packed: b
 def _micro_steps(
     arguments: TrainingArguments, training: Training, inputs: Any, rows: int, packed: bool, full: bool
 ) -> int:
-    """Passes that a global batch takes on each process. inputs: the tokens that are computed of each row.
+    """Passes that a global batch takes on each process. inputs: the tokens that are computed of each row, an array.
 
     The longest batch must fit; on a CPU the usual one is also split, to at most CPU_TOKENS, or, where all weights are
     trained (full), to about twice as many.
     """
+    import numpy as np
+
     world: int = arguments.world_size
     share = ceil(rows / world)
     if training.micro_batch_size:
         return ceil(share / training.micro_batch_size)
-    longest = float(sum(sorted(inputs)[-rows:]) / world if packed else share * max(inputs))
-    usual = share * float(sum(inputs)) / len(inputs) / CPU_TOKENS / (1 + full) if _splits(arguments) else 0.0
+    longest = float(np.sort(inputs)[-rows:].sum() / world if packed else share * inputs.max())
+    usual = share * float(inputs.mean()) / CPU_TOKENS / (1 + full) if _splits(arguments) else 0.0
     return max(1, round(usual) if full else ceil(usual), ceil(longest / _most_tokens(arguments, training)))
 
 

@@ -13,7 +13,7 @@ from smolrecipes.kinds import Callback, Data, Parts
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import Trainer
+    from transformers import Trainer, TrainingArguments
 
     from smolrecipes.kinds import Layout
     from smolrecipes.prepare import Prepared
@@ -37,26 +37,15 @@ class Assembly:
 
 def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     """Builds everything of a recipe whose bases are trained and whose names are resolved; looks nothing up."""
-    import torch
-    from transformers import set_seed
-
-    from smolrecipes import optimizers
-    from smolrecipes.arguments import accepted, fit, options, rows_per_batch
-    from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out
+    from smolrecipes.arguments import fit, rows_per_batch
+    from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out, packs
     from smolrecipes.examples import lengths
-    from smolrecipes.launch import one_gpu, use_cores, use_tf32
     from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
-    from smolrecipes.trainer import RecipeTrainer
 
-    training, objective = recipe.training, recipe.objective
-    arguments = accepted(objective, options(recipe, folder))  # first: it arms DeepSpeed before any weight exists
-    one_gpu(arguments)
-    use_tf32(arguments)
-    use_cores(training.threads)
-    set_seed(recipe.seed)
+    training, arguments = recipe.training, _begun(recipe, folder)  # first: it arms DeepSpeed before any weight exists
     rows, held_out, sentences = load_rows(recipe)
-    objective = objective.fitted(rows)
+    objective = recipe.objective.fitted(rows)
     recipe = recipe.replace(objective=objective)
     tokenizer = build_tokenizer(recipe, rows)
     model = build_model(recipe, tokenizer)
@@ -86,17 +75,43 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         max_length=training.max_length,
         seed=recipe.seed,
         layout=layout,
+        by_length=not packs(recipe, model),
     )
-    torch.manual_seed(recipe.seed)
     said = (*sentences, lost(tokenizer, some_texts(rows)), train.sentence, mixed(recipe, train), doubtful(recipe))
-    trainer = objective.trainer(parts)
-    if "stage" in train.examples.column_names and not isinstance(trainer, RecipeTrainer):
+    return Assembly(_trainer(recipe, parts), parts, train, tuple(filter(None, said)))
+
+
+def _begun(recipe: Recipe, folder: Path) -> TrainingArguments:
+    """The training arguments, and a process that is as they and the recipe want it: its GPU, cores and seed."""
+    from transformers import set_seed
+
+    from smolrecipes.arguments import accepted, options
+    from smolrecipes.launch import one_gpu, use_cores, use_tf32
+
+    arguments = accepted(recipe.objective, options(recipe, folder))
+    one_gpu(arguments)
+    use_tf32(arguments)
+    use_cores(recipe.training.threads)
+    set_seed(recipe.seed)
+    return arguments
+
+
+def _trainer(recipe: Recipe, parts: Parts) -> Trainer:
+    """The objective's trainer of these parts, with the recipe's optimizer."""
+    import torch
+
+    from smolrecipes import optimizers
+    from smolrecipes.trainer import RecipeTrainer
+
+    torch.manual_seed(recipe.seed)
+    trainer = recipe.objective.trainer(parts)
+    if "stage" in parts.train.column_names and not isinstance(trainer, RecipeTrainer):
         raise RecipeError(
             f"data: Mix.order=stages: {type(trainer).__name__} orders the rows by itself; train a recipe for each stage, "
             "or shuffle them"
         )
-    optimizers.use(training.optimizer, trainer)
-    return Assembly(trainer, parts, train, tuple(filter(None, said)))
+    optimizers.use(recipe.training.optimizer, trainer)
+    return trainer
 
 
 def _is_mixed(data: Component) -> bool:

@@ -16,13 +16,16 @@ from torch.utils.data import DataLoader, Sampler
 from smolrecipes.curriculum import rows_of
 from smolrecipes.examples import Examples
 
+WINDOW = 50
+"""Global batches whose rows are sorted by length among each other, where rows are always padded."""
+
 
 class Batches(Sampler[list[int]]):
     """A batch sampler: the micro-batches of this rank, in the order of the global batches.
 
     The order of the rows comes from (seed, epoch) alone. A global batch is so many rows, or so many tokens; it is dealt
     out evenly over its micro-steps and ranks, which all take equally many. Where rows are fewer than cells, a cell is
-    empty.
+    empty. Where the architecture does not pack, a global batch holds rows of like length.
 
     Rows of a curriculum have stages: a run of `total` global batches goes through them in their order, all its passes over
     one before the next, shuffled anew in each pass; where two meet, a global batch may hold rows of both.
@@ -42,16 +45,18 @@ class Batches(Sampler[list[int]]):
         stages: Sequence[int] | None = None,
         total: int = 0,
         costs: Sequence[int] | None = None,
+        by_length: bool = False,
     ) -> None:
         """lengths: tokens of each row; costs: those that are computed, where they are fewer. batch: rows of a global
         batch; or `tokens`, at least the longest row's.
         steps: micro-steps of a global batch. level: every cell gets rows of all lengths, where nothing is padded;
         else rows of like length. seed: None keeps the rows in order, padded ones in that of their lengths. stages: that
-        of each row.
+        of each row. by_length: global batches are of rows of like length, drawn from WINDOW of them; not in stages.
         """
         self.lengths, self.batch, self.steps, self.tokens = np.asarray(lengths), batch, steps, tokens
         self.costs = self.lengths if costs is None else np.asarray(costs)
         self.level, self.rank, self.world, self.seed = level, rank, world, seed
+        self.by_length = by_length and seed is not None and stages is None
         self.stages, self.total = None if stages is None else np.asarray(stages), max(total, 0) or self.per_epoch
         self.epoch = 0
 
@@ -78,7 +83,12 @@ class Batches(Sampler[list[int]]):
         order = np.arange(len(self.lengths))
         if self.seed is None:
             return order if self.level else np.argsort(-self.costs, kind="stable")
-        return np.random.default_rng((self.seed, self.epoch)).permutation(order)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
+        if not self.by_length:
+            return order
+        window = WINDOW * -(-len(order) // self.per_epoch)
+        parts = (order[start : start + window] for start in range(0, len(order), window))
+        return np.concatenate([part[np.argsort(-self.costs[part], kind="stable")] for part in parts])
 
     def _in_turn(self) -> tuple[Any, Any]:
         """The rows of this pass, and at which of its tokens each begins."""
@@ -122,10 +132,18 @@ class Batches(Sampler[list[int]]):
     def _global(self) -> list[Any]:
         """The rows of each global batch; by tokens, row by row into the batch in whose share of them it begins."""
         order, begins = self._in_turn() if self.stages is None else self._staged(self.stages)
-        if not self.tokens:
-            return [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
-        shares = begins * self.per_epoch // self.lengths.sum()
-        return np.split(order, np.searchsorted(shares, np.arange(1, self.per_epoch)))
+        if self.tokens:
+            shares = begins * self.per_epoch // self.lengths.sum()
+            found = np.split(order, np.searchsorted(shares, np.arange(1, self.per_epoch)))
+        else:
+            found = [order[start : start + self.batch] for start in range(0, len(order), self.batch)]
+        return self._shuffled(found) if self.by_length else found
+
+    def _shuffled(self, batches: list[Any]) -> list[Any]:
+        """Sorted ones in any order, but that one which is not whole stays the last."""
+        whole = len(batches) - bool(not self.tokens and len(self.lengths) % self.batch)
+        order = np.random.default_rng((self.seed or 0, self.epoch, 1)).permutation(whole)
+        return [*(batches[index] for index in order), *batches[whole:]]
 
     def _costs(self, rows: Any) -> Any:
         return self.costs[rows % len(self.costs)]

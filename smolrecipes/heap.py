@@ -15,7 +15,8 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 """Of mallopt(3)."""
 DECIDED = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TOP_PAD_")
 """Variables by which a user decides it; GLIBC_TUNABLES has others."""
-_within: list[torch.device] = []
+_kept = False
+"""Whether some training here keeps it already."""
 
 
 @contextmanager
@@ -26,26 +27,39 @@ def keep_freed(device: torch.device) -> Iterator[None]:
     pages again: a twentieth of the time of a small model's step. Afterwards what is free goes back, and thresholds are
     those at which glibc's own stop growing. Other C libraries, and what the environment decides, stay as they are.
     """
-    if device.type != "cpu" or _within or not _is_ours():
+    global _kept
+    if device.type != "cpu" or _kept or not _is_ours():
         yield
         return
     import ctypes
 
     library = ctypes.CDLL(None)
-    _within.append(device)
+    _kept = True
     library.mallopt(MMAP_MAX, 0)
     library.mallopt(TRIM_THRESHOLD, -1)
     try:
         yield
     finally:
-        _within.clear()
+        _kept = False
         library.mallopt(MMAP_MAX, 65_536)
         library.mallopt(MMAP_THRESHOLD, 32 << 20)
         library.mallopt(TRIM_THRESHOLD, 64 << 20)
-        library.malloc_trim(0)
+        give_back()
+
+
+def give_back() -> None:
+    """Gives the system what is free in glibc's heap."""
+    if _is_glibc():
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _is_ours() -> bool:
     """Whether there is glibc's heap, and nobody has decided about it."""
     tuned = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(name in os.environ for name in DECIDED)
-    return platform.libc_ver()[0] == "glibc" and not tuned
+    return _is_glibc() and not tuned
+
+
+def _is_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

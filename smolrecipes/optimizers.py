@@ -59,12 +59,7 @@ def muon_groups(model: nn.Module, decayed: Iterable[str], weight_decay: float) -
 
     decayed: the names of the weights that decay.
     """
-    from transformers.pytorch_utils import Conv1D
-
-    body = getattr(model, "base_model", model)
-    tables = {id(weight) for part in body.modules() if isinstance(part, nn.Embedding) for weight in part.parameters()}
-    products = {id(part.weight) for part in body.modules() if isinstance(part, (nn.Linear, Conv1D))}
-    hidden = products - tables
+    hidden = _hidden(model)
     found: dict[tuple[bool, bool], list[Tensor]] = defaultdict(list)
     names = set(decayed)
     for name, weight in model.named_parameters():
@@ -76,6 +71,19 @@ def muon_groups(model: nn.Module, decayed: Iterable[str], weight_decay: float) -
         {"params": weights, "weight_decay": weight_decay * decays, "orthogonal": matrix}
         for (matrix, decays), weights in found.items()
     ]
+
+
+def _hidden(model: nn.Module) -> set[int]:
+    """The ids of the matrices inside, between embeddings and heads; also of a generator beside the model."""
+    from transformers import PreTrainedModel
+    from transformers.pytorch_utils import Conv1D
+
+    models: list[Any] = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
+    parts = {inner for one in models for inner in one.base_model.modules()}
+    products = {id(part.weight) for part in parts if isinstance(part, (nn.Linear, Conv1D))}
+    outer = [part for part in parts if isinstance(part, nn.Embedding)]
+    outer += [head for one in models if (head := one.get_output_embeddings()) is not None]  # T5 is its own base model
+    return products - {id(weight) for part in outer for weight in part.parameters()}
 
 
 def averages(optimizer: Optimizer) -> int:

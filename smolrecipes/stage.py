@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def train(this: Run, assembly: Assembly) -> None:
     """Evaluate, train, evaluate, save; the results come last and mark the run as finished."""
+    from smolrecipes.callbacks.throughput import told, whole
     from smolrecipes.checkpoints import secure
     from smolrecipes.lineage import check_tokenizer
     from smolrecipes.memory import look_for_idle
@@ -38,12 +39,15 @@ def train(this: Run, assembly: Assembly) -> None:
     elif trainer.args.world_size > 1:
         look_for_idle(trainer, True)  # nobody knows whether a weight never gets a gradient
     _train(this, trainer, last)
+    speed = whole(trainer.state.log_history)
+    if "tokens_per_second" in speed:
+        say(f"  {told(speed)}")
     before: dict[str, float] = next((entry for entry in trainer.state.log_history if "eval_loss" in entry), {})
     after = trainer.evaluate() if held_out else {}
     if hasattr(trainer.optimizer, "eval"):
         trainer.optimizer.eval()  # of a schedule-free one, the averages are the model
     seconds = round(time.monotonic() - started, 1)
-    _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds})
+    _save(this, assembly, {"before": _plain(before), "after": _plain(after), "seconds": seconds, "speed": speed})
 
 
 def _leave_data(this: Run, assembly: Assembly, resumes: bool) -> None:
@@ -101,12 +105,10 @@ def _rehearse(trainer: Any) -> None:
         whose = "DeepSpeed holds it" if trainer.is_deepspeed_enabled else f"{type(trainer).__name__} is not ours"
         say(f"  memory is not rehearsed: {whose}")
         return
-    before, peaks = trainer.args.per_device_train_batch_size, rehearse(trainer)
+    before, gauge = trainer.args.per_device_train_batch_size, rehearse(trainer)
     rows = trainer.args.per_device_train_batch_size
-    parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
     less = f"; micro-batches of {rows} rows, since {before} do not fit" if rows < before else ""
-    if less or max(peaks.values()) >= 2**20:  # else it needs no more than the process holds anyway
-        say(f"  memory of the longest batch, in MiB: {parts}{less}")
+    say(f"  memory of the longest batch, {gauge.told()}{less}")
 
 
 def _plain(entry: dict[str, float]) -> dict[str, float]:

@@ -62,7 +62,7 @@ class RecipeTrainer(SteadyTrainer):
         batches = Batches(
             lengths(examples), batch=batch, steps=steps, tokens=tokens, level=self.parts.layout.packed,
             rank=self.args.process_index, world=self.args.world_size, seed=seed,
-            stages=stages, total=self.args.max_steps,
+            stages=stages, total=self.args.max_steps, by_length=self.parts.by_length,
             costs=lengths(examples, prompts=1) if self.parts.layout.packed else None,
         )  # fmt: skip
         objective, tokenizer = self.objective, self.parts.tokenizer
@@ -75,8 +75,8 @@ class RecipeTrainer(SteadyTrainer):
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
     ) -> tuple[list[dict[str, Any]], Any]:
         """The micro-batches of one step on this rank, and the counts of the global batch over all ranks."""
-        self.throughput.fetch()
-        batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
+        with self.throughput.fetching():
+            batches = [batch for _, batch in zip(range(num_batches), epoch_iterator)]
         counts: dict[str, float] = {}
         tokens = sum(input_tokens(batch) for batch in batches if batch["origins"])
         for batch in batches:

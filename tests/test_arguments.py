@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
@@ -63,8 +64,8 @@ def test_on_a_cpu_the_usual_batch_is_split(
     monkeypatch.setattr(TrainingArguments, "device", torch.device("cpu"))
     monkeypatch.setattr(TrainingArguments, "world_size", 1)
     arguments = object.__new__(kind)
-    assert _micro_steps(arguments, Training(), inputs, 8, packed=True, full=full) == steps
-    assert _micro_steps(arguments, Training(micro_batch_size=3), inputs, 8, packed=True, full=full) == 3
+    assert _micro_steps(arguments, Training(), np.array(inputs), 8, packed=True, full=full) == steps
+    assert _micro_steps(arguments, Training(micro_batch_size=3), np.array(inputs), 8, packed=True, full=full) == 3
 
 
 def test_a_shared_prompt_counts_once() -> None:
@@ -83,6 +84,9 @@ def test_a_field_that_nothing_reads_is_refused(name: str) -> None:
     [
         ({"push_to_hub": True}, "smolrecipes export RUN --to hub does it"),
         ({"torch_compile": True}, "set training.compile"),
+        ({"torch_compile_backend": "inductor"}, "set training.compile"),  # transformers would compile for its sake
+        ({"torch_compile_mode": "default"}, "set training.compile"),
+        ({"neftune_noise_alpha": 5.0}, "its noise follows the length of a row, and rows lie side by side here"),
         ({"optim_args": "a=1"}, "AdamW reads none; give it with the hf.optim that does"),
         ({"lr_scheduler_type": "cosine"}, "the recipe decides it: set training.schedule"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -134,6 +135,47 @@ def test_held_out_rows_that_are_padded_come_by_their_lengths() -> None:
     lengths = [3, 9, 5, 9, 1]
     assert list(Batches(lengths, batch=2)) == [[1, 3], [2, 0], [4]]
     assert list(Batches(lengths, batch=2, level=True)) == [[1, 0], [3, 2], [4]]
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=300), st.integers(1, 12), st.integers(1, 3), st.booleans())
+def test_where_rows_are_always_padded_global_batches_are_of_like_length(
+    lengths: list[int], batch: int, world: int, by_tokens: bool
+) -> None:
+    """Drawn from 50 of them; the same for any number of processes, other ones in each pass, and one that is not whole last."""
+
+    def told(epoch: int, world: int = 1) -> list[set[int]]:
+        tokens = {"tokens": 50 * batch} if by_tokens else {}
+        ranks = []
+        for rank in range(world):
+            found = Batches(lengths, batch=batch, rank=rank, world=world, seed=3, by_length=True, **tokens)
+            found.set_epoch(epoch)
+            ranks.append([*found])
+        return [{row for cell in cells for row in cell} for cells in zip(*ranks, strict=True)]
+
+    once = told(0)
+    assert sorted(row for rows in once for row in rows) == list(range(len(lengths)))
+    if not by_tokens:
+        assert {len(rows) for rows in once[:-1]} <= {batch}
+    assert once == told(0, world)
+    if len(once) <= 50:  # all drawn together
+        bounds = sorted((min(lengths[row] for row in rows), max(lengths[row] for row in rows)) for rows in once if rows)
+        assert all(before[1] <= after[0] for before, after in pairwise(bounds))
+    assert len(once) < 8 or once != told(1)
+
+
+def test_windows_are_drawn_anew_and_batches_shuffled() -> None:
+    """More rows than a window: no pass goes from long to short, nor do the same rows meet again."""
+    lengths = [row % 97 + 1 for row in range(4000)]
+    found = Batches(lengths, batch=8, seed=0, by_length=True)
+    first = [*found]
+    found.set_epoch(1)
+    assert not {frozenset(rows) for rows in first} & {frozenset(rows) for rows in found}
+    means = np.array([np.mean([lengths[row] for row in rows]) for rows in first])
+    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.15
+    padding = 1 - sum(lengths) / sum(max(lengths[row] for row in rows) * len(rows) for rows in first)
+    at_random = [*Batches(lengths, batch=8, seed=0)]
+    before = 1 - sum(lengths) / sum(max(lengths[row] for row in rows) * len(rows) for rows in at_random)
+    assert padding < 0.03 and before > 0.4
 
 
 @given(rows=sizes, more=st.integers(0, 60), micro=st.integers(1, 8), world=st.integers(1, 4), level=st.booleans())

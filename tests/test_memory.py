@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 import torch
 
 from smolrecipes import ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, RecipeError, Toy, Training
-from smolrecipes.memory import _peak, rehearse
+from smolrecipes import gauge as gauges
+from smolrecipes.gauge import Gauge, _left_by_groups, free
+from smolrecipes.memory import _buckets, rehearse
 from smolrecipes.optimizers import averages
 
 
@@ -52,11 +53,43 @@ def same(one: Any, other: Any, **tolerance: float) -> None:
 def test_a_rehearsal_changes_nothing(folder: Path, optimizer: str) -> None:
     plain, rehearsed = (trainer(folder, optimizer=optimizer, weight_decay=0.1) for _ in range(2))
     state = torch.random.get_rng_state()
-    peaks = rehearse(rehearsed)
+    peaks = rehearse(rehearsed).peaks
     assert torch.equal(state, torch.random.get_rng_state())
     assert list(peaks) == ["forward", "backward", "optimizer step", "evaluation", "save"]
-    assert all(peak >= 0 for peak in peaks.values())
     same(trained(rehearsed), trained(plain))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="elsewhere freed memory stays, and counts")
+def test_every_peak_is_above_one_level(folder: Path) -> None:
+    """Each with AdamW's averages, backward and its step with the gradients as well, and none with what was freed before."""
+    recipe = Recipe(
+        model=Llama(layers=2, hidden=512, heads=2),
+        tokenizer=ByteBPE(vocab_size=384),
+        data=Toy("chat", rows=60),
+        objective=SFT(),
+        training=Training(steps=3, global_batch_size=2, max_length=64),
+    )
+    built = recipe.trainer(runs=folder)
+    weights = gradients(built)
+    assert weights > 20 * 2**20
+    freed = torch.ones(2**26)
+    del freed
+    found = rehearse(built)
+    for name, least in (("forward", 2), ("backward", 3), ("optimizer step", 3), ("save", 3)):
+        assert 0.9 * least * weights < found.peaks[name] < (least + 1.5) * weights, name
+    assert found.told().startswith(
+        f"in MiB above the {found.level / 2**20:,.0f} of before: forward {found.peaks['forward'] / 2**20:,.0f}, "
+    )
+
+
+def test_several_processes_take_as_much_again_for_the_gradients_they_add_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, held = trainer(folder), []
+    monkeypatch.setattr("smolrecipes.memory._buckets", lambda one: held.append(_buckets(one)) or held[-1])
+    monkeypatch.setattr(type(built.args), "world_size", 2)
+    rehearse(built)
+    assert held[0].nbytes == gradients(built)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -117,16 +150,16 @@ def test_one_row_that_does_not_fit_is_a_sentence(folder: Path, monkeypatch: pyte
         rehearse(small)
 
 
-def measured_as(peak: int, free: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything takes `peak` bytes, where `free` are free."""
+def measured_as(peak: int, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything takes `peak` bytes, where `room` are free."""
 
     @contextmanager
-    def measured(device: torch.device, peaks: dict[str, int], name: str) -> Iterator[None]:
+    def measured(self: Gauge, name: str) -> Iterator[None]:
         yield
-        peaks[name] = peak
+        self.peaks[name] = peak
 
-    monkeypatch.setattr("smolrecipes.memory._peak", measured)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    monkeypatch.setattr(Gauge, "phase", measured)
+    monkeypatch.setattr("smolrecipes.memory.free", lambda: room)
 
 
 def gradients(built: Any) -> int:
@@ -215,7 +248,7 @@ def test_a_schedule_free_optimizer_is_rehearsed_in_training(folder: Path) -> Non
     assert rehearse(built)
 
 
-def test_a_gpu_tries_a_step_with_the_optimizer_s_state_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_optimizer_s_state_is_there_from_the_beginning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first step of a run has none yet; what fits it may not fit the second."""
     built, states = trainer(folder), []
     whole = built.compute_loss
@@ -225,10 +258,26 @@ def test_a_gpu_tries_a_step_with_the_optimizer_s_state_there(folder: Path, monke
         return whole(*args, **more)
 
     monkeypatch.setattr(built, "compute_loss", noted)
-    measured_as(0, 2**40, monkeypatch)
     monkeypatch.setattr("smolrecipes.memory._raises", lambda device: True)
     rehearse(built)
-    assert states == [False, True, True]  # forward, again, and held-out rows
+    assert states == [True, True]  # training, and held-out rows
+
+
+def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own and those of the groups around it; files that the system keeps in memory are free."""
+    inner = tmp_path / "job" / "step"
+    inner.mkdir(parents=True)
+    own = tmp_path / "cgroup"
+    own.write_text("1:name=systemd:/old\n0::/job/step\n")
+    (inner / "memory.max").write_text("max\n")
+    (inner / "memory.current").write_text("1\n")
+    for name, text in (("max", "5000\n"), ("current", "4000\n"), ("stat", "anon 3000\ninactive_file 700\n")):
+        (tmp_path / "job" / f"memory.{name}").write_text(text)
+    monkeypatch.setattr(gauges, "GROUPS", tmp_path)
+    assert list(gauges._left_by_groups(own)) == [1700]
+    monkeypatch.setattr(gauges, "_left_by_groups", lambda: [1700])
+    assert free() == 1700
+    assert list(_left_by_groups(tmp_path / "none")) == []
 
 
 @pytest.mark.parametrize(
@@ -255,10 +304,10 @@ def test_what_is_set_already_is_not_advised(
 
 def test_a_run_on_the_cpu_of_a_machine_with_a_gpu_is_measured_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    peaks: dict[str, int] = {}
-    with _peak(torch.device("cpu"), peaks, "some"):
+    gauge = Gauge(torch.device("cpu"))
+    with gauge.phase("some"):
         held = torch.ones(2**24)
-    assert peaks["some"] >= held.nbytes / 2
+    assert gauge.peaks["some"] >= held.nbytes / 2
 
 
 @pytest.mark.parametrize("objective", [None, ORPO()], ids=["sft", "orpo"])

@@ -11,9 +11,10 @@ import pytest
 import torch
 from powercut import RECIPE as TINY
 from safetensors.torch import load_file
-from transformers import XLNetConfig, XLNetLMHeadModel
+from transformers import T5Config, T5ForConditionalGeneration, XLNetConfig, XLNetLMHeadModel
 
-from smolrecipes import GPT2, Callback, Llama, LoRA, RecipeError, Run, Training, run
+from smolrecipes import ELECTRA, GPT2, Callback, Llama, LoRA, RecipeError, Run, Training, run
+from smolrecipes.objectives.generator import attach
 from smolrecipes.optimizers import Muon, muon_groups, optimizer_options, orthogonal, use
 
 RECIPE = TINY.replace(
@@ -21,6 +22,10 @@ RECIPE = TINY.replace(
 )
 TOKENIZER: Any = type("Words", (SimpleNamespace,), {"__len__": lambda self: 300})(
     pad_token_id=1, bos_token_id=None, eos_token_id=0
+)
+
+MARKED: Any = type("Words", (SimpleNamespace,), {"__len__": lambda self: 300})(
+    pad_token_id=0, cls_token_id=1, sep_token_id=2, mask_token_id=3, bos_token_id=None, eos_token_id=None
 )
 
 
@@ -103,6 +108,21 @@ def test_what_is_no_matrix_product_by_itself_is_not_orthogonalised() -> None:
     found = names(model)
     assert [name.split(".")[-2] for name in found[True, 0.1]] == ["layer_1", "layer_2"]
     assert {"transformer.layer.0.rel_attn.r_w_bias", "transformer.layer.0.rel_attn.q"} <= set(found[False, 0.1])
+
+
+def test_a_generator_s_matrices_are_hidden_and_t5_s_own_head_is_not() -> None:
+    """ELECTRA's generator lies outside of the base model; T5's base model is the whole of it."""
+    electra = ELECTRA(layers=1, hidden=32, heads=2)
+    bare = electra.build(MARKED, "discriminator")
+    attach(bare, electra, MARKED, 0.5)
+    found = names(bare)
+    inside = [name for name in found[True, 0.1] if name.startswith("generator.")]
+    assert len(inside) == 7 and all(name.startswith("generator.electra.e") for name in inside)
+    assert any(name.startswith("generator.generator_predictions") for name in found[False, 0.1])
+    config = T5Config(vocab_size=50, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2)
+    config.tie_word_embeddings = False  # by itself transformers ties them, whatever it is told
+    t5 = names(T5ForConditionalGeneration(config))
+    assert {"lm_head.weight", "shared.weight"} <= set(t5[False, 0.1]) and len(t5[True, 0.1]) == 16
 
 
 def test_a_scoring_head_is_not_hidden_and_a_model_without_matrices_is_refused() -> None:

@@ -98,9 +98,11 @@ class Meter:
         return tokens, positions, padding, flops
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not module.training or not self.clock.phase:
-            if self.clock.phase == "data":  # a sample between two steps
+        if not module.training and self.clock.phase != "forward":  # no reference within a step
+            if self.clock.phase == "data":  # but a sample between two
                 self.clock.switch("other")
+            return
+        if not self.clock.phase:
             return
         if self.clock.phase != "forward":
             self.clock.switch("forward")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from smolrecipes.component import option
 from smolrecipes.kinds import Callback
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
@@ -31,11 +34,14 @@ class Throughput(Callback):
         if meter := self._meter():
             meter.watch(loss, tokens, labels)
 
-    def fetch(self) -> None:
-        """For a trainer that knows when it begins to fetch data: else time between two steps is taken for it."""
+    @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """For a trainer that knows when it fetches data: else time between two steps is taken for it."""
         if meter := self._meter():
             meter.between = "other"
-            meter.clock.switch("data")
+        self._switch("data")
+        yield
+        self._switch("other")
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -105,3 +111,17 @@ class Throughput(Callback):
     def _wait(self, control: TrainerControl) -> None:
         if meter := self._meter():
             meter.wait(control)
+
+
+def whole(history: list[dict[str, float]]) -> dict[str, float]:
+    """The numbers of a run, from a trainer's log of it; of its last start, where it was interrupted."""
+    last = next((entry for entry in reversed(history) if "train_loss" in entry), {})
+    names = ("tokens_per_second", "padding_share", "flops_per_second", "mfu")
+    return {name: value for name, value in last.items() if name in names or name.startswith("time_")}
+
+
+def told(numbers: dict[str, float]) -> str:
+    """`4,821 tokens/s (38% MFU): data 1%, forward 31%, backward 60%, optimizer 5%, other 3%`."""
+    mfu = f" ({numbers['mfu']:.0%} MFU)" if "mfu" in numbers else ""
+    spent = (f"{name.removeprefix('time_')} {share:.0%}" for name, share in numbers.items() if name.startswith("time_"))
+    return f"{numbers['tokens_per_second']:,.0f} tokens/s{mfu}: {', '.join(spent)}"

@@ -16,13 +16,12 @@ def measure(trainer: Any) -> list[str]:
 
     if not isinstance(trainer, RecipeTrainer):
         return [f"time and memory are not measured: {type(trainer).__name__} is not ours"]
-    peaks = rehearse(trainer)
+    gauge = rehearse(trainer)
     seconds = _seconds(trainer)
     steps, passes = trainer.args.max_steps, trainer.args.gradient_accumulation_steps
-    parts = ", ".join(f"{name} {peak / 2**20:,.0f}" for name, peak in peaks.items())
     return [
         f"{steps:,} steps, each of {passes} forward and backward passes at {seconds:.2f} s: about {_long(steps * passes * seconds)}, evaluations apart",
-        f"memory of the longest batch, in MiB: {parts}",
+        f"memory of the longest batch, {gauge.told()}",
     ]
 
 

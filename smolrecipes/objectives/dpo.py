@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class DPO(PairwiseObjective, name="dpo"):
     """Direct preference optimisation (arXiv:2305.18290).
 
-    The reference is the model with its adapter switched off; without an adapter its log-probabilities are computed
-    once before training and cached.
+    The reference is the model with its adapter switched off, asked in each step; without an adapter its
+    log-probabilities are computed once before training and cached.
     """
 
     prepare_reads: ClassVar[tuple[str, ...]] = ()
@@ -35,6 +35,8 @@ class DPO(PairwiseObjective, name="dpo"):
     """sigmoid as in the paper; ipo (arXiv:2310.12036); hinge (arXiv:2305.10425); robust (arXiv:2403.00409)."""
     label_smoothing: Annotated[float, Ge(0), Lt(0.5)] = 0.0
     """Share of pairs believed to be the wrong way round; for `variant="robust"` alone."""
+    precompute_ref_log_probs: bool = option(default=False, affects_weights=False)
+    """With an adapter too, compute the reference before training and cache it: sooner where pairs are seen more than once."""
     engine: Literal["smolrecipes", "trl"] = option(default="smolrecipes")
     """trl trains with TRL's DPOTrainer, to compare."""
 
@@ -51,8 +53,10 @@ class DPO(PairwiseObjective, name="dpo"):
         rows: int,
         keep: Callable[[Callable[[], Dataset]], Dataset],
     ) -> Dataset:
-        """Without an adapter, adds `reference_chosen` and `reference_rejected`, summed log-probabilities of each pair."""
-        if hasattr(model, "disable_adapter") or self.engine == "trl":
+        """Without an adapter, or where it is asked for, adds `reference_chosen` and `reference_rejected`, summed
+        log-probabilities of each pair."""
+        adapted = hasattr(model, "disable_adapter")
+        if self.engine == "trl" or (adapted and not self.precompute_ref_log_probs):
             return examples
         from smolrecipes.objectives.reference import add_reference
 

@@ -175,24 +175,28 @@ def read_by(batch: dict[str, Any], inner: Any) -> dict[str, Any]:
 
 def unwrap(model: nn.Module) -> Any:
     """The transformers model inside DDP, DeepSpeed, a compiled module and PEFT."""
-    inner: Any = model
-    if not isinstance(inner, PreTrainedModel) and not hasattr(inner, "get_base_model"):
-        from accelerate.utils import extract_model_from_parallel
-
-        # which takes 3 ms: not when nothing wraps it
-        inner = extract_model_from_parallel(inner, keep_fp32_wrapper=True)
+    inner = _bare(model)
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+
+
+def _bare(model: nn.Module) -> Any:
+    """The transformers or PEFT model inside DDP, DeepSpeed and a compiled module."""
+    if isinstance(model, PreTrainedModel) or hasattr(model, "get_base_model"):
+        return model
+    from accelerate.utils import extract_model_from_parallel
+
+    # which takes 3 ms: not when nothing wraps it
+    return extract_model_from_parallel(model, keep_fp32_wrapper=True)
 
 
 @contextmanager
 def reference(model: nn.Module) -> Iterator[nn.Module]:
     """The model as it was before training, by switching its adapter off; without gradients, and without dropout."""
-    from accelerate.utils import extract_model_from_parallel
-
-    inner = extract_model_from_parallel(model, keep_fp32_wrapper=True)
+    inner = _bare(model)
     off = inner.disable_adapter() if hasattr(inner, "disable_adapter") else nullcontext()
     dropping = [part for part in inner.modules() if part.training]
-    inner.eval()
+    for part in dropping:  # `eval` would visit them all once more
+        part.training = False
     try:
         with torch.no_grad(), off:
             yield inner

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from smolrecipes.objectives.forward import before_head, unwrap
-from smolrecipes.objectives.vocabulary import CHUNK, label_nll
+from smolrecipes.objectives.vocabulary import chunk_rows, label_nll
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -59,7 +59,7 @@ def choose(hidden: Tensor, head: nn.Linear, chances: Tensor) -> Tensor:
 
     By numbers of the row's own, not torch's, so that it depends on no batch and on no process.
     """
-    rows = max(1, CHUNK.get(hidden.device.type, 1 << 26) // head.out_features)
+    rows = chunk_rows(hidden, head.out_features)
     found = []
     for some, chance in zip(torch.split(hidden, rows), torch.split(chances, rows), strict=True):
         reached = head(some).float().softmax(-1).cumsum(-1)

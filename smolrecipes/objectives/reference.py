@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+
+from smolrecipes.examples import Examples, lengths
+from smolrecipes.objectives.forward import reference
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -14,21 +18,18 @@ if TYPE_CHECKING:
     from smolrecipes.objectives.preference import PairwiseObjective
 
 
-@torch.no_grad()
 def add_reference(
     objective: PairwiseObjective, examples: Dataset, model: PreTrainedModel, layout: Layout, pairs: int
 ) -> Dataset:
-    """`examples` with `reference_chosen` and `reference_rejected`: sums over the answers, dropout off, `pairs` at a time."""
-    chosen: list[float] = []
-    rejected: list[float] = []
-    training = model.training
-    model.eval()
-    for start in range(0, len(examples), pairs):
-        rows = [examples[i] for i in range(start, min(start + pairs, len(examples)))]
-        made = objective.collate(rows, layout)
-        batch = {n: part.to(model.device) if isinstance(part, torch.Tensor) else part for n, part in made.items()}
-        pair = objective.logps(model, batch)
-        chosen += pair.chosen.tolist()
-        rejected += pair.rejected.tolist()
-    model.train(training)
-    return examples.add_column("reference_chosen", chosen).add_column("reference_rejected", rejected)
+    """`examples` with `reference_chosen` and `reference_rejected`: sums over the answers, adapter and dropout off, `pairs`
+    at a time, those of like length together."""
+    rows, order = Examples(examples), np.argsort(-lengths(examples), kind="stable")
+    found = np.empty((2, len(order)))
+    with reference(model) as frozen:
+        for start in range(0, len(order), pairs):
+            some = order[start : start + pairs]
+            made = objective.collate(rows.__getitems__(some.tolist()), layout)
+            batch = {n: part.to(model.device) if isinstance(part, torch.Tensor) else part for n, part in made.items()}
+            pair = objective.logps(frozen, batch)
+            found[:, some] = torch.stack([pair.chosen, pair.rejected]).cpu()
+    return examples.add_column("reference_chosen", found[0]).add_column("reference_rejected", found[1])

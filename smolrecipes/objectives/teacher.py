@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from smolrecipes.errors import RecipeError
 from smolrecipes.objectives.forward import Reached, before_head, head_is_plain, unwrap
 from smolrecipes.objectives.losses import divergence
-from smolrecipes.objectives.vocabulary import CHUNK
+from smolrecipes.objectives.vocabulary import chunk_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -79,7 +79,7 @@ def apart(student: Reached, teacher: Reached, temperature: float, kind: Literal[
             target = teacher.head(theirs)
         return divergence(student.head(hidden), target, temperature, kind).sum()
 
-    rows = max(16, CHUNK.get(student.hidden.device.type, 1 << 26) // student.head.out_features)
+    rows = chunk_rows(student.hidden, student.head.out_features)
     parts = zip(torch.split(student.hidden, rows), torch.split(teacher.hidden, rows), strict=True)
     found = [checkpoint(some, *part, use_reentrant=False) for part in parts]
     return torch.stack(found).sum()

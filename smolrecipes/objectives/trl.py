@@ -86,7 +86,8 @@ def dpo_arguments(objective: DPO, options: dict[str, Any]) -> TrainingArguments:
     from trl import DPOConfig
 
     own = {"beta": objective.beta, "loss_type": [objective.variant], "label_smoothing": objective.label_smoothing}
-    return trl_arguments(DPOConfig, options, **own)
+    before = {"precompute_ref_log_probs": objective.precompute_ref_log_probs}
+    return trl_arguments(DPOConfig, options, **own, **before)
 
 
 def dpo_trainer(objective: DPO, parts: Parts) -> Trainer:
@@ -123,7 +124,7 @@ def build(trainer: type[Any], parts: Parts, convert: Callable[[Row], Row], **mor
     if hasattr(arguments, "max_length"):
         arguments.max_length = parts.max_length  # the examples are cut already, so that TRL has nothing to cut
     if hasattr(arguments, "precompute_ref_log_probs"):
-        arguments.precompute_ref_log_probs = not adapted
+        arguments.precompute_ref_log_probs |= not adapted
     built = trainer(
         model=parts.model,
         args=arguments,

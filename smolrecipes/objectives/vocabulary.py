@@ -11,12 +11,10 @@ from torch.autograd.function import once_differentiable
 
 from smolrecipes.objectives.liger import liger_fits, liger_nll
 
-CHUNK = {"cpu": 1 << 22}
+CPU_CHUNK, CHUNK = 1 << 22, 1 << 26
 """Logits that exist at once: on a CPU 16 MiB of them, which are no slower than more; elsewhere 256 MiB."""
 ROWS = 128
 """Rows of a chunk of logits at the least: narrower products run below half of the machine's speed."""
-
-
 KEPT = 1 << 26
 """Probabilities kept for the backward pass at the most (256 MiB in float32): 3.2 products' time against 4.1."""
 
@@ -27,11 +25,11 @@ def label_logps(
     """log softmax(hidden @ weight.T + bias)[labels], without ever holding all the logits.
 
     hidden: (n, d), the positions that have a label and no others. weight: (v, d). labels: (n,) in [0, v). bias: (v,).
-    chunk: logits that exist at once, CHUNK of the device when None; a chunk has at least ROWS rows.
+    chunk: logits that exist at once, the device's own number when None; a chunk has at least ROWS rows.
     Returns (n,) in float32 (float64 for float64). The products run in the inputs' type, or autocast's.
     """
     hidden, weight, bias = _cast(hidden, weight, bias)
-    rows = max(ROWS, (chunk or CHUNK.get(hidden.device.type, 1 << 26)) // weight.shape[0])
+    rows = chunk_rows(hidden, weight.shape[0], chunk)
     with torch.autocast(hidden.device.type, enabled=False):
         if torch.is_grad_enabled():
             logps: Tensor = _LabelLogps.apply(hidden, weight, bias, labels, rows)  # type: ignore[no-untyped-call]
@@ -50,13 +48,18 @@ def label_nll(
     if not torch.is_grad_enabled():
         return -label_logps(hidden, weight, labels, bias, chunk).sum()
     hidden, weight, bias = _cast(hidden, weight, bias)
-    at_once = chunk or CHUNK.get(hidden.device.type, 1 << 26)
-    rows = max(ROWS, at_once // weight.shape[0])
+    rows = chunk_rows(hidden, weight.shape[0], chunk)
     with torch.autocast(hidden.device.type, enabled=False):
         if liger_fits(hidden.device.type, weight, bias) and hidden.requires_grad and len(labels):
-            return liger_nll(hidden, weight, labels, at_once)
+            return liger_nll(hidden, weight, labels, rows * weight.shape[0])
         nll: Tensor = _LabelNLL.apply(hidden, weight, bias, labels, rows)  # type: ignore[no-untyped-call]
         return nll
+
+
+def chunk_rows(hidden: Tensor, vocabulary: int, chunk: int | None = None) -> int:
+    """How many rows of logits exist at once."""
+    most = chunk or (CPU_CHUNK if hidden.device.type == "cpu" else CHUNK)
+    return max(ROWS, most // vocabulary)
 
 
 def _cast(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -181,8 +184,12 @@ class _LabelNLL(torch.autograd.Function):
 
 def _scaled(slopes: Tensor, grad: Tensor) -> Tensor:
     """In place, where no second backward pass will want them: a head of its own takes as much memory as its gradient."""
-    again = torch._C._autograd._get_current_graph_task_keep_graph()
-    return slopes * grad if again else slopes.mul_(grad)
+    return slopes * grad if _wanted_again() else slopes.mul_(grad)
+
+
+def _wanted_again() -> bool:
+    """Whether a second backward pass will want what the forward pass saved."""
+    return torch._C._autograd._get_current_graph_task_keep_graph()
 
 
 def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -191,8 +198,10 @@ def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Te
     slopes, find = _Slopes(hidden, weight, bias, ctx.needs_input_grad), _Logits(weight, bias)
     for index, start in enumerate(range(0, hidden.shape[0], ctx.rows)):
         part = slice(start, start + ctx.rows)
-        again = find(hidden[part]).sub_(normalisers[part, None]).exp_() if not kept else None
-        found = kept[index].clone() if again is None else again
+        if kept:
+            found = kept[index].clone() if _wanted_again() else kept[index]
+        else:
+            found = find(hidden[part]).sub_(normalisers[part, None]).exp_()
         found.scatter_add_(1, labels[part, None], torch.full_like(found[:, :1], -1))
         slopes.add(part, found.mul_(-grad[part, None]))
     return slopes.found()

@@ -17,8 +17,8 @@ from smolrecipes import CLM, Llama, LoRA, QLoRA, Recipe, RecipeError, Toy, Train
 from smolrecipes.adapters.four_bit import Linear4bit, in_float
 from smolrecipes.adapters.merge import merged
 from smolrecipes.callbacks.flops import Arithmetic
-from smolrecipes.memory import selective
 from smolrecipes.objectives.forward import reference
+from smolrecipes.selective import selective
 from smolrecipes.weights import count_weights
 
 SIZES = {"vocab_size": 40, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}

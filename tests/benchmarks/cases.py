@@ -25,7 +25,7 @@ SIZES = {
 }
 
 COMPETITORS = {
-    "ours": "`recipe.trainer()`, the recipe's defaults: micro-batches of about 2,048 tokens on a CPU, 4,096 without an adapter, a whole batch on a GPU",
+    "ours": "`recipe.trainer()`, the recipe's defaults: micro-batches of about 2,048 tokens on a CPU, 4,096 without an adapter, a whole batch on a GPU, as the rehearsal of a run finds it",
     "trl": "TRL's trainer with TRL's defaults, given the same ids, in the same precision; no gradient checkpointing, none of our callbacks",
     "trl_best": "TRL at its best settings (`best.py`), on a GPU: no padding, Liger's kernels, the reference computed before",
     "padded": "a plain `transformers.Trainer`: rows padded to the longest, every logit, `model(**batch).loss`",
@@ -98,7 +98,7 @@ class Case:
         return asdict(self)
 
 
-_LARGE: dict[str, Any] = {"size": "135m", "batch": 2, "steps": 2, "warm": 1}
+_LARGE: dict[str, Any] = {"size": "135m", "batch": 2, "steps": 5, "warm": 1}
 CASES = {
     case.name: case
     for case in (

@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH = 4, 4, 128, 64, 12
+GOAL = 1.88
+"""The held-out loss that nanoGPT's setting reaches."""
 
 
 def main() -> None:
@@ -74,14 +76,20 @@ def of_run(folder: Path) -> dict[str, Any]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     logs = [line for line in lines if "loss" in line]
     times = sorted((b["time"] - a["time"]) / (b["step"] - a["step"]) for a, b in zip(logs, logs[1:]))
-    curve = {line["step"]: round(line["eval_loss"], 4) for line in lines if "eval_loss" in line}
+    curve = {line["step"]: [round(line["eval_loss"], 4), line["time"]] for line in lines if "eval_loss" in line}
     step = round(1000 * times[len(times) // 2], 1)
     return {
         "ms_per_step": step,
         "steps": results["steps"],
         "held_out": round(results["after"]["loss"], 4),
+        "reached": reached(curve),
         "curve": curve,
     }
+
+
+def reached(curve: dict[int, list[float]]) -> list[float]:
+    """The step and the seconds of training at which the held-out loss was first seen at GOAL or below; empty where it never was."""
+    return next(([step, seconds] for step, (loss, seconds) in curve.items() if loss <= GOAL), [])
 
 
 class Block(nn.Module):
@@ -135,10 +143,11 @@ def bare(text: str, steps: int) -> dict[str, Any]:
         {"params": [w for w in weights if (w.dim() > 1) is flat], "weight_decay": 0.1 * flat} for flat in (True, False)
     ]
     optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=True)
-    times, curve = [], {}
+    times, curve, began = [], {}, time.perf_counter()
     for step in range(steps + 1):
         if step % 250 == 0:
-            curve[step] = [round(estimate(model, part), 4) for part in (train, held_out)]
+            losses = [round(estimate(model, part), 4) for part in (train, held_out)]
+            curve[step] = [losses[1], round(time.perf_counter() - began, 1)]
         if step == steps:
             break
         start = time.perf_counter()
@@ -152,7 +161,8 @@ def bare(text: str, steps: int) -> dict[str, Any]:
         loss.item()
         times.append(time.perf_counter() - start)
     step_ms = round(1000 * sorted(times)[len(times) // 2], 1)
-    return {"ms_per_step": step_ms, "steps": steps, "held_out": round(whole(model, held_out), 4), "curve": curve}
+    found = {"ms_per_step": step_ms, "steps": steps, "held_out": round(whole(model, held_out), 4)}
+    return {**found, "reached": reached(curve), "curve": curve}
 
 
 def rate(step: int, steps: int) -> float:

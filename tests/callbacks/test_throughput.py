@@ -322,6 +322,39 @@ def test_in_a_recipe_it_is_there_by_itself(objective, tmp_path, capsys):
     assert [row["mfu"] for row in written if "loss" in row] == [row["mfu"] for row in rows]
 
 
+def preferences(tmp_path, **training):
+    return Recipe(
+        model=Llama(hidden=128, layers=2, heads=2),
+        tokenizer=ByteBPE(vocab_size=300),
+        data=Toy("preferences", rows=40),
+        objective=DPO(),
+        adapter=LoRA(r=1),
+        training=Training(steps=3, global_batch_size=8, log_every=1, max_length=256, device="cpu", **training),
+    ).trainer(tmp_path)
+
+
+def test_the_passes_of_a_reference_count(tmp_path, monkeypatch):
+    found, of = [], Arithmetic.of
+    monkeypatch.setattr(Arithmetic, "of", lambda *given: found.append(of(*given)) or found[-1])
+    monkeypatch.setattr(Arithmetic, "_widths", lambda self: {})  # torch counts no attention of a CPU
+    trainer = preferences(tmp_path, micro_batch_size=4)
+    with FlopCounterMode(display=False) as torchs:
+        trainer.train()
+    assert len(found) == 3 * 2 * 2  # of each micro-batch, the model's and the reference's
+    assert sum(found) == pytest.approx(torchs.get_total_flops(), rel=0.05)
+
+
+def test_waiting_for_other_processes_is_no_data(tmp_path, monkeypatch):
+    trainer, noted = preferences(tmp_path), []
+    batch = next(iter(trainer.get_train_dataloader()))
+    trainer.callback_handler.train_dataloader = SimpleNamespace()
+    trainer.throughput.__dict__["_now"] = SimpleNamespace(clock=SimpleNamespace(switch=noted.append))
+    monkeypatch.setattr(type(trainer.args), "world_size", 2)
+    monkeypatch.setattr(trainer.accelerator, "reduce", lambda mine: noted.append("reduce") or mine)
+    trainer.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
+    assert noted == ["data", "other", "reduce"]
+
+
 def test_it_is_still_a_value(make_trainer):
     shown = Throughput()
     make_trainer([shown]).train()

@@ -200,6 +200,12 @@ def test_before_the_first_step_dpo_is_at_log_2(tmp_path):
         assert trainer.evaluate()["eval_loss"] == pytest.approx(math.log(2), abs=1e-6)
 
 
+def test_trl_too_computes_the_reference_beforehand_where_it_is_asked_to(tmp_path):
+    for asked in (False, True):
+        trainer, _ = ready(DPO(engine="trl", precompute_ref_log_probs=asked), tmp_path / str(asked), adapter=True)
+        assert trainer.args.precompute_ref_log_probs is asked
+
+
 def test_the_recipe_decides_not_trls_defaults(tmp_path):
     for objective in ENGINES.values():
         arguments = objective.arguments({"output_dir": str(tmp_path), "use_cpu": True})

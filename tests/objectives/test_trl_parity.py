@@ -252,6 +252,22 @@ def test_dpo_with_a_reference_computed_beforehand(variant, tmp_path):
     assert_same(one, exact, 1e-4)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_dpo_with_the_reference_of_an_adapter_computed_beforehand(packed):
+    """The adapter has moved already, so that policy and reference differ, and rows come in another order."""
+    rows, asked = examples("prompt", "chosen", "rejected"), DPO(beta=0.2, precompute_ref_log_probs=True)
+    one, other = policy(True), policy(True)
+    if packed:
+        one.get_base_model().set_attn_implementation(attention.NAME)
+    disturb(one), disturb(other)
+    assert DPO(beta=0.2).precompute(rows, one, Layout(PAD, packed), 4, lambda make: make()) is rows
+    one.train()
+    known = asked.precompute(rows, one, Layout(PAD, packed), 3, lambda make: make())
+    assert one.training and {"reference_chosen", "reference_rejected"} <= set(known.column_names)
+    torch.testing.assert_close(ours(asked, one, known), ours(DPO(beta=0.2), other, rows), **TERMS)
+    assert_same(one, other, 1e-4)
+
+
 @pytest.mark.parametrize("objective", [SFT(), ORPO(beta=0.3), VARIANTS["sigmoid"]], ids=lambda o: o.name)
 def test_in_float64_ours_is_the_formula_to_the_last_digits(objective):
     rows = conversations() if isinstance(objective, SFT) else examples("prompt", "chosen", "rejected")
