@@ -38,7 +38,7 @@ class Assembly:
 def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     """Builds everything of a recipe whose bases are trained and whose names are resolved; looks nothing up."""
     from smolrecipes.arguments import fit, rows_per_batch
-    from smolrecipes.build import build_model, build_tokenizer, doubtful, lay_out, packs
+    from smolrecipes.build import build_model, build_tokenizer, choose_layout, doubtful, packs
     from smolrecipes.examples import lengths
     from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
@@ -54,7 +54,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         return prepare(some, objective, tokenizer, training.max_length, cache, training.threads)
 
     train, validation = prepared(rows), prepared(held_out) if held_out is not None else None
-    layout = lay_out(recipe, model, tokenizer, arguments)
+    layout = choose_layout(recipe, model, tokenizer, arguments)
     model.to(arguments.device)
     fit(arguments, recipe, train, layout.packed)
 

@@ -129,7 +129,7 @@ def check_reload(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -
         )
 
 
-def lay_out(
+def choose_layout(
     recipe: Recipe, model: Any, tokenizer: PreTrainedTokenizerBase, arguments: TrainingArguments | None = None
 ) -> Layout:
     """How batches are laid out; where the architecture packs, and a teacher's as well, their attention is told to.

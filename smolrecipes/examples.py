@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +36,7 @@ class _Column:
     def __init__(self, column: Any) -> None:
         import pyarrow as pa
 
-        self.starts = np.cumsum([0, *map(len, column.chunks)])
+        self.starts = [0, *accumulate(map(len, column.chunks))]
         self.lists = pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type)
         self.lists &= not (column.null_count or any(chunk.values.null_count for chunk in column.chunks if self.lists))
         self.chunks = (
@@ -42,8 +44,8 @@ class _Column:
         )
 
     def __getitem__(self, row: int) -> Any:
-        part = int(self.starts.searchsorted(row, side="right")) - 1
-        chunk, at = self.chunks[part], row - int(self.starts[part])
+        part = bisect_right(self.starts, row) - 1
+        chunk, at = self.chunks[part], row - self.starts[part]
         if not self.lists:
             return chunk[at].as_py()
         offsets, values = chunk

@@ -28,7 +28,7 @@ from smolrecipes import (
     XLNet,
     run,
 )
-from smolrecipes.build import build_model, doubtful, lay_out
+from smolrecipes.build import build_model, choose_layout, doubtful
 from smolrecipes.errors import RecipeError
 
 SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 32}
@@ -115,7 +115,7 @@ def test_an_adapter_that_does_not_reach_the_attention_is_said() -> None:
 def test_positions_of_a_packed_row_begin_where_the_table_does(model: Architecture, first: int) -> None:
     objective = Masked() if model.family == "encoder" else CLM()
     asked = recipe(model, objective)
-    layout = lay_out(asked, build_model(asked, words()), words())
+    layout = choose_layout(asked, build_model(asked, words()), words())
     assert (layout.packed, layout.first) == (True, first)
     batch = layout([([0, 1, 0], [0, 1, 0]), ([0, 1, 0, 1], [0, 1, 0, 1])])
     assert batch["position_ids"].tolist() == [[first, first + 1, first, first + 1, first + 2]]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 INTEGERS = (torch.int64, torch.int32)
-Spans = list[tuple[int, int]]
+Reach = list[tuple[int, int]]
 """Of each sequence, how many of its tokens are computed, and how many keys they see."""
 
 
@@ -22,7 +22,7 @@ class Pass:
     """One forward pass."""
 
     positions: int
-    spans: Callable[[], Spans]
+    spans: Callable[[], Reach]
     """Not computed before it is asked for: a GPU would have to be waited for."""
     learns: bool
     """Whether gradients flow back."""
@@ -44,7 +44,7 @@ def read_pass(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pass | None:
     return Pass(positions, _spans(prod(rows), width, kwargs), torch.is_grad_enabled())
 
 
-def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Spans]:
+def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Reach]:
     packed, mask, positions = kwargs.get("spans"), kwargs.get("attention_mask"), kwargs.get("position_ids")
     if packed is not None:
         listed = packed.spans
@@ -58,7 +58,7 @@ def _spans(rows: int, width: int, kwargs: dict[str, Any]) -> Callable[[], Spans]
     return lambda: [(width, width)] * rows
 
 
-def _between(starts: Tensor) -> Spans:
+def _between(starts: Tensor) -> Reach:
     at = starts.nonzero().flatten().tolist()
     return [(end - start, end - start) for start, end in zip(at, [*at[1:], len(starts)])]
 
@@ -114,7 +114,7 @@ class Arithmetic:
 
         return done
 
-    def of(self, one: Pass, spans: Spans) -> float:
+    def of(self, one: Pass, spans: Reach) -> float:
         """The FLOPs that the tokens of a pass need; padding needs none."""
         tokens = sum(queries for queries, _ in spans)
         attention = sum(

@@ -116,7 +116,7 @@ def after(recipe: Recipe, assembly: Any, folder: Path) -> dict[str, tuple[float,
 def loaded(recipe: Recipe, model: Any, tokenizer: Any, folder: Path) -> Any:
     """The model, saved as a run saves it and loaded again; a teacher, which nobody saves, is the same."""
     from smolrecipes.architectures.pretrained import Pretrained
-    from smolrecipes.build import build_model, lay_out
+    from smolrecipes.build import build_model, choose_layout
     from smolrecipes.stage import write_model
 
     write_model(model, tokenizer, recipe.objective.owns, folder / "saved")
@@ -125,7 +125,7 @@ def loaded(recipe: Recipe, model: Any, tokenizer: Any, folder: Path) -> Any:
         objective = objective.replace(**{"start": False})
     again = recipe.replace(objective=objective, model=Pretrained(str(folder / "saved")), adapter=None, tokenizer=None)
     made = build_model(again, tokenizer).eval()
-    lay_out(again, made, tokenizer)
+    choose_layout(again, made, tokenizer)
     if "teacher" in model.__dict__:
         made.__dict__["teacher"] = model.__dict__["teacher"]
     return made

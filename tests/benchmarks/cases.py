@@ -158,7 +158,16 @@ SWEPT = ("ours", "trl", "padded")
 
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "startup": (),
-    "char_gpt": ("--data", "{text}", "--repeats", "{repeats}", "--out", "{out}"),
+    "char_gpt": (
+        "--data",
+        "{text}",
+        "--repeats",
+        "{repeats}",
+        "--out",
+        "{out}",
+        "--set",
+        "training.evaluate_every=250",
+    ),
     "tokenise": ("{text}", "--repeats", "{repeats}"),
 }
 """Benchmarks of their own, `<name>.py` in this folder, run as cases with these words, the empty ones left out; char_gpt needs --text."""

@@ -60,7 +60,8 @@ def tables(found: dict[str, Any]) -> str:
     """All results as markdown."""
     parts = [sentence(found["machine"])]
     if found["cases"]:
-        parts += [part(found["cases"]) for part in (speed, memory, starts, failures, reached)]
+        parts += [part(found["cases"]) for part in (speed, memory, starts, failures)]
+        parts.append(reached(found["cases"], found["scripts"]))
     if found.get("gpu"):
         parts += [speed(found["gpu"]), bounds(found["gpu"]), memory(found["gpu"]), failures(found["gpu"])]
     if found.get("options"):
@@ -68,7 +69,9 @@ def tables(found: dict[str, Any]) -> str:
     if found.get("correct"):
         parts.append(correct(found["correct"]))
     parts += [scaling(axis, points) for axis, points in found["scaling"].items()]
-    parts += [f"### {name}\n\n```\n{one['printed'].strip()}\n```" for name, one in found["scripts"].items()]
+    parts += [
+        characters(one["results"]) if one["results"] else printed(name, one) for name, one in found["scripts"].items()
+    ]
     return "\n\n".join(filter(None, parts))
 
 
@@ -169,9 +172,24 @@ def starts(cases: dict[str, Any]) -> str:
     return f"### To the first step\n\n{text}\n\n{table(['case', *(NAMES[name] for name in shown(cases))], rows)}"
 
 
-def reached(cases: dict[str, Any]) -> str:
+def characters(runs: list[dict[str, Any]]) -> str:
+    """Models of characters: each run, and when its loss was 1.88."""
+    rows = []
+    for one in runs:
+        facts = [one["side"], one["steps"], one["held_out"], one["seconds"], one["ms_per_step"]]
+        rows.append([*facts, "{:,} steps, {:.0f} s".format(*one["reached"]) if one["reached"] else "never"])
+    text = "Held-out loss over the whole last tenth, seconds of the whole process, and the first evaluation at 1.88 or less."
+    return f"### Characters\n\n{text}\n\n{table(['run', 'steps', 'loss', 'seconds', 'ms a step', '1.88 after'], rows)}"
+
+
+def printed(name: str, one: dict[str, Any]) -> str:
+    """What a script printed."""
+    return f"### {name}\n\n```\n{one['printed'].strip()}\n```"
+
+
+def reached(cases: dict[str, Any], scripts: dict[str, Any]) -> str:
     """The targets."""
-    rows = [[one.what, one.goal, one.found, "yes" if one.reached else "**no**"] for one in targets(cases)]
+    rows = [[one.what, one.goal, one.found, "yes" if one.reached else "**no**"] for one in targets(cases, scripts)]
     return f"### Targets\n\n{table(['what', 'goal', 'found', 'reached'], rows)}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import inf
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -35,7 +37,11 @@ WAITING = 0.01
 """The share of the time that training waits for data."""
 
 
-def targets(cases: dict[str, Any]) -> list[Target]:
+TOKENISING = 0.9
+"""Preparing plain text, as a share of the speed of `tokenizers` itself."""
+
+
+def targets(cases: dict[str, Any], scripts: dict[str, Any]) -> list[Target]:
     """Every target of what was measured, at its real size."""
     real = {name: one for name, one in cases.items() if one["case"]["size"] != "toy"}
     found = []
@@ -52,7 +58,30 @@ def targets(cases: dict[str, Any]) -> list[Target]:
         shares = [run["ours"].get("shares", {}) for run in one["runs"] if "ours" in run]
         if waiting := [each["time_data"] for each in shares if "time_data" in each]:
             found.append(at_most(f"{name}: share of the time that waits for data", WAITING, median(waiting)))
-    return [*found, *exactness(cases)]
+    return [*found, *exactness(cases), *of_scripts(scripts)]
+
+
+def of_scripts(scripts: dict[str, Any]) -> list[Target]:
+    """Those of the benchmarks that are scripts of their own."""
+    found = []
+    if "tokenise" in scripts:
+        shares = json.loads(scripts["tokenise"]["printed"])["text"]["prepare / encode_batch"]["seconds"]
+        found.append(at_least("plain text: speed of tokenizers' own", TOKENISING, shares[1]))
+    turns: dict[int, dict[str, Any]] = {}
+    for one in scripts.get("char_gpt", {}).get("results") or []:
+        turns.setdefault(one["repeat"], {})[one["side"]] = one
+    for side in ("char_gpt", "char_llama"):
+        pairs = [(turn[side], turn["bare"]) for turn in turns.values() if {side, "bare"} <= {*turn}]
+        shares = [
+            ours["reached"][1] / theirs["curve"][str(theirs["steps"])][1] for ours, theirs in pairs if ours["reached"]
+        ]
+        if pairs:
+            found.append(
+                at_most(
+                    f"{side}: time until its loss is 1.88, of nanoGPT's whole", 1, median(shares) if shares else inf
+                )
+            )
+    return found
 
 
 def exactness(cases: dict[str, Any]) -> list[Target]:

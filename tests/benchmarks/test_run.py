@@ -108,3 +108,19 @@ def test_where_the_time_goes_until_the_first_step(python: Any) -> None:
     parts = {"import torch", "import transformers", "rows", "tokenizer", "model", "tokenising", "first evaluation"}
     assert parts <= set(spent) and min(spent["import torch"]) > 0
     assert not {"import trl", "import sklearn", "import scipy", "import matplotlib"} & set(spent)
+
+
+def test_the_targets_of_scripts_are_told(module: Callable[[str], Any]) -> None:
+    def side(name: str, reached: list[float], end: float) -> dict[str, Any]:
+        curve = {"0": [4.2, 0.5], "2000": [1.87, end]}
+        facts = {"steps": 2000, "held_out": 1.87, "seconds": end + 9, "ms_per_step": 20.0, "reached": reached}
+        return {"side": name, "repeat": 0, "curve": curve, **facts}
+
+    runs = [side("bare", [2000, 40.0], 40.0), side("char_gpt", [1250, 30.0], 50.0), side("char_llama", [], 50.0)]
+    printed = json.dumps({"text": {"prepare / encode_batch": {"seconds": [0.8, 0.95, 1.1]}}})
+    scripts = {"tokenise": {"printed": printed, "results": None}, "char_gpt": {"printed": "", "results": runs}}
+    found = module("report").reached({}, scripts)
+    assert "| plain text: speed of tokenizers' own | at least 0.9 | 0.950 | yes |" in found
+    assert "| char_gpt: time until its loss is 1.88, of nanoGPT's whole | at most 1 | 0.75 | yes |" in found
+    assert "char_llama: time until its loss is 1.88, of nanoGPT's whole | at most 1 | inf | **no** |" in found
+    assert "| char_gpt | 2000 | 1.87 | 59.0 | 20.0 | 1,250 steps, 30 s |" in module("report").characters(runs)

@@ -36,7 +36,7 @@ from smolrecipes import (
 )
 from smolrecipes.architectures.sizes import first_position
 from smolrecipes.batches import Batches, Drawn
-from smolrecipes.build import build_model, lay_out
+from smolrecipes.build import build_model, choose_layout
 from smolrecipes.objectives.labels import IGNORE
 from smolrecipes.objectives.masking import hide, ordinary, some_tokens, some_words
 from smolrecipes.run import ready
@@ -247,7 +247,7 @@ def test_two_texts_are_as_padded_side_by_side(objective: Any, model: Any, task: 
     drawn = [objective.draw(one, np.random.default_rng(i), tokenizer) for i, one in enumerate(examples)]
     found = []
     padding = Layout(tokenizer.pad_token_id, False, first_position(made.config))
-    for layout in (padding, lay_out(recipe, made, tokenizer)):
+    for layout in (padding, choose_layout(recipe, made, tokenizer)):
         batch = objective.collate(drawn, layout)
         made.zero_grad()
         loss = objective.loss(made, batch)

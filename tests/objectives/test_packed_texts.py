@@ -29,7 +29,7 @@ from smolrecipes.architectures.heads import class_name, reads_both_ways
 from smolrecipes.architectures.pretrained import PACKS, PACKS_BOTH_WAYS
 from smolrecipes.architectures.sizes import first_position
 from smolrecipes.attention import NAME
-from smolrecipes.build import build_model, lay_out
+from smolrecipes.build import build_model, choose_layout
 from smolrecipes.callbacks.flops import read_pass
 from smolrecipes.objectives.tasks import answered, packs_texts
 from smolrecipes.tokenizers.byte_bpe import ByteBPE
@@ -142,7 +142,7 @@ def test_on_a_gpu_without_a_kernel_texts_are_padded(
     monkeypatch.setattr(attention, "_flash_is_installed", lambda: False)
     monkeypatch.setattr(attention, "_varlen_is_there", lambda: True)
     assert kernels.kernel(made, arguments) == ("varlen" if packed else "sdpa")
-    assert lay_out(recipe, made, words, arguments).packed == packed
+    assert choose_layout(recipe, made, words, arguments).packed == packed
 
 
 def test_heads_that_always_say_the_same_prove_nothing() -> None:
@@ -167,7 +167,7 @@ def test_a_recipe_computes_no_padding(objective: Any, task: str, lora: bool) -> 
     words = tokenizer()
     ours = build_model(recipe, words)
     made = ours.get_base_model() if lora else ours
-    layout = lay_out(recipe, ours, words)
+    layout = choose_layout(recipe, ours, words)
     assert layout.packed and made.config._attn_implementation == NAME
     seen: list[Any] = []
     ours.register_forward_pre_hook(lambda module, args, kwargs: seen.append(read_pass(args, kwargs)), with_kwargs=True)
@@ -185,7 +185,7 @@ def test_where_it_cannot_pack_its_attention_stays(capsys: pytest.CaptureFixture[
     recipe, words = reviews(ModernBERT(layers=2, hidden=32, heads=2, max_length=128))
     made = build_model(recipe, words)
     made.config.classifier_pooling = "mean"
-    assert not lay_out(recipe, made, words).packed
+    assert not choose_layout(recipe, made, words).packed
     assert "answers otherwise for texts side by side" in " ".join(capsys.readouterr().out.split())
     assert made.config._attn_implementation == "sdpa" and made.training == build_model(recipe, words).training
 

@@ -33,7 +33,7 @@ from smolrecipes import (
     Training,
     XLNet,
 )
-from smolrecipes.build import build_model, lay_out
+from smolrecipes.build import build_model, choose_layout
 from smolrecipes.data.rows import make
 from smolrecipes.objectives.framed import frame, read, shortened
 
@@ -71,7 +71,7 @@ def parts(kind, objective, task, packing=True):
         from datasets import Dataset
 
         made = list(fitted.arrange(Dataset.from_list([{**e, "origin": "x"} for e in made]), LENGTH, words))
-    return model, made, lay_out(recipe, model, words), fitted
+    return model, made, choose_layout(recipe, model, words), fitted
 
 
 def total(kind, objective, task, some=None, packing=True):
