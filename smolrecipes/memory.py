@@ -83,6 +83,7 @@ def _rehearse(trainer: RecipeTrainer, tried: _Tried) -> None:
     tried.idle = any(weight.requires_grad and weight.grad is None for weight in model.parameters())
     with gauge.phase("optimizer step"):
         _idle_step(trainer)
+    model.zero_grad(set_to_none=True)
     tried.trained = True
     if trainer.eval_dataset is not None:
         with gauge.phase("evaluation"), torch.no_grad(), trainer.compute_loss_context_manager():

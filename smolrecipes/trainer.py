@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -97,6 +98,8 @@ class RecipeTrainer(SteadyTrainer):
 
     def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> Any:
         """The loss runs in the precision of the model: accelerate wraps the model alone, and the head is outside of it."""
+        if not self.accelerator.native_amp:  # accelerate takes a millisecond to find that there is nothing to do
+            return nullcontext()
         return self.accelerator.autocast()
 
     def _prepare_input(self, data: Any) -> Any:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+    _Work = tuple[Dataset, Objective, PreTrainedTokenizerBase, int]
+
 BATCH = 1_000
 """Rows that are prepared together."""
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 """How a worker process is started: macOS and Windows cannot fork a process that computes."""
 WORTH = {"fork": 500, "spawn": 20_000}
 """Rows from which on more processes pay: a forked one starts in milliseconds, another imports everything anew."""
-_work: tuple[Dataset, Objective, PreTrainedTokenizerBase, int]
+_work: _Work
 """What a worker works on."""
 
 
@@ -36,13 +38,21 @@ def tables(
     rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int, processes: int
 ) -> Iterator[pa.Table]:
     """The examples of the rows, in their order: a table for each batch in which any is left."""
-    work = (rows, objective, tokenizer, max_length)
+    work: _Work = (rows, objective, tokenizer, max_length)
     alone = processes == 1 or len(rows) < WORTH[METHOD] or batched(objective)
     if alone or (METHOD == "spawn" and not all(map(importable, (objective, tokenizer)))):
-        made: Iterator[pa.Table | None] = (_table(*work, start, BATCH) for start in range(0, len(rows), BATCH))
+        made = _in_turn(work)
     else:
         made = _shared_out(work, processes)
     yield from (table for table in made if table is not None)
+
+
+def _in_turn(work: _Work) -> Iterator[pa.Table | None]:
+    """One batch after the other; each becomes a table while the next is prepared, which may take all cores."""
+    with ThreadPoolExecutor(1) as pool:
+        starts = range(0, len(work[0]), BATCH)
+        made = [pool.submit(_as_table, *_prepared(*work, start, BATCH)) for start in starts]
+        yield from (one.result() for one in made)
 
 
 def place(objective: Objective, name: str) -> int:
@@ -64,19 +74,24 @@ def examples(
     return many(objective, rows, tokenizer, max_length)
 
 
-def _table(
+def _prepared(
     rows: Dataset, objective: Objective, tokenizer: PreTrainedTokenizerBase, max_length: int, start: int, size: int
-) -> pa.Table | None:
-    import pyarrow as pa
-
+) -> tuple[dict[str, list[Any]], list[dict[str, Any] | None]]:
+    """Some rows by their columns, and what becomes of each."""
     columns = rows[start : start + size]
     some = [dict(zip(columns, values)) for values in zip(*columns.values())]
-    made = examples(objective, some, tokenizer, max_length)
+    return columns, examples(objective, some, tokenizer, max_length)
+
+
+def _as_table(columns: dict[str, list[Any]], made: list[dict[str, Any] | None]) -> pa.Table | None:
+    """The examples that are left, with where they come from."""
+    import pyarrow as pa
+
     kept = [example for example in made if example is not None]
     if not kept:
         return None
-    whence = {
-        name: [row[name] for row, example in zip(some, made, strict=True) if example is not None]
+    whence: dict[str, list[Any]] = {
+        name: [value for value, example in zip(columns[name], made, strict=True) if example is not None]
         for name in ("origin", "stage")
         if name in columns
     }
@@ -94,7 +109,7 @@ def _column(values: list[Any]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(np.concatenate(values)))
 
 
-def _shared_out(work: Any, processes: int) -> Iterator[pa.Table | None]:
+def _shared_out(work: _Work, processes: int) -> Iterator[pa.Table | None]:
     size = max(100, min(BATCH, len(work[0]) // (8 * processes)))
     with one_thread_each():
         context = multiprocessing.get_context(METHOD)
@@ -145,7 +160,7 @@ def _end_with_parent() -> None:
 
 
 def _part(start: int, size: int) -> pa.Table | None:
-    return _table(*_work, start, size)
+    return _as_table(*_prepared(*_work, start, size))
 
 
 def importable(part: object) -> bool:

@@ -115,7 +115,7 @@ def _caught(inner: Any, at: Tensor) -> Iterator[list[Tensor]]:
     reached: list[Tensor] = []
 
     def select(module: nn.Module, args: Any, output: Any) -> Any:
-        kept = output[0].flatten(0, 1)[at][None]
+        kept = output[0].flatten(0, 1).index_select(0, at)[None]
         reached.append(kept)
         return with_states(output, kept)
 
