@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,8 @@ def tables(found: dict[str, Any]) -> str:
     if found.get("correct"):
         parts.append(correct(found["correct"]))
     parts += [scaling(axis, points) for axis, points in found["scaling"].items()]
-    parts += [
-        characters(one["results"]) if one["results"] else printed(name, one) for name, one in found["scripts"].items()
-    ]
+    known = {"char_gpt": characters, "tokenise": tokenising}
+    parts += [known.get(name, printed)(one) for name, one in found["scripts"].items()]
     return "\n\n".join(filter(None, parts))
 
 
@@ -172,19 +172,34 @@ def starts(cases: dict[str, Any]) -> str:
     return f"### To the first step\n\n{text}\n\n{table(['case', *(NAMES[name] for name in shown(cases))], rows)}"
 
 
-def characters(runs: list[dict[str, Any]]) -> str:
+def characters(found: dict[str, Any]) -> str:
     """Models of characters: each run, and when its loss was 1.88."""
     rows = []
-    for one in runs:
+    for one in found["results"]:
         facts = [one["side"], one["steps"], one["held_out"], one["seconds"], one["ms_per_step"]]
         rows.append([*facts, "{:,} steps, {:.0f} s".format(*one["reached"]) if one["reached"] else "never"])
     text = "Held-out loss over the whole last tenth, seconds of the whole process, and the first evaluation at 1.88 or less."
     return f"### Characters\n\n{text}\n\n{table(['run', 'steps', 'loss', 'seconds', 'ms a step', '1.88 after'], rows)}"
 
 
-def printed(name: str, one: dict[str, Any]) -> str:
+def tokenising(found: dict[str, Any]) -> str:
+    """Preparing plain text beside the calls of `tokenizers` alone."""
+    one = json.loads(found["printed"])["text"]
+    calls = ("encode_batch", "encode_batch_fast", "prepare", "prepared before")
+    rows = [
+        [call, one[call]["seconds"], one[call]["cpu"], *(told(ratio[part]) for part in ("seconds", "cpu"))]
+        if (ratio := one.get(f"prepare / {call}"))
+        else [call, one[call]["seconds"], one[call]["cpu"], "", ""]
+        for call in calls
+    ]
+    text = f"{one['megabytes']} MB of plain text in {one['rows']:,} rows; the speed of preparing them, as a share of each call's."
+    heads = ["call", "seconds", "CPU seconds", "share by seconds", "share by CPU seconds"]
+    return f"### Tokenising\n\n{text}\n\n{table(heads, rows)}"
+
+
+def printed(found: dict[str, Any]) -> str:
     """What a script printed."""
-    return f"### {name}\n\n```\n{one['printed'].strip()}\n```"
+    return f"```\n{found['printed'].strip()}\n```"
 
 
 def reached(cases: dict[str, Any], scripts: dict[str, Any]) -> str:

@@ -117,10 +117,20 @@ def test_the_targets_of_scripts_are_told(module: Callable[[str], Any]) -> None:
         return {"side": name, "repeat": 0, "curve": curve, **facts}
 
     runs = [side("bare", [2000, 40.0], 40.0), side("char_gpt", [1250, 30.0], 50.0), side("char_llama", [], 50.0)]
-    printed = json.dumps({"text": {"prepare / encode_batch": {"seconds": [0.8, 0.95, 1.1]}}})
+    share = {"seconds": [0.8, 0.95, 1.1], "cpu": [0.9, 1.0, 1.1]}
+    calls = {
+        name: {"seconds": 2.0, "cpu": 4.0}
+        for name in ("encode_batch", "encode_batch_fast", "prepare", "prepared before")
+    }
+    printed = json.dumps({"text": {"rows": 5000, "megabytes": 10, **calls, "prepare / encode_batch": share}})
     scripts = {"tokenise": {"printed": printed, "results": None}, "char_gpt": {"printed": "", "results": runs}}
     found = module("report").reached({}, scripts)
     assert "| plain text: speed of tokenizers' own | at least 0.9 | 0.950 | yes |" in found
     assert "| char_gpt: time until its loss is 1.88, of nanoGPT's whole | at most 1 | 0.75 | yes |" in found
     assert "char_llama: time until its loss is 1.88, of nanoGPT's whole | at most 1 | inf | **no** |" in found
-    assert "| char_gpt | 2000 | 1.87 | 59.0 | 20.0 | 1,250 steps, 30 s |" in module("report").characters(runs)
+    assert "| char_gpt | 2000 | 1.87 | 59.0 | 20.0 | 1,250 steps, 30 s |" in module("report").characters(
+        scripts["char_gpt"]
+    )
+    assert "| encode_batch | 2.0 | 4.0 | 0.95 (0.80 to 1.10) | 1.00 (0.90 to 1.10) |" in module("report").tokenising(
+        scripts["tokenise"]
+    )
