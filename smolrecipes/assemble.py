@@ -38,7 +38,7 @@ class Assembly:
 def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
     """Builds everything of a recipe whose bases are trained and whose names are resolved; looks nothing up."""
     from smolrecipes.arguments import fit, rows_per_batch
-    from smolrecipes.build import build_model, build_tokenizer, choose_layout, doubtful, packs
+    from smolrecipes.build import build_model, build_tokenizer, choose_layout, doubtful, needless
     from smolrecipes.examples import lengths
     from smolrecipes.prepare import prepare
     from smolrecipes.tokenizers.report import lost
@@ -75,9 +75,16 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         max_length=training.max_length,
         seed=recipe.seed,
         layout=layout,
-        by_length=not packs(recipe, model),
+        group_by_length=training.group_by_length,
     )
-    said = (*sentences, lost(tokenizer, some_texts(rows)), train.sentence, mixed(recipe, train), doubtful(recipe))
+    said = (
+        *sentences,
+        lost(tokenizer, some_texts(rows)),
+        train.sentence,
+        mixed(recipe, train),
+        doubtful(recipe),
+        needless(recipe, layout),
+    )
     return Assembly(_trainer(recipe, parts), parts, train, tuple(filter(None, said)))
 
 
@@ -105,11 +112,15 @@ def _trainer(recipe: Recipe, parts: Parts) -> Trainer:
 
     torch.manual_seed(recipe.seed)
     trainer = recipe.objective.trainer(parts)
-    if "stage" in parts.train.column_names and not isinstance(trainer, RecipeTrainer):
+    ours, staged = isinstance(trainer, RecipeTrainer), "stage" in parts.train.column_names
+    if staged and not ours:
         raise RecipeError(
             f"data: Mix.order=stages: {type(trainer).__name__} orders the rows by itself; train a recipe for each stage, "
             "or shuffle them"
         )
+    if parts.group_by_length and (staged or not ours):
+        who = "a curriculum's stages order" if staged else f"{type(trainer).__name__} orders"
+        raise RecipeError(f"training.group_by_length: {who} the rows; leave it out")
     optimizers.use(recipe.training.optimizer, trainer)
     return trainer
 

@@ -17,7 +17,7 @@ from smolrecipes.curriculum import rows_of
 from smolrecipes.examples import Examples
 
 WINDOW = 50
-"""Global batches whose rows are sorted by length among each other, where rows are always padded."""
+"""Global batches whose rows are sorted by length among each other, where that is asked for."""
 
 
 class Batches(Sampler[list[int]]):
@@ -25,7 +25,7 @@ class Batches(Sampler[list[int]]):
 
     The order of the rows comes from (seed, epoch) alone. A global batch is so many rows, or so many tokens; it is dealt
     out evenly over its micro-steps and ranks, which all take equally many. Where rows are fewer than cells, a cell is
-    empty. Where the architecture does not pack, a global batch holds rows of like length.
+    empty.
 
     Rows of a curriculum have stages: a run of `total` global batches goes through them in their order, all its passes over
     one before the next, shuffled anew in each pass; where two meet, a global batch may hold rows of both.

@@ -67,6 +67,13 @@ def doubtful(recipe: Recipe) -> str:
     return ""
 
 
+def needless(recipe: Recipe, layout: Layout) -> str:
+    """What is asked for and changes batches to no end, or nothing."""
+    if recipe.training.group_by_length and layout.packed:
+        return "training.group_by_length: rows lie side by side here, so there is no padding that it could save"
+    return ""
+
+
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The model with the objective's head and the recipe's adapter."""
     from smolrecipes.architectures.scratch import Scratch
@@ -142,34 +149,19 @@ def choose_layout(
     from smolrecipes.kernels import kernel
     from smolrecipes.kinds import Layout
 
-    plain, read = _plain(model), _readers(recipe, model)
-    packed = recipe.training.packing and packs(recipe, model)
+    assert isinstance(recipe.model, Architecture)
+    plain = getattr(model, "get_base_model", lambda: model)()
+    read: dict[Any, Architecture] = {plain: recipe.model}
+    if taught_by := plain.__dict__.get("teacher"):
+        read[taught_by] = recipe.objective.teacher  # type: ignore[attr-defined]
+    packed = recipe.training.packing and recipe.objective.packs
+    packed &= all(architecture.packs(made) for made, architecture in read.items())
     if packed and arguments and arguments.device.type == "cuda":
         whole = recipe.objective.answers_for != "token" or reads_both_ways(plain.config)
         packed = not whole or kernel(plain, arguments) != "sdpa"
     start = getattr(plain.config, "decoder_start_token_id", None)
     layout = Layout(tokenizer.pad_token_id or 0, packed, first_position(plain.config), start or 0)
     return layout if not packed or _attend(read, recipe.objective, layout) else replace(layout, packed=False)
-
-
-def packs(recipe: Recipe, model: Any) -> bool:
-    """Whether the objective and the architectures of a run can do without padding."""
-    return recipe.objective.packs and all(one.packs(made) for made, one in _readers(recipe, model).items())
-
-
-def _readers(recipe: Recipe, model: Any) -> dict[Any, Architecture]:
-    """The models that read a batch, and what each was built from: the model, and its teacher where it has one."""
-    assert isinstance(recipe.model, Architecture)
-    plain = _plain(model)
-    found: dict[Any, Architecture] = {plain: recipe.model}
-    if taught_by := plain.__dict__.get("teacher"):
-        found[taught_by] = recipe.objective.teacher  # type: ignore[attr-defined]
-    return found
-
-
-def _plain(model: Any) -> Any:
-    """Without an adapter's wrapper."""
-    return getattr(model, "get_base_model", lambda: model)()
 
 
 def _attend(models: Iterable[Any], objective: Objective, layout: Layout) -> bool:

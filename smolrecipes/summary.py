@@ -52,8 +52,7 @@ def begin(this: Run, assembly: Assembly) -> None:
     device = f"{args.device.type} in {precision}{computed_by(assembly.trainer)}"
     padded = isinstance(assembly.trainer, RecipeTrainer) and not parts.layout.packed
     said = f"  trains {trained:,} of {total:,} parameters ({trained / total:.1%}) on {device}"
-    by_length = ", batches of like length" * parts.by_length
-    say(said + f", rows padded to the longest of a micro-batch{by_length}" * padded)
+    say(said + ", rows padded to the longest of a micro-batch" * padded)
 
 
 def reused(this: Run) -> None:

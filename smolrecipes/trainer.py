@@ -63,7 +63,7 @@ class RecipeTrainer(SteadyTrainer):
         batches = Batches(
             lengths(examples), batch=batch, steps=steps, tokens=tokens, level=self.parts.layout.packed,
             rank=self.args.process_index, world=self.args.world_size, seed=seed,
-            stages=stages, total=self.args.max_steps, by_length=self.parts.by_length,
+            stages=stages, total=self.args.max_steps, by_length=self.parts.group_by_length,
             costs=lengths(examples, prompts=1) if self.parts.layout.packed else None,
         )  # fmt: skip
         objective, tokenizer = self.objective, self.parts.tokenizer

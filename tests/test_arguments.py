@@ -86,6 +86,7 @@ def test_a_field_that_nothing_reads_is_refused(name: str) -> None:
         ({"torch_compile": True}, "set training.compile"),
         ({"torch_compile_backend": "inductor"}, "set training.compile"),  # transformers would compile for its sake
         ({"torch_compile_mode": "default"}, "set training.compile"),
+        ({"train_sampling_strategy": "group_by_length"}, "set training.group_by_length"),
         ({"neftune_noise_alpha": 5.0}, "its noise follows the length of a row, and rows lie side by side here"),
         ({"optim_args": "a=1"}, "AdamW reads none; give it with the hf.optim that does"),
         ({"lr_scheduler_type": "cosine"}, "the recipe decides it: set training.schedule"),

@@ -28,8 +28,9 @@ from smolrecipes import (
     XLNet,
     run,
 )
-from smolrecipes.build import build_model, choose_layout, doubtful
+from smolrecipes.build import build_model, choose_layout, doubtful, needless
 from smolrecipes.errors import RecipeError
+from smolrecipes.kinds import Layout
 
 SIZES: dict[str, Any] = {"layers": 2, "hidden": 32, "heads": 2, "max_length": 32}
 
@@ -109,6 +110,12 @@ def test_an_adapter_that_does_not_reach_the_attention_is_said() -> None:
         "adapter: XLNet's attention has no linear"
     )
     assert doubtful(recipe(Llama(**SIZES))) == ""
+
+
+def test_grouping_rows_that_are_not_padded_is_said() -> None:
+    asked = recipe(Llama(**SIZES)).override("training.group_by_length=true")
+    assert needless(asked, Layout(packed=True)).startswith("training.group_by_length: rows lie side by side here")
+    assert needless(asked, Layout()) == needless(recipe(Llama(**SIZES)), Layout(packed=True)) == ""
 
 
 @pytest.mark.parametrize(("model", "first"), [(RoBERTa(**SIZES), 3), (BERT(**SIZES), 0), (Llama(**SIZES), 0)], ids=repr)

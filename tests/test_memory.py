@@ -310,6 +310,16 @@ def test_a_run_on_the_cpu_of_a_machine_with_a_gpu_is_measured_there(monkeypatch:
     assert gauge.peaks["some"] >= held.nbytes / 2
 
 
+def test_padded_rows_of_like_length_come_together_where_that_is_asked_for(folder: Path) -> None:
+    shares = []
+    for asked in (False, True):
+        built = trainer(folder, packing=False, group_by_length=asked, steps=7)
+        built.train()
+        (whole,) = (entry for entry in built.state.log_history if "train_loss" in entry)
+        shares.append(whole["padding_share"])
+    assert shares[1] < 0.5 * shares[0]
+
+
 @pytest.mark.parametrize("objective", [None, ORPO()], ids=["sft", "orpo"])
 @pytest.mark.parametrize("checkpointing", [True, "selective"])
 def test_checkpointing_changes_nothing(folder: Path, checkpointing: bool | str, objective: Any) -> None:

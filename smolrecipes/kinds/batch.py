@@ -93,5 +93,5 @@ class Parts:
     max_length: int
     seed: int
     layout: Layout
-    by_length: bool = False
-    """Whether global batches are of rows of like length, since they are padded whatever the run asks for."""
+    group_by_length: bool = False
+    """Whether global batches are of rows of like length."""

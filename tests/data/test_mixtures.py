@@ -357,6 +357,14 @@ def test_held_out_rows_are_in_no_stage_and_other_trainers_are_refused(tmp_path: 
     other = asked.replace(data=chats, objective=DPO(engine="trl"), validation=0, training=longer)
     with pytest.raises(RecipeError, match="Mix.order=stages: .*orders the rows by itself"):
         ready(other, runs=tmp_path / "runs")
+    grouped = longer.replace(group_by_length=True)
+    with pytest.raises(
+        RecipeError, match="training.group_by_length: a curriculum's stages order the rows; leave it out"
+    ):
+        ready(asked.replace(training=grouped), runs=tmp_path / "runs")
+    alone = other.replace(data=Toy("preferences", rows=8), training=grouped)
+    with pytest.raises(RecipeError, match="training.group_by_length: DPOTrainer orders the rows; leave it out"):
+        ready(alone, runs=tmp_path / "runs")
 
 
 def test_supervised_chats_go_through_stages_too(tmp_path: Path) -> None:
