@@ -112,11 +112,11 @@ def rows_seen(parts: Parts, steps: int) -> int:
 
 
 def rows_per_batch(training: Training, sizes: Any) -> int:
-    """Rows of a global batch; on average, when it is given in tokens. sizes: the tokens of each row."""
+    """Rows of a global batch, all at the most; on average, when it is given in tokens. sizes: the tokens of each row."""
     from smolrecipes.batches import count_batches
 
     if not training.global_batch_tokens:
-        return training.global_batch_size
+        return min(training.global_batch_size, len(sizes))
     return ceil(len(sizes) / count_batches(sizes, training.global_batch_size, training.global_batch_tokens))
 
 

@@ -83,7 +83,7 @@ def assemble(recipe: Recipe, folder: Path, cache: Path) -> Assembly:
         train.sentence,
         mixed(recipe, train),
         doubtful(recipe),
-        needless(recipe, layout),
+        needless(recipe, layout, len(train.examples)),
     )
     return Assembly(_trainer(recipe, parts), parts, train, tuple(filter(None, said)))
 
@@ -111,7 +111,12 @@ def _trainer(recipe: Recipe, parts: Parts) -> Trainer:
     from smolrecipes.trainer import RecipeTrainer
 
     torch.manual_seed(recipe.seed)
-    trainer = recipe.objective.trainer(parts)
+    try:
+        trainer = recipe.objective.trainer(parts)
+        if "optim" in recipe.training.hf:
+            trainer.get_optimizer_cls_and_kwargs(trainer.args, trainer.model)
+    except ImportError as error:
+        raise RecipeError(f"training.hf: {' '.join(str(error).split())[:300]}") from None
     ours, staged = isinstance(trainer, RecipeTrainer), "stage" in parts.train.column_names
     if staged and not ours:
         raise RecipeError(

@@ -67,10 +67,13 @@ def doubtful(recipe: Recipe) -> str:
     return ""
 
 
-def needless(recipe: Recipe, layout: Layout) -> str:
-    """What is asked for and changes batches to no end, or nothing."""
-    if recipe.training.group_by_length and layout.packed:
+def needless(recipe: Recipe, layout: Layout, rows: int) -> str:
+    """What is asked of batches to no end, or nothing. rows: as many as there are to train on, or blocks."""
+    training = recipe.training
+    if training.group_by_length and layout.packed:
         return "training.group_by_length: rows lie side by side here, so there is no padding that it could save"
+    if training.global_batch_size > rows and not training.global_batch_tokens:
+        return f"training.global_batch_size={training.global_batch_size:,}: each step takes all there is, {rows:,}"
     return ""
 
 

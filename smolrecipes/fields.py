@@ -86,6 +86,8 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
             )
         if name in ("optim_args", "optim_target_modules") and "optim" not in given:
             raise RecipeError(f"training.hf.{name}: AdamW reads none; give it with the hf.optim that does")
+        if name == "report_to":
+            _check_reports(value)
         if why := REFUSED.get(name) or (_decided(name) if name in decided and name not in TRACKERS else ""):
             raise RecipeError(f"training.hf: '{name}' would not be used: {why}")
         try:
@@ -94,6 +96,16 @@ def checked_hf(given: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]
             why = error.errors()[0]["msg"].replace("Input should be", "should be")
             raise RecipeError(f"training.hf.{name}: {why}, not {value!r}") from None
     return given
+
+
+def _check_reports(asked: Any) -> None:
+    """That what a run reports to is installed."""
+    from transformers.integrations import get_available_reporting_integrations
+
+    known = {"none", "all", *get_available_reporting_integrations()}
+    for name in [asked] if isinstance(asked, str) else asked or ():
+        if name not in known:
+            raise RecipeError(f"training.hf.report_to: {name} is not installed; install it, or leave it out")
 
 
 def _decided(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from powercut import RECIPE as TINY
 from transformers import TrainingArguments
 
 from smolrecipes import CLM, ByteBPE, Llama, Recipe, RecipeError, Toy, Training
@@ -107,6 +109,17 @@ def test_a_batch_of_tokens_counts_the_rows_that_come() -> None:
 def test_an_optimizer_that_steps_in_each_backward_pass_is_refused() -> None:
     with pytest.raises(RecipeError, match="training.hf.optim=lomo: it steps in each backward pass"):
         checked_hf({"optim": "lomo"}, {})
+
+
+def test_what_is_not_installed_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers says so with an ImportError when it makes the trainer, or its optimizer."""
+    monkeypatch.setattr("transformers.integrations.get_available_reporting_integrations", lambda: ["tensorboard"])
+    with pytest.raises(RecipeError, match="training.hf.report_to: wandb is not installed; install it, or leave it out"):
+        checked_hf({"report_to": ["tensorboard", "wandb"]}, {"report_to": "none"})
+    if find_spec("galore_torch") is None:
+        lacking = TINY.override('training.hf={"optim": "galore_adamw", "optim_target_modules": ["mlp"]}')
+        with pytest.raises(RecipeError, match="training.hf: You need to install `galore_torch`"):
+            lacking.trainer(tmp_path)
 
 
 def test_muon_takes_no_options_of_another_optimizer() -> None:

@@ -28,6 +28,7 @@ from smolrecipes import (
     XLNet,
     run,
 )
+from smolrecipes.arguments import rows_per_batch
 from smolrecipes.build import build_model, choose_layout, doubtful, needless
 from smolrecipes.errors import RecipeError
 from smolrecipes.kinds import Layout
@@ -114,8 +115,15 @@ def test_an_adapter_that_does_not_reach_the_attention_is_said() -> None:
 
 def test_grouping_rows_that_are_not_padded_is_said() -> None:
     asked = recipe(Llama(**SIZES)).override("training.group_by_length=true")
-    assert needless(asked, Layout(packed=True)).startswith("training.group_by_length: rows lie side by side here")
-    assert needless(asked, Layout()) == needless(recipe(Llama(**SIZES)), Layout(packed=True)) == ""
+    assert needless(asked, Layout(packed=True), 99).startswith("training.group_by_length: rows lie side by side here")
+    assert needless(asked, Layout(), 99) == needless(recipe(Llama(**SIZES)), Layout(packed=True), 99) == ""
+
+
+def test_a_batch_of_more_rows_than_there_are_is_said() -> None:
+    asked = recipe(Llama(**SIZES)).override("training.global_batch_size=1000")
+    assert needless(asked, Layout(), 206) == "training.global_batch_size=1,000: each step takes all there is, 206"
+    assert needless(asked, Layout(), 1000) == ""
+    assert rows_per_batch(asked.training, [5] * 206) == 206
 
 
 @pytest.mark.parametrize(("model", "first"), [(RoBERTa(**SIZES), 3), (BERT(**SIZES), 0), (Llama(**SIZES), 0)], ids=repr)

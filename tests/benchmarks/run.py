@@ -39,7 +39,7 @@ def main() -> None:
     """Measures, or reports what was measured."""
     options = parser().parse_args()
     if options.report:
-        report.write(json.loads(Path(options.report).read_text()), Path(options.docs))
+        report.write(options.report, Path(options.docs))
         return
     out = Path(options.out)
     empty: dict[str, Any] = {"cases": {}, "scaling": {}, "scripts": {}, "gpu": {}, "options": {}, "correct": []}
@@ -96,6 +96,36 @@ def sized(case: Case, options: argparse.Namespace) -> Case:
     return quick(case) if options.quick else case
 
 
+def turns_asked(text: str) -> int:
+    """One at least."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of turns; give 1 or more")
+    return int(text)
+
+
+def axes_asked(text: str) -> str:
+    """Names of SWEEPS."""
+    if unknown := {*text.split(",")} - {*SWEEPS}:
+        raise argparse.ArgumentTypeError(f"there is no {min(unknown)}; choose from {', '.join(SWEEPS)}")
+    return text
+
+
+def existing(text: str) -> str:
+    """A file that is there."""
+    if text and not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return text
+
+
+def results_of(text: str) -> dict[str, Any]:
+    """What an earlier run of this has written."""
+    try:
+        found: dict[str, Any] = json.loads(Path(existing(text)).read_text())
+        return {"machine": found["machine"], **found}
+    except (ValueError, KeyError, TypeError):
+        raise argparse.ArgumentTypeError(f"{text} holds no results of this command") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -104,18 +134,27 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="cuda trains in bfloat16")
     made.add_argument("--together", action="store_true", help="competitors share a process, as they do on a GPU")
-    made.add_argument("--repeats", type=int, default=5, help="turns of each competitor")
+    made.add_argument("--repeats", type=turns_asked, default=5, help="turns of each competitor")
     made.add_argument("--quick", action="store_true", help="a toy size, to see that everything runs")
     made.add_argument("--only", default=",".join((*COMPETITORS, *OPTIONS)), help="competitors or options, with commas")
-    made.add_argument("--axes", default=",".join(SWEEPS), help="what `scaling` sweeps, with commas between them")
+    made.add_argument(
+        "--axes", type=axes_asked, default=",".join(SWEEPS), help="what `scaling` sweeps, with commas between them"
+    )
     made.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
     made.add_argument(
-        "--data", default="", help="conversations for SFT (jsonl); generated rows of the same lengths else"
+        "--data",
+        type=existing,
+        default="",
+        help="conversations for SFT (jsonl); generated rows of the same lengths else",
     )
-    made.add_argument("--pairs", default="", help="preferences for DPO and ORPO (jsonl); generated rows else")
-    made.add_argument("--text", default="", help="plain text for the scripts that need one")
+    made.add_argument(
+        "--pairs", type=existing, default="", help="preferences for DPO and ORPO (jsonl); generated rows else"
+    )
+    made.add_argument("--text", type=existing, default="", help="plain text for the scripts that need one")
     made.add_argument("--out", default="results.json", help="where the results are kept; what is there is updated")
-    made.add_argument("--report", metavar="RESULTS", help="measures nothing; writes these results into the docs")
+    made.add_argument(
+        "--report", type=results_of, metavar="RESULTS", help="measures nothing; writes these results into the docs"
+    )
     made.add_argument("--docs", default=str(ROOT / "docs" / "benchmarks.md"), help="the page that --report writes into")
     return made
 

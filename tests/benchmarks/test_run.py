@@ -63,6 +63,29 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     return import_module
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--report=none.json"], "there is no file none.json"),
+        (["--report=pyproject.toml"], "pyproject.toml holds no results of this command"),
+        (["scaling", "--axes=width"], "there is no width; choose from length, batch, vocabulary, rows"),
+        (["--repeats=0"], "0 is no number of turns; give 1 or more"),
+        (["--data=none.jsonl"], "there is no file none.jsonl"),
+    ],
+)
+def test_a_mistake_in_the_command_is_a_sentence(
+    module: Callable[[str], Any],
+    words: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(SUITE.parents[2])
+    with pytest.raises(SystemExit) as stopped:
+        module("run").parser().parse_args(words)
+    assert stopped.value.code == 2 and said in capsys.readouterr().err
+
+
 def test_where_nobody_takes_part_nothing_is_measured(
     module: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
