@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from smolrecipes.trainer import RecipeTrainer
 
 
+FEW = 8
+"""Rows from which it is told what each takes."""
+
+
 @dataclass
 class _Tried:
     """What a rehearsal has found, also where it fails halfway."""
@@ -167,24 +171,24 @@ def _halve(trainer: RecipeTrainer, training: bool) -> None:
 
 
 def _no_room(trainer: RecipeTrainer) -> str:
-    """On a CPU, where asking for too much ends the process without a word: what one row takes, for all of a micro-batch,
-    and what to do where there is not as much."""
+    """On a CPU, where asking for too much ends the process without a word: what one row takes, and what each further one
+    of a few, for all of a micro-batch; and what to do where there is not as much."""
     if _raises(trainer.args.device):
         return ""
     from smolrecipes.optimizers import averages
 
-    gauge = Gauge(trainer.args.device)
-    loader, rows = trainer.get_train_dataloader(), trainer.args.per_device_train_batch_size
-    row = loader.of([int(loader.batches.lengths.argmax())])
-    trainer.model.train()
-    with _own_randomness(trainer.args.device), gauge.phase("row"):
-        with trainer.compute_loss_context_manager():
-            loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(row))
-        loss.backward()  # type: ignore[no-untyped-call]
+    gauge, rows = Gauge(trainer.args.device), trainer.args.per_device_train_batch_size
+    few = min(rows, FEW)
+    for count in sorted({1, few}):
+        with _own_randomness(trainer.args.device), gauge.phase(str(count)):
+            _pass(trainer, count)
+        trainer.model.zero_grad(set_to_none=True)
     gradients = _gradients(trainer)
-    fixed = gradients + averages(trainer.create_optimizer())
+    kept = averages(trainer.create_optimizer())
     _forget(trainer)
-    each, room = max(0, gauge.peaks["row"] - gradients), free()
+    one, room = max(0, gauge.peaks["1"] - gradients), free()
+    each = max(0, gauge.peaks[str(few)] - gauge.peaks["1"]) // (few - 1) if few > 1 else one
+    fixed = gradients + kept + one - each
     if (needed := fixed + each * rows) > room:
         most = int((room - fixed) / max(1, each) / 2)
         fewer = f"set training.micro_batch_size={max(1, most)}, or " if rows > 1 and room > fixed else ""
@@ -193,6 +197,16 @@ def _no_room(trainer: RecipeTrainer) -> str:
             f"{fewer}{_remedy(trainer)}"
         )
     return ""
+
+
+def _pass(trainer: RecipeTrainer, count: int) -> None:
+    """The `count` longest rows, forward and backward."""
+    loader = trainer.get_train_dataloader()
+    longest = (-loader.batches.lengths).argsort(kind="stable")[:count]
+    trainer.model.train()
+    with trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(loader.of(longest.tolist())))
+    loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _remedy(trainer: RecipeTrainer) -> str:

@@ -132,6 +132,7 @@ def test_a_micro_batch_that_does_not_fit_is_halved(folder: Path, monkeypatch: py
             raise torch.OutOfMemoryError("CUDA out of memory")
         return whole(model, inputs, *rest, **more)
 
+    monkeypatch.setattr("smolrecipes.memory._no_room", lambda trainer: "")  # which only a CPU is asked
     monkeypatch.setattr(small, "compute_loss", short_of_memory)
     rehearse(small)
     assert (small.args.per_device_train_batch_size, small.args.gradient_accumulation_steps) == (2, 4)
@@ -150,13 +151,13 @@ def test_one_row_that_does_not_fit_is_a_sentence(folder: Path, monkeypatch: pyte
         rehearse(small)
 
 
-def measured_as(peak: int, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything takes `peak` bytes, where `room` are free."""
+def measured_as(fixed: int, each: int, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass takes `fixed` bytes and `each` for a row, where `room` are free."""
 
     @contextmanager
     def measured(self: Gauge, name: str) -> Iterator[None]:
         yield
-        self.peaks[name] = peak
+        self.peaks[name] = fixed + each * (int(name) if name.isdigit() else 1)
 
     monkeypatch.setattr(Gauge, "phase", measured)
     monkeypatch.setattr("smolrecipes.memory.free", lambda: room)
@@ -169,10 +170,10 @@ def gradients(built: Any) -> int:
 def test_too_little_memory_is_said_before_the_process_dies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = trainer(folder)
     fixed = gradients(built)
-    measured_as(fixed + 1000, 3 * fixed + 2000, monkeypatch)
+    measured_as(fixed, 1000, 3 * fixed + 2000, monkeypatch)
     with pytest.raises(RecipeError, match="a micro-batch of 8 rows needs about .* set training.micro_batch_size=1"):
         rehearse(built)
-    measured_as(fixed + 1000, 2 * fixed, monkeypatch)  # not even AdamW's averages have room
+    measured_as(fixed, 1000, 2 * fixed, monkeypatch)  # not even AdamW's averages have room
     with pytest.raises(RecipeError, match="8 rows needs about .* GiB are free; lower training.max_length"):
         rehearse(built)
 
@@ -195,13 +196,15 @@ def test_only_what_grows_with_the_rows_counts_for_each(folder: Path, monkeypatch
     """The gradients of the weights and AdamW's two averages take as much for one row as for many."""
     built = trainer(folder)
     fixed = gradients(built)
-    measured_as(fixed + 1000, 3 * fixed + 8000, monkeypatch)
+    measured_as(fixed, 1000, 3 * fixed + 8000, monkeypatch)
     rehearse(built)
-    measured_as(fixed + 1000, 3 * fixed + 5000, monkeypatch)
+    measured_as(fixed, 1000, 3 * fixed + 5000, monkeypatch)
     with pytest.raises(RecipeError, match="set training.micro_batch_size=2, or lower training.max_length"):
         rehearse(built)
+    measured_as(fixed + 10**6, 1000, 3 * fixed + 10**6 + 8000, monkeypatch)  # what the first row takes besides
+    rehearse(built)
     plain = trainer(folder, hf={"optim": "sgd"})
-    measured_as(fixed + 1000, fixed + 8000, monkeypatch)
+    measured_as(fixed, 1000, fixed + 8000, monkeypatch)
     rehearse(plain)
 
 
@@ -295,7 +298,7 @@ def test_what_is_set_already_is_not_advised(
 ) -> None:
     built = trainer(folder, **given)
     fixed = gradients(built)
-    measured_as(fixed + 1000, 3 * fixed + 1, monkeypatch)
+    measured_as(fixed, 1000, 3 * fixed + 1, monkeypatch)
     with pytest.raises(RecipeError) as found:
         rehearse(built)
     words = ("gradient_checkpointing=true", "adapter=lora", "micro_batch_size")
