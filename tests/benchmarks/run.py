@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ON_GPU = ("correct", "gpu", "options")
 EXISTING = [name for name in SCRIPTS if (HERE / f"{name}.py").exists()]
+KNOWN = [*CASES, "scaling", *EXISTING, *ON_GPU]
 
 
 def main() -> None:
@@ -96,6 +97,13 @@ def sized(case: Case, options: argparse.Namespace) -> Case:
     return quick(case) if options.quick else case
 
 
+def case_asked(text: str) -> str:
+    """A word of KNOWN."""
+    if text not in KNOWN:
+        raise argparse.ArgumentTypeError(f"there is no {text}; choose from {', '.join(KNOWN)}")
+    return text
+
+
 def turns_asked(text: str) -> int:
     """One at least."""
     if not text.isdecimal() or not int(text):
@@ -129,9 +137,7 @@ def results_of(text: str) -> dict[str, Any]:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument(
-        "cases", nargs="*", choices=[*CASES, "scaling", *EXISTING, *ON_GPU, []], metavar="CASE", help=", ".join(CASES)
-    )
+    made.add_argument("cases", nargs="*", type=case_asked, metavar="CASE", help=", ".join(KNOWN))
     made.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="cuda trains in bfloat16")
     made.add_argument("--together", action="store_true", help="competitors share a process, as they do on a GPU")
     made.add_argument("--repeats", type=turns_asked, default=5, help="turns of each competitor")

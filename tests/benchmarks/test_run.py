@@ -68,6 +68,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     [
         (["--report=none.json"], "there is no file none.json"),
         (["--report=pyproject.toml"], "pyproject.toml holds no results of this command"),
+        (["sft_huge"], "there is no sft_huge; choose from clm_tiny_full, "),
         (["scaling", "--axes=width"], "there is no width; choose from length, batch, vocabulary, rows"),
         (["--repeats=0"], "0 is no number of turns; give 1 or more"),
         (["--data=none.jsonl"], "there is no file none.jsonl"),
