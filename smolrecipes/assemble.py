@@ -116,7 +116,10 @@ def _trainer(recipe: Recipe, parts: Parts) -> Trainer:
         if "optim" in recipe.training.hf:
             trainer.get_optimizer_cls_and_kwargs(trainer.args, trainer.model)
     except ImportError as error:
-        raise RecipeError(f"training.hf: {' '.join(str(error).split())[:300]}") from None
+        asked = {"optim", "use_liger_kernel"} & {*recipe.training.hf}
+        if not asked:  # a fault of a plugin's, say, with its traceback
+            raise
+        raise RecipeError(f"training.hf.{min(asked)}: {' '.join(str(error).split())[:300]}") from None
     ours, staged = isinstance(trainer, RecipeTrainer), "stage" in parts.train.column_names
     if staged and not ours:
         raise RecipeError(

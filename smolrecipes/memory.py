@@ -177,17 +177,14 @@ def _no_room(trainer: RecipeTrainer) -> str:
         return ""
     from smolrecipes.optimizers import averages
 
-    gauge, rows = Gauge(trainer.args.device), trainer.args.per_device_train_batch_size
-    few = min(rows, FEW)
-    for count in sorted({1, few}):
-        with _own_randomness(trainer.args.device), gauge.phase(str(count)):
-            _pass(trainer, count)
-        trainer.model.zero_grad(set_to_none=True)
+    rows = trainer.args.per_device_train_batch_size
+    first = _taken(trainer, 1)
     gradients = _gradients(trainer)
     kept = averages(trainer.create_optimizer())
+    one, room = max(0, first - gradients), free()
+    few = min(rows, FEW, (room - gradients - kept) // max(1, one))  # no more than surely fit
+    each = max(0, _taken(trainer, few) - first) // (few - 1) if few > 1 else one
     _forget(trainer)
-    one, room = max(0, gauge.peaks["1"] - gradients), free()
-    each = max(0, gauge.peaks[str(few)] - gauge.peaks["1"]) // (few - 1) if few > 1 else one
     fixed = gradients + kept + one - each
     if (needed := fixed + each * rows) > room:
         most = int((room - fixed) / max(1, each) / 2)
@@ -199,14 +196,17 @@ def _no_room(trainer: RecipeTrainer) -> str:
     return ""
 
 
-def _pass(trainer: RecipeTrainer, count: int) -> None:
-    """The `count` longest rows, forward and backward."""
-    loader = trainer.get_train_dataloader()
+def _taken(trainer: RecipeTrainer, count: int) -> int:
+    """Bytes that the `count` longest rows take, forward and backward, with the gradients."""
+    gauge, loader = Gauge(trainer.args.device), trainer.get_train_dataloader()
     longest = (-loader.batches.lengths).argsort(kind="stable")[:count]
     trainer.model.train()
-    with trainer.compute_loss_context_manager():
-        loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(loader.of(longest.tolist())))
-    loss.backward()  # type: ignore[no-untyped-call]
+    with _own_randomness(trainer.args.device), gauge.phase(f"{count} rows"):
+        with trainer.compute_loss_context_manager():
+            loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(loader.of(longest.tolist())))
+        loss.backward()  # type: ignore[no-untyped-call]
+    trainer.model.zero_grad(set_to_none=True)
+    return gauge.peaks[f"{count} rows"]
 
 
 def _remedy(trainer: RecipeTrainer) -> str:

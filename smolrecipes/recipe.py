@@ -63,8 +63,8 @@ class Training(Component):
     packing: bool = option(default=True, affects_weights=False)
     """Sequences lie side by side without padding, where the architecture is exact so; False pads them."""
     group_by_length: bool = option(default=False, added=True)
-    """Where rows are padded: each batch is of rows of like length, drawn from 50 of them. Less padding, and batches that
-    are less alike: measure what it costs."""
+    """Where rows are padded: the rows of 50 batches are sorted by length, so that each batch is of like ones. Less padding,
+    and batches that are less alike: measure what it costs."""
     rehearse: bool = option(default=True, affects_weights=False)
     """Run the longest batch once before step one, to know the memory it takes; on a GPU it chooses the micro-batch. A
     trainer by itself (`recipe.trainer()`) is not rehearsed."""

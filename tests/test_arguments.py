@@ -118,8 +118,17 @@ def test_what_is_not_installed_is_a_sentence(tmp_path: Path, monkeypatch: pytest
         checked_hf({"report_to": ["tensorboard", "wandb"]}, {"report_to": "none"})
     if find_spec("galore_torch") is None:
         lacking = TINY.override('training.hf={"optim": "galore_adamw", "optim_target_modules": ["mlp"]}')
-        with pytest.raises(RecipeError, match="training.hf: You need to install `galore_torch`"):
+        with pytest.raises(RecipeError, match="training.hf.optim: You need to install `galore_torch`"):
             lacking.trainer(tmp_path)
+
+
+def test_what_a_plugin_cannot_import_is_no_fault_of_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(self: CLM, parts: Any) -> Any:
+        raise ImportError("No module named 'theirs'")
+
+    monkeypatch.setattr(CLM, "trainer", lacking)
+    with pytest.raises(ImportError, match="No module named 'theirs'"):
+        TINY.override("training.hf.adam_beta2=0.9").trainer(tmp_path)
 
 
 def test_muon_takes_no_options_of_another_optimizer() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from smolrecipes import ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, RecipeError, Toy, Training
+from smolrecipes import ORPO, SFT, ByteBPE, Llama, LoRA, Recipe, RecipeError, Toy, Training, memory
 from smolrecipes import gauge as gauges
 from smolrecipes.gauge import Gauge, _left_by_groups, free
 from smolrecipes.memory import _buckets, rehearse
@@ -157,7 +157,7 @@ def measured_as(fixed: int, each: int, room: int, monkeypatch: pytest.MonkeyPatc
     @contextmanager
     def measured(self: Gauge, name: str) -> Iterator[None]:
         yield
-        self.peaks[name] = fixed + each * (int(name) if name.isdigit() else 1)
+        self.peaks[name] = fixed + each * (int(name.removesuffix(" rows")) if name.endswith(" rows") else 1)
 
     monkeypatch.setattr(Gauge, "phase", measured)
     monkeypatch.setattr("smolrecipes.memory.free", lambda: room)
@@ -201,11 +201,21 @@ def test_only_what_grows_with_the_rows_counts_for_each(folder: Path, monkeypatch
     measured_as(fixed, 1000, 3 * fixed + 5000, monkeypatch)
     with pytest.raises(RecipeError, match="set training.micro_batch_size=2, or lower training.max_length"):
         rehearse(built)
-    measured_as(fixed + 10**6, 1000, 3 * fixed + 10**6 + 8000, monkeypatch)  # what the first row takes besides
+    measured_as(fixed + 2000, 1000, 3 * fixed + 10_000, monkeypatch)  # what the first row takes besides
     rehearse(built)
     plain = trainer(folder, hf={"optim": "sgd"})
     measured_as(fixed, 1000, fixed + 8000, monkeypatch)
     rehearse(plain)
+
+
+def test_no_more_rows_are_tried_than_surely_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built, tried = trainer(folder), []
+    fixed, taken = gradients(built), memory._taken
+    monkeypatch.setattr(memory, "_taken", lambda one, count: tried.append(count) or taken(one, count))
+    measured_as(fixed, 1000, 3 * fixed + 3500, monkeypatch)
+    with pytest.raises(RecipeError, match="a micro-batch of 8 rows needs about"):
+        rehearse(built)
+    assert tried == [1, 3]
 
 
 def test_what_an_optimizer_keeps_is_counted(folder: Path) -> None:
